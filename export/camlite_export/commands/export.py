@@ -1,0 +1,99 @@
+"""``camlite export``: a trained Keras classifier in, artifacts, a table and a picture out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+
+from camlite.artifact import Format
+from camlite.card import Precision
+from camlite.table import table
+from camlite_export.commands import options
+
+if TYPE_CHECKING:
+    from camlite_export.export import Exported
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("classifier", type=Path, help="a trained classifier: .keras, .h5")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="default: the classifier's path without its suffix")
+    parser.add_argument("--name", help="of the artifacts (default: the file's)")
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="text, one label a line")
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="FOLDER|NPZ",
+        help="representative images, needed for int8 and int16x8: a folder of pictures, or an .npz with `images`",
+    )
+    parser.add_argument("--formats", nargs="+", choices=get_args(Format), default=get_args(Format))
+    parser.add_argument("--precisions", nargs="+", choices=get_args(Precision), help="default: all that can be made")
+    options.add_cut(parser)
+    options.add_preprocessing(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export, then print how each artifact agrees with Keras."""
+    options.quieten_tensorflow()
+    from tqdm import tqdm
+
+    from camlite_export import contact_sheet, export, labelled_images, labels, two_output
+    from camlite_export.classifier import open_classifier
+    from camlite_export.preprocessing import preprocessing
+
+    path: Path = arguments.classifier
+    classifier = open_classifier(path)
+    cut = two_output.cut(classifier, options.layer(arguments.layer))
+    class_labels = labels.read(arguments.labels, cut.classes)
+    calibration = labelled_images.load(arguments.calibration, class_labels) if arguments.calibration else None
+    wanted = export.kinds(arguments.formats, arguments.precisions, calibration is not None)
+    target = preprocessing(cut.image_shape, arguments.preprocess, arguments.mean, arguments.std, arguments.fit)
+    name = arguments.name or path.stem
+    folder: Path = arguments.output or path.with_suffix("")
+    with tqdm(total=export.stages(wanted) + 1, bar_format="{desc:<40}{bar:30} {n}/{total}", leave=False) as bar:
+
+        def progress(stage: str) -> None:
+            bar.set_description(stage)
+            bar.update()
+
+        exported = export.export(
+            classifier,
+            cut,
+            name=name,
+            labels=class_labels,
+            target=target,
+            calibration=calibration,
+            wanted=wanted,
+            folder=folder,
+            progress=progress,
+        )
+        progress("heatmaps.png")
+        shown = _shown(exported)
+        picture = contact_sheet.draw(shown, calibration) if calibration and shown else None
+    print(
+        table(
+            ["file", "kB", "top-1 agreement", "evidence correlation (5th percentile)"], [_row(one) for one in exported]
+        )
+    )
+    if calibration is None:
+        print("\nint8 and int16x8 were left out: they need representative images, --calibration FOLDER|NPZ")
+    if picture:
+        print(f"\n{picture}")
+    return 0
+
+
+def _shown(exported: list[Exported]) -> Path | None:
+    """The artifact for the picture: int8, which has come the furthest from Keras, else any that ran."""
+    ran = [one.path for one in exported if one.measurement]
+    return next((path for path in ran if ".int8." in path.name), next(iter(ran), None))
+
+
+def _row(one: Exported) -> list[str]:
+    size = f"{one.size / 1000:.1f}"
+    if one.measurement is None:
+        return [str(one.path), size, "", "not measured: no backend here"]
+    agreement = f"{one.measurement.same_class.mean():.2%}"
+    return [str(one.path), size, agreement, f"{np.quantile(one.measurement.correlation, 0.05):.6f}"]

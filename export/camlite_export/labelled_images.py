@@ -1,0 +1,108 @@
+"""Images with or without their classes, from a folder or an ``.npz``; read one at a time, so memory stays bounded."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camlite import image, picture
+from camlite.errors import ImageError
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class LabelledImages(Sequence[Pixels]):
+    """A sequence of uint8 images (H, W, channels).
+
+    Attributes:
+        names: what to call each in a message: its path, or its place in the ``.npz``.
+        classes: index of the class of each, int64 (N,); None where it is not known.
+        read: gives the image at an index.
+    """
+
+    names: Sequence[str]
+    classes: NDArray[np.int64] | None
+    read: Callable[[int], Pixels]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> Pixels: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Pixels]: ...
+
+    def __getitem__(self, index: int | slice) -> Pixels | list[Pixels]:
+        if isinstance(index, slice):
+            return [self.read(i) for i in range(*index.indices(len(self)))]
+        return self.read(range(len(self))[index])
+
+    def __iter__(self) -> Iterator[Pixels]:
+        return map(self.read, range(len(self)))
+
+    def first_of_each_class(self, most: int) -> list[int]:
+        """Indices of one image a class, `most` at the most; of the first images where classes are not known."""
+        if self.classes is None:
+            return list(range(min(most, len(self))))
+        _, firsts = np.unique(self.classes, return_index=True)
+        return [int(first) for first in firsts[:most]]
+
+
+def load(path: Path, labels: Sequence[str]) -> LabelledImages:
+    """Open a folder of images, or an ``.npz``.
+
+    A folder is searched with its subfolders. Where all images lie in subfolders named after the labels (or
+    after their indices), the classes are known. An ``.npz`` holds ``images``, uint8 (N, H, W) or
+    (N, H, W, channels), and may hold ``classes``, integers (N,).
+
+    Raises:
+        ImageError: nothing there, no images in it, or arrays of another name, shape or dtype.
+    """
+    if path.is_dir():
+        return _folder(path, labels)
+    if path.suffix == ".npz":
+        return _npz(path, len(labels))
+    what = "neither a folder nor an .npz" if path.exists() else "no such file or folder"
+    raise ImageError(f"{path}: {what}; expected a folder of images or an .npz with `images`")
+
+
+def _folder(path: Path, labels: Sequence[str]) -> LabelledImages:
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in picture.SUFFIXES)
+    if not files:
+        raise ImageError(f"{path}: no images in this folder; expected files such as {', '.join(('.png', '.jpg'))}")
+    index = {label: i for i, label in enumerate(labels)} | {str(i): i for i in range(len(labels))}
+    known = [index.get(file.relative_to(path).parts[0]) for file in files]
+    classes = None if None in known else np.array(known, np.int64)
+    return LabelledImages([str(file) for file in files], classes, lambda i: image.check(picture.read(files[i])))
+
+
+def _npz(path: Path, class_count: int) -> LabelledImages:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            content = dict(arrays)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ImageError(f"{path}: cannot read it as .npz ({error}); make it with numpy.savez_compressed") from None
+    images = content.get("images")
+    if images is None or images.dtype != np.uint8 or images.ndim not in (3, 4) or not len(images):
+        received = {name: (array.dtype.name, array.shape) for name, array in content.items()}
+        raise ImageError(f"{path}: expected `images` uint8 (N, H, W) or (N, H, W, channels), received {received}")
+    classes = content.get("classes")
+    if classes is not None:
+        fits = classes.shape == images.shape[:1] and np.issubdtype(classes.dtype, np.integer)
+        if not fits or classes.min() < 0 or classes.max() >= class_count:
+            raise ImageError(
+                f"{path}: expected `classes` integers ({len(images)},) from 0 to {class_count - 1}, "
+                f"received {classes.dtype} {classes.shape}"
+            )
+        classes = classes.astype(np.int64)
+    image.check(images[0])
+    names = [f"{path}[{i}]" for i in range(len(images))]
+    return LabelledImages(names, classes, lambda i: image.check(images[i]))

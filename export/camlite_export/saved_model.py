@@ -1,0 +1,31 @@
+"""The two-output model as a SavedModel: what every TFLite conversion starts from."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from camlite_export.two_output import TwoOutputModel
+
+
+@contextlib.contextmanager
+def saved_model(two_output: TwoOutputModel) -> Iterator[Path]:
+    """Write a SavedModel with one signature of batch size 1 to a temporary folder.
+
+    `keras.export.ExportArchive` tracks the weights; `tf.saved_model.save` of a plain function would lose them.
+    """
+    import keras
+    import tensorflow as tf
+
+    archive = keras.export.ExportArchive()
+    archive.track(two_output.model)
+    archive.add_endpoint(
+        "serving_default",
+        lambda image: two_output.model(image, training=False),
+        input_signature=[tf.TensorSpec((1, *two_output.image_shape), tf.float32, name="image")],
+    )
+    with tempfile.TemporaryDirectory(prefix="camlite-") as folder:
+        archive.write_out(folder, verbose=False)
+        yield Path(folder)

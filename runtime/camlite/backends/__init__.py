@@ -1,0 +1,66 @@
+"""The interpreters an artifact can run on: one file each, the interpreter imported inside it.
+
+A device has one of them installed, and importing the others would fail: so `open_interpreter` imports a
+backend's file only when that backend is to run.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from camlite.errors import BackendError
+
+if TYPE_CHECKING:
+    from camlite.artifact import Artifact, Format
+    from camlite.backends.interpreter import Interpreter
+
+_MODULES: Mapping[str, Mapping[str, str]] = {
+    "tflite": {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"},
+    "onnx": {"onnxruntime": "onnxruntime"},
+}
+_INSTALL: Mapping[str, str] = {
+    "tflite": "pip install 'camlite[litert]' (or 'camlite[tflite]' on Python 3.11 and older)",
+    "onnx": "pip install 'camlite[onnx]'",
+}
+
+BACKENDS = tuple(name for modules in _MODULES.values() for name in modules)
+
+
+def installed(format_: Format) -> list[str]:
+    """Names of the installed backends that run this format, the preferred one first."""
+    return [name for name, module in _MODULES[format_].items() if importlib.util.find_spec(module)]
+
+
+def version(backend: str) -> str:
+    """The installed version of a backend."""
+    return importlib.metadata.version(backend)
+
+
+def open_interpreter(artifact: Artifact, backend: str | None = None, threads: int = 1) -> Interpreter:
+    """Load the artifact's model into an interpreter.
+
+    Raises:
+        BackendError: the backend does not run this format, is not installed, or cannot load the model.
+    """
+    able = _MODULES[artifact.format]
+    if backend is not None and backend not in able:
+        raise BackendError(
+            f"{artifact.path}: backend {backend!r} does not run {artifact.format} artifacts; "
+            f"expected one of {', '.join(able)}"
+        )
+    found = installed(artifact.format)
+    if backend not in (None, *found) or not found:
+        wanted = backend or f"backend for {artifact.format} artifacts"
+        raise BackendError(f"{artifact.path}: no {wanted} installed; {_INSTALL[artifact.format]}")
+    name = backend or found[0]
+    module = importlib.import_module(f"camlite.backends.{_MODULES[artifact.format][name]}_backend")
+    try:
+        interpreter: Interpreter = module.open_model(artifact.model, threads)
+    except (RuntimeError, ValueError, ImportError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise BackendError(f"{artifact.path}: {name} {version(name)} cannot load it: {reason}") from error
+    return interpreter

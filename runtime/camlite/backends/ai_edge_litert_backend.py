@@ -1,0 +1,12 @@
+"""ai-edge-litert: the TFLite interpreter under its new name."""
+
+from __future__ import annotations
+
+from camlite.backends.tflite_interpreter import TFLiteInterpreter
+
+
+def open_model(model: bytes, threads: int) -> TFLiteInterpreter:
+    """Load a flatbuffer; `threads` is the number of threads that one run may use."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    return TFLiteInterpreter(Interpreter(model_content=model, num_threads=threads))

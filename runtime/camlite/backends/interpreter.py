@@ -1,0 +1,62 @@
+"""What every backend offers, whatever it wraps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output: ``real = (stored - zero_point) * scale`` where scale is not 0.
+
+    Attributes:
+        name: its name in the signature (``features``, ``scores``).
+        shape: of one image, without the batch axis.
+        dtype: what the interpreter stores.
+        scale, zero_point: the quantization; scale 0.0 where there is none.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    scale: float = 0.0
+    zero_point: int = 0
+
+    def quantize(self, real: NDArray[np.float32]) -> NDArray[Any]:
+        """Real numbers to stored ones: rounded half to even, clipped to the dtype's range."""
+        if not self.scale:
+            return real.astype(self.dtype, copy=False)
+        limits = np.iinfo(self.dtype)
+        stored: NDArray[Any] = np.rint(real / self.scale + self.zero_point).clip(limits.min, limits.max)
+        return stored.astype(self.dtype)
+
+    def dequantize(self, stored: NDArray[Any]) -> NDArray[np.float32]:
+        """Stored numbers to real ones, float32, always a copy."""
+        real = stored.astype(np.float32)
+        if self.scale:
+            real -= self.zero_point
+            real *= np.float32(self.scale)
+        return real
+
+
+class Interpreter(Protocol):
+    """A loaded model."""
+
+    @property
+    def input(self) -> Tensor:
+        """The image."""
+        ...
+
+    @property
+    def outputs(self) -> Mapping[str, Tensor]:
+        """Features and scores, by name."""
+        ...
+
+    def invoke(self, image: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
+        """Run one image in the input's dtype and shape. The results hold until the next call."""
+        ...

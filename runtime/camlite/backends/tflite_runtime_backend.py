@@ -1,0 +1,12 @@
+"""tflite-runtime: what most Raspberry Pi images have (Python 3.11 and older, numpy < 2)."""
+
+from __future__ import annotations
+
+from camlite.backends.tflite_interpreter import TFLiteInterpreter
+
+
+def open_model(model: bytes, threads: int) -> TFLiteInterpreter:
+    """Load a flatbuffer; `threads` is the number of threads that one run may use."""
+    from tflite_runtime.interpreter import Interpreter
+
+    return TFLiteInterpreter(Interpreter(model_content=model, num_threads=threads))
