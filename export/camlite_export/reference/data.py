@@ -1,9 +1,15 @@
-"""Fashion-MNIST (Xiao et al., 2017) as four IDX files, from wherever this machine has them."""
+"""Fashion-MNIST (Xiao et al., 2017) as four IDX files, from wherever this machine has them.
+
+``python -m camlite_export.reference.data OUT.npz`` writes the 10,000 test images for ``camlite parity --data``.
+"""
 
 from __future__ import annotations
 
+import argparse
 import gzip
+import io
 import os
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.errors import CamliteError
+from camlite_export import seal
 
 LABELS = (
     "T-shirt/top",
@@ -81,3 +88,24 @@ def _read_idx(path: Path) -> NDArray[np.uint8]:
     rank = raw[3]
     shape = tuple(np.frombuffer(raw, ">u4", rank, offset=4))
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape)
+
+
+def main() -> int:
+    """Write ``images`` and ``classes`` of the test split into an ``.npz``."""
+    parser = argparse.ArgumentParser(description="Write the test images of Fashion-MNIST and their classes.")
+    parser.add_argument("output", type=Path, metavar="OUT.npz")
+    output: Path = parser.parse_args().output
+    try:
+        test = load("t10k")
+        packed = io.BytesIO()
+        np.savez_compressed(packed, images=test.images, classes=test.classes)
+        seal.write_all(output.parent, {output.name: packed.getvalue()})
+    except CamliteError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{output}: {len(test.images):,} images")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
