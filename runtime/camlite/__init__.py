@@ -9,6 +9,7 @@ Needs numpy and one interpreter (ai-edge-litert, tflite-runtime or onnxruntime),
 
 from camlite.errors import ArtifactError, BackendError, CamliteError, ClassifierError, ImageError
 from camlite.explainer import Explainer, Explanation, load
+from camlite.golden import Check, check
 
 __version__ = "0.1.0"
 
@@ -16,9 +17,11 @@ __all__ = [
     "ArtifactError",
     "BackendError",
     "CamliteError",
+    "Check",
     "ClassifierError",
     "Explainer",
     "Explanation",
     "ImageError",
+    "check",
     "load",
 ]

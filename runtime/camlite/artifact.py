@@ -23,7 +23,9 @@ import base64
 import binascii
 import hashlib
 import io
+import math
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +47,7 @@ _CARD_KEY, _ARRAYS_KEY, _SEAL_KEY = "camlite.card", "camlite.arrays", "camlite.s
 _MOST_UNPACKED = 1 << 30
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 _ZIP_LOCAL = b"PK\x03\x04"
+_ZIP_ENCRYPTED = 0x1
 _METADATA_TAG = b"\x72"  # ModelProto.metadata_props: field 14, length-delimited
 
 
@@ -81,7 +84,7 @@ def read(path: str | Path) -> Artifact:
         if hashlib.sha256(memoryview(content)[:start]).hexdigest() != card.model_sha256:
             raise _damaged(where, "the model bytes are not those that the card was sealed with")
         arrays = _unpack_arrays(packed, where)
-    except (zipfile.BadZipFile, UnicodeDecodeError, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, UnicodeDecodeError, EOFError, NotImplementedError, zlib.error) as error:
         raise _damaged(where, str(error) or type(error).__name__) from None
     cards.check_arrays(card, arrays, where)
     return Artifact(path, format_, content[:start], card, arrays)
@@ -99,7 +102,8 @@ def format_of(content: bytes) -> Format | None:
 def pack(format_: Format, model: bytes, card: Card, arrays: Arrays) -> bytes:
     """Model bytes + card + arrays -> the bytes of an artifact; the same bytes for the same input."""
     text = cards.to_json(card).encode()
-    files = {f"{name}.npy": _npy(getattr(arrays, name)) for name in cards.ARRAY_DTYPES}
+    present = {name: getattr(arrays, name) for name in cards.ARRAY_DTYPES if getattr(arrays, name) is not None}
+    files = {f"{name}.npy": _npy(array) for name, array in present.items()}
     if format_ == "tflite":
         unsealed = _zip({_CARD_ENTRY: text, **files}, after=model, comment_length=_SEAL_LENGTH)
         return unsealed + _seal(memoryview(unsealed)[len(model) :])
@@ -123,7 +127,7 @@ def _zip(files: Mapping[str, bytes], after: bytes = b"", comment_length: int = 0
     """A zip with fixed dates and modes, behind other bytes. A comment that is to follow is counted, not written."""
     buffer = io.BytesIO(after)
     buffer.seek(len(after))
-    with zipfile.ZipFile(buffer, "a" if after else "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, content in files.items():
             entry = zipfile.ZipInfo(name, _ZIP_EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
@@ -182,18 +186,37 @@ def _check_seal(payload: memoryview, seal: bytes, where: str) -> None:
 
 
 def _unpack_arrays(archive: zipfile.ZipFile, where: str) -> Arrays:
-    arrays = {}
+    arrays: dict[str, NDArray[Any] | None] = {}
+    present = set(archive.namelist())
     for name, dtype in cards.ARRAY_DTYPES.items():
-        raw = io.BytesIO(_entry(archive, f"{name}.npy", where))
+        if name in cards.OPTIONAL_ARRAYS and f"{name}.npy" not in present:
+            arrays[name] = None
+            continue
+        npy = _entry(archive, f"{name}.npy", where)
         try:
-            array: NDArray[Any] = np.load(raw, allow_pickle=False)
+            arrays[name] = _array(npy, np.dtype(dtype))
         except ValueError as error:
             raise _damaged(where, f"{name}: {error}") from None
-        if array.dtype != dtype:
-            raise _damaged(where, f"{name} is {array.dtype}, expected {np.dtype(dtype)}")
-        array.flags.writeable = False
-        arrays[name] = array
-    return Arrays(**arrays)
+    return Arrays(**arrays)  # type: ignore[arg-type]
+
+
+def _array(npy: bytes, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """A read-only view of an .npy. `np.load` would allocate what the header claims before it looks at the bytes."""
+    stream = io.BytesIO(npy)
+    try:
+        version = np.lib.format.read_magic(stream)  # type: ignore[no-untyped-call]
+        if version != (1, 0):
+            raise ValueError(f"version {version}, expected (1, 0)")
+        shape, fortran_order, received = np.lib.format.read_array_header_1_0(stream)  # type: ignore[no-untyped-call]
+    except Exception as error:  # numpy lets the tokenizer's and the literal parser's own errors through
+        raise ValueError(f"no .npy header ({error})") from None
+    if fortran_order or received != dtype:
+        order = "Fortran" if fortran_order else "C"
+        raise ValueError(f"dtype {received} in {order} order, expected {dtype} in C order")
+    values = memoryview(npy)[stream.tell() :]
+    if math.prod(shape) * dtype.itemsize != len(values):
+        raise ValueError(f"shape {shape} does not fit its {len(values)} bytes")
+    return np.frombuffer(values, dtype).reshape(shape)
 
 
 def _entry(archive: zipfile.ZipFile, name: str, where: str) -> bytes:
@@ -203,6 +226,8 @@ def _entry(archive: zipfile.ZipFile, name: str, where: str) -> bytes:
         raise _damaged(where, f"{name} is missing") from None
     if entry.file_size > _MOST_UNPACKED:
         raise _damaged(where, f"{name} says it unpacks to {entry.file_size} bytes")
+    if entry.compress_type != zipfile.ZIP_DEFLATED or entry.flag_bits & _ZIP_ENCRYPTED:
+        raise _damaged(where, f"{name} is not packed as camlite packs it")
     return archive.read(entry)
 
 

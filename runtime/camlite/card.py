@@ -23,7 +23,8 @@ FORMAT_VERSION = 1
 Precision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 Fit = Literal["stretch", "crop"]
 Activation = Literal["softmax", "sigmoid", "linear"]
-Method = Literal["cam"]
+Method = Literal["cam", "hirescam"]
+ChannelOrder = Literal["rgb", "bgr"]
 
 _LARGEST_SIDE = 16_384
 _MOST_CLASSES = 1_000_000
@@ -38,6 +39,7 @@ class Preprocessing:
         scale, offset: one float a channel.
         fit: how an image of another size is made to fit. ``stretch`` resizes both sides alone,
             ``crop`` first cuts the largest centred window of the input's aspect ratio.
+        order: of the classifier's colour channels, and so of scale and offset; images are always RGB.
     """
 
     height: int
@@ -46,6 +48,7 @@ class Preprocessing:
     scale: tuple[float, ...]
     offset: tuple[float, ...]
     fit: Fit
+    order: ChannelOrder = "rgb"
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,9 @@ class Head:
         layer: name of the layer whose output the features are.
         height, width, channels: shape of the features of one image.
         activation: what turns logits into scores.
-        method: how evidence is made. ``cam``: features times class weights (Zhou et al., 2016).
+        method: how evidence is made. ``cam``: features times class weights (Zhou et al., 2016), on the device.
+            ``hirescam``: features times the gradient of the logit (Draelos and Carin, 2020), by the model
+            itself, as its output ``evidence`` (h, w, K), or (h, w, 1) where it gives the top class alone.
     """
 
     layer: str
@@ -96,18 +101,23 @@ class Arrays:
     """The arrays that belong to a card. K classes, features (h, w, C), N golden samples.
 
     Attributes:
-        weights: class weights float32, (C, K) where they are the same at every place, else (h, w, C, K).
-        bias: float32 (K,), in logits.
+        weights: class weights float32, (C, K) where they are the same at every place, else (h, w, C, K); None
+            where the method is not ``cam``.
+        bias: float32 (K,), in logits; None where the method is not ``cam``.
         golden_images: uint8 (N, H, W, channels); of any size, resized as any image is.
         golden_scores: the Keras reference's scores for them, float32 (N, K).
         golden_evidence: the reference's evidence of its own top class, float32 (N, h, w), in logits.
+        golden_errors: how far the artifact was from those where it was exported, float32 (N, 3): score difference,
+            evidence error and completeness (0 where there is none), see `camlite.golden.Sample`; None where no
+            interpreter was installed there.
     """
 
-    weights: NDArray[np.float32]
-    bias: NDArray[np.float32]
+    weights: NDArray[np.float32] | None
+    bias: NDArray[np.float32] | None
     golden_images: NDArray[np.uint8]
     golden_scores: NDArray[np.float32]
     golden_evidence: NDArray[np.float32]
+    golden_errors: NDArray[np.float32] | None = None
 
 
 ARRAY_DTYPES: Mapping[str, type[np.generic]] = {
@@ -116,7 +126,11 @@ ARRAY_DTYPES: Mapping[str, type[np.generic]] = {
     "golden_images": np.uint8,
     "golden_scores": np.float32,
     "golden_evidence": np.float32,
+    "golden_errors": np.float32,
 }
+
+
+OPTIONAL_ARRAYS = frozenset({"weights", "bias", "golden_errors"})
 
 
 def to_json(card: Card) -> str:
@@ -137,9 +151,9 @@ def from_json(text: str, where: str) -> Card:
     if not isinstance(fields, dict):
         raise ArtifactError(f"{where}: the card is a JSON {type(fields).__name__}, expected an object")
     version = fields.pop("format", None)
-    if version != FORMAT_VERSION:
+    if type(version) is not int or version != FORMAT_VERSION:
         raise ArtifactError(
-            f"{where}: format version {version!r}, this camlite reads {FORMAT_VERSION}; "
+            f"{where}: format version {str(version)[:40]!r}, this camlite reads {FORMAT_VERSION}; "
             f"install the camlite that exported it, or export again"
         )
     card = _build(Card, fields, f"{where}: card")
@@ -154,21 +168,24 @@ def check_arrays(card: Card, arrays: Arrays, where: str) -> None:
         ArtifactError: the first array that does not fit.
     """
     head, image, classes = card.head, card.preprocessing, len(card.labels)
-    samples = len(arrays.golden_images)
-    per_place = arrays.weights.ndim == 4
+    samples = len(np.atleast_1d(arrays.golden_images))
     place = (head.height, head.width)
-    expected = {
-        "weights": (*(place if per_place else ()), head.channels, classes),
-        "bias": (classes,),
+    expected: dict[str, tuple[int, ...] | None] = {"weights": None, "bias": None}
+    if head.method == "cam":
+        per_place = arrays.weights is not None and arrays.weights.ndim == 4
+        expected = {"weights": (*(place if per_place else ()), head.channels, classes), "bias": (classes,)}
+    expected |= {
         "golden_images": (samples, *arrays.golden_images.shape[1:3], image.channels),
         "golden_scores": (samples, classes),
         "golden_evidence": (samples, *place),
+        "golden_errors": None if arrays.golden_errors is None else (samples, 3),
     }
     for name, shape in expected.items():
         array = getattr(arrays, name)
-        if array.shape != shape:
-            raise ArtifactError(f"{where}: {name} has shape {array.shape}, the card implies {shape}; export again")
-        if not np.isfinite(array).all():
+        received = None if array is None else array.shape
+        if received != shape:
+            raise ArtifactError(f"{where}: {name} has shape {received}, the card implies {shape}; export again")
+        if array is not None and not np.isfinite(array).all():
             raise ArtifactError(f"{where}: {name} holds numbers that are not finite; export again")
 
 
@@ -214,6 +231,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "Fit": get_args(Fit),
     "Activation": get_args(Activation),
     "Method": get_args(Method),
+    "ChannelOrder": get_args(ChannelOrder),
 }
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,56 +31,73 @@ def load(path: str | Path, backend: str | None = None, threads: int = 1) -> Expl
     return Explainer(artifacts.read(path), backend, threads)
 
 
-@dataclass(frozen=True)
 class Explanation:
-    """The answer for one image.
+    """The answer for one image. Evidence and heatmap are made when they are first asked for.
 
     Attributes:
         image: the image that was explained, uint8 (H, W, channels).
         scores: float32 (K,), in the order of the labels.
         classes: the classes that are explained; by default the one with the highest score.
-        features: the last feature map, float32 (h, w, C).
         explainer: what made it.
     """
 
-    image: Pixels
-    scores: NDArray[np.float32]
-    classes: tuple[int, ...]
-    features: NDArray[np.float32]
-    explainer: Explainer
-    squeeze: bool
+    def __init__(
+        self,
+        explainer: Explainer,
+        image: Pixels,
+        scores: NDArray[np.float32],
+        classes: tuple[int, ...],
+        kept: Mapping[str, NDArray[Any]],
+        single: bool,
+    ) -> None:
+        self.explainer, self.image, self.scores, self.classes = explainer, image, scores, classes
+        self._kept, self._single = kept, single
+        self._evidence: NDArray[np.float32] | None = None
+        self._heatmap: NDArray[np.float32] | None = None
 
-    @cached_property
+    @property
     def label(self) -> str:
         """Label of the class with the highest score."""
         return self.explainer.labels[int(self.scores.argmax())]
 
-    @cached_property
+    @property
     def score(self) -> float:
         """The highest score."""
         return float(self.scores.max())
 
-    @cached_property
+    @property
+    def features(self) -> NDArray[np.float32]:
+        """The last feature map, float32 (h, w, C)."""
+        return self.explainer.outputs["features"].dequantize(self._kept["features"])
+
+    @property
     def evidence(self) -> NDArray[np.float32]:
         """The raw map in logits: float32 (h, w) of the top class, or (n, h, w) of the n classes asked for."""
-        maps = cam.evidence(self.features, self.explainer.artifact.arrays.weights, self.classes)
-        return maps[0] if self.squeeze else maps
+        if self._evidence is None:
+            maps = self.explainer.evidence(self._kept, self.classes)
+            self._evidence = maps[0] if self._single else maps
+        return self._evidence
 
-    @cached_property
+    @property
     def heatmap(self) -> NDArray[np.float32]:
         """Evidence at the size of the classifier's input, clipped at 0 and scaled to 0..1.
 
         float32 (height, width) of the top class, or (n, height, width) of the n classes asked for.
         """
-        return cam.heatmap(self.evidence, *self.explainer.heatmap_matrices)
+        if self._heatmap is None:
+            self._heatmap = cam.heatmap(self.evidence, self.explainer.resizing)
+        return self._heatmap
 
-    @cached_property
-    def completeness(self) -> float:
+    @property
+    def completeness(self) -> float | None:
         """How far evidence and bias are from adding up to the scores: the largest difference, in scores.
 
-        Near 0 where features, class weights and scores belong together; the precision sets how near.
+        Near 0 where features, class weights and scores belong together; the precision sets how near. None
+        where evidence is not made of class weights: gradients need not add up to the score.
         """
         arrays, head = self.explainer.artifact.arrays, self.explainer.artifact.card.head
+        if arrays.weights is None or arrays.bias is None:
+            return None
         return cam.completeness(self.features, arrays.weights, arrays.bias, self.scores, head.activation)
 
     def overlay(self, opacity: float = 0.8, zoom: int = 1) -> Pixels:
@@ -97,13 +112,11 @@ class Explanation:
         large = self.image.repeat(zoom, axis=0).repeat(zoom, axis=1)
         height, width = large.shape[:2]
         rows, columns = image.window(height, width, self.explainer.artifact.card.preprocessing)
-        maps = self.evidence if self.squeeze else self.evidence[0]
+        maps = self.evidence if self._single else self.evidence[0]
         heat = np.zeros((height, width), np.float32)
-        heat[rows, columns] = cam.heatmap(
-            maps,
-            cam.resize_matrix(maps.shape[0], rows.stop - rows.start),
-            cam.resize_matrix(maps.shape[1], columns.stop - columns.start),
-        )
+        seen = (rows.stop - rows.start, columns.stop - columns.start)
+        resizing = cam.Resizing((maps.shape[0], maps.shape[1]), seen)
+        heat[rows, columns] = cam.heatmap(maps, resizing)
         return image.overlay(large, heat, opacity)
 
 
@@ -115,16 +128,27 @@ class Explainer:
         self._interpreter = backends.open_interpreter(artifact, backend, threads)
         self.backend = backend or backends.installed(artifact.format)[0]
         self._check_tensors()
+        self.outputs = self._interpreter.outputs
         target, head = artifact.card.preprocessing, artifact.card.head
-        self.heatmap_matrices = (
-            cam.resize_matrix(head.height, target.height),
-            cam.resize_matrix(head.width, target.width),
-        )
+        self._prepare = image.Preparation(target, self._interpreter.input, self._interpreter.image)
+        self._kept = [name for name in ("features", "evidence") if name in self.outputs]
+        weights = artifact.arrays.weights
+        self._weight_sums = None
+        if weights is not None and self.outputs["features"].scale:
+            sums = weights.sum(axis=-2)  # (K,), or (h, w, K)
+            self._weight_sums = np.moveaxis(sums.reshape(1, 1, -1) if sums.ndim == 1 else sums, -1, 0)
+        self.resizing = cam.Resizing((head.height, head.width), (target.height, target.width))
 
     @property
     def labels(self) -> tuple[str, ...]:
         """One label a class, in the order of the scores."""
         return self.artifact.card.labels
+
+    @property
+    def any_class(self) -> bool:
+        """Whether any class can be explained; else the top class alone."""
+        maps = self._interpreter.outputs.get("evidence")
+        return maps is None or maps.shape[2] == len(self.labels)
 
     def explain(self, pixels: NDArray[np.uint8], classes: Sequence[int | str] | None = None) -> Explanation:
         """Classify an image and say where the classifier looked.
@@ -137,19 +161,51 @@ class Explainer:
             ImageError: the image has another dtype or shape.
             CamliteError: a class is unknown.
         """
-        checked = image.check(np.asarray(pixels))
-        interpreter = self._interpreter
-        real = image.prepare(checked, self.artifact.card.preprocessing)
-        results = interpreter.invoke(interpreter.input.quantize(real))
-        scores, features = (interpreter.outputs[name].dequantize(results[name]) for name in ("scores", "features"))
-        chosen = (int(scores.argmax()),) if classes is None else tuple(map(self._class_index, classes))
-        return Explanation(checked, scores, chosen, features, self, squeeze=classes is None)
+        # The hot path. The model's input and output memory is used in place; what an explanation keeps is copied
+        # once, as the next run overwrites it, and stays as stored until somebody asks for it in real numbers.
+        checked = image.check(np.array(pixels))  # a copy too: a camera's buffer may change before overlay()
+        self._prepare(checked)
+        self._interpreter.invoke()
+        results = self._interpreter.results
+        scores = self.outputs["scores"].dequantize(results["scores"])
+        top = int(scores.argmax())
+        chosen = (top,) if classes is None else self._chosen(classes, top)
+        kept = {name: results[name].copy() for name in self._kept}
+        return Explanation(self, checked, scores, chosen, kept, classes is None)
+
+    def evidence(self, outputs: Mapping[str, NDArray[Any]], classes: tuple[int, ...]) -> NDArray[np.float32]:
+        """Evidence of some classes, float32 (n, h, w), from outputs as the interpreter stores them.
+
+        Integer features are multiplied as they are, and scale and zero point put right on the few numbers of the
+        map: both are linear.
+        """
+        weights = self.artifact.arrays.weights
+        if weights is None:
+            chosen = classes if self.any_class else (0,)
+            maps = self.outputs["evidence"].dequantize(outputs["evidence"][..., chosen])
+            return np.ascontiguousarray(np.moveaxis(maps, -1, 0))
+        tensor, features = self.outputs["features"], outputs["features"]
+        if self._weight_sums is None:
+            return cam.evidence(features, weights, classes)
+        evidence = cam.evidence(features.astype(np.float32), weights, classes)
+        evidence -= tensor.zero_point * self._weight_sums[list(classes)]
+        evidence *= np.float32(tensor.scale)
+        return evidence
+
+    def _chosen(self, classes: Sequence[int | str], top: int) -> tuple[int, ...]:
+        chosen = tuple(map(self._class_index, classes))
+        if not self.any_class and any(k != top for k in chosen):
+            raise CamliteError(
+                f"{self.artifact.path}: carries evidence of the top class alone ({self.labels[top]}); "
+                f"leave `classes` out"
+            )
+        return chosen
 
     def _class_index(self, wanted: int | str) -> int:
         labels = self.labels
         if isinstance(wanted, str) and wanted in labels:
             return labels.index(wanted)
-        if not isinstance(wanted, str) and 0 <= wanted < len(labels):
+        if not isinstance(wanted, str) and wanted in range(len(labels)):
             return int(wanted)
         shown = ", ".join(labels[:12]) + (", ..." if len(labels) > 12 else "")
         raise CamliteError(f"class {wanted!r} is unknown; expected 0 to {len(labels) - 1} or a label: {shown}")
@@ -163,6 +219,9 @@ class Explainer:
             "scores": (len(card.labels),),
         }
         received = {name: tensor.shape for name, tensor in self._interpreter.outputs.items()}
+        if head.method != "cam":
+            maps = 1 if received.get("evidence", (0,))[-1] == 1 else len(card.labels)
+            expected["evidence"] = (head.height, head.width, maps)
         image_shape = (target.height, target.width, target.channels)
         if received != expected or self._interpreter.input.shape != image_shape:
             raise ArtifactError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +19,25 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", 
 def read(path: str | Path) -> NDArray[np.uint8]:
     """Read a picture upright: uint8 (H, W) where it is grey, else (H, W, 3).
 
+    Transparency is dropped. Of 16 bits a channel the upper 8 are kept.
+
     Raises:
-        ImageError: no such file, no picture, truncated, or Pillow is not installed.
+        ImageError: no such file, no picture, truncated, of more than 16 bits, or Pillow is not installed.
     """
-    image_module = _pillow("PIL.Image")
+    image_module, operations = _pillow("PIL.Image"), _pillow("PIL.ImageOps")
     try:
-        with image_module.open(path) as picture:
-            upright = _pillow("PIL.ImageOps").exif_transpose(picture)
-            grey = upright.mode in ("1", "L", "LA", "I", "I;16", "F")
-            return np.asarray(upright.convert("L" if grey else "RGB"))
+        # What Pillow notices on the way (EXIF it cannot read) changes no pixel, and a command's errors are one line.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with image_module.open(path) as picture:
+                picture.load()
+                upright = picture
+                with contextlib.suppress(Exception):  # EXIF that cannot be read says nothing about the orientation
+                    upright = operations.exif_transpose(picture)
+                return _pixels(upright)
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file; check the path") from None
-    except (OSError, ValueError, SyntaxError, image_module.DecompressionBombError) as error:
+    except Exception as error:  # Pillow's decoders meet a damaged file with TypeError, KeyError, struct.error, ...
         reason = "not a picture that Pillow knows" if "cannot identify" in str(error) else str(error)
         raise ImageError(f"{path}: cannot read it as an image ({reason}); expected PNG, JPEG or the like") from None
 
@@ -45,8 +54,22 @@ def write(path: Path, pixels: NDArray[np.uint8]) -> None:
         picture.save(part, format="PNG")
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise ImageError(f"{path}: cannot write it ({error.strerror or error}); check the folder") from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def _pixels(picture: Any) -> NDArray[np.uint8]:
+    mode = picture.mode
+    if mode == "F":
+        raise ValueError("32-bit floating point pixels")
+    if mode.startswith("I"):  # "I;16", "I;16B", and "I" where Pillow has no 16-bit mode; convert("L") would clip
+        wide = np.asarray(picture, np.int64)
+        if wide.size and not 0 <= wide.min() <= wide.max() <= 0xFFFF:
+            raise ValueError("32-bit integer pixels")
+        return (wide >> 8).astype(np.uint8)
+    return np.asarray(picture.convert("L" if mode in ("1", "L", "LA", "La") else "RGB"))
 
 
 def _pillow(module: str) -> Any:

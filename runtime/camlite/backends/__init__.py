@@ -36,8 +36,11 @@ def installed(format_: Format) -> list[str]:
 
 
 def version(backend: str) -> str:
-    """The installed version of a backend."""
-    return importlib.metadata.version(backend)
+    """The installed version of a backend; "of unknown version" where another distribution brings its module."""
+    try:
+        return importlib.metadata.version(backend)
+    except importlib.metadata.PackageNotFoundError:
+        return "of unknown version"
 
 
 def open_interpreter(artifact: Artifact, backend: str | None = None, threads: int = 1) -> Interpreter:

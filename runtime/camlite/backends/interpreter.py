@@ -45,18 +45,19 @@ class Tensor:
 
 
 class Interpreter(Protocol):
-    """A loaded model."""
+    """A loaded model, and the memory that its native code reads and writes: nothing is copied in or out.
 
-    @property
-    def input(self) -> Tensor:
-        """The image."""
-        ...
+    Attributes:
+        input: the image; `image` is its memory, to be filled before `invoke`.
+        outputs: features and scores (and evidence), by name; `results` is their memory, valid until `invoke`
+            is called again.
+    """
 
-    @property
-    def outputs(self) -> Mapping[str, Tensor]:
-        """Features and scores, by name."""
-        ...
+    input: Tensor
+    image: NDArray[Any]
+    outputs: Mapping[str, Tensor]
+    results: Mapping[str, NDArray[Any]]
 
-    def invoke(self, image: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
-        """Run one image in the input's dtype and shape. The results hold until the next call."""
+    def invoke(self) -> None:
+        """Run the model on what is in `image`, and leave the answer in `results`."""
         ...

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import ctypes
+import os
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,23 +18,53 @@ class TFLiteInterpreter:
     """Binds a TFLite interpreter's tensors by their names in the signature, never by position."""
 
     def __init__(self, interpreter: Any) -> None:
-        self._interpreter = interpreter
         interpreter.allocate_tensors()
         (signature,) = interpreter.get_signature_list()
         runner = interpreter.get_signature_runner(signature)
         ((name, details),) = runner.get_input_details().items()
-        self._input_index = details["index"]
-        self.input = _tensor(name, details)
         outputs = runner.get_output_details()
-        self._output_indices = {name: details["index"] for name, details in outputs.items()}
+        del runner  # it holds on to the native interpreter, which `invoke` then refuses
+        self.input = _tensor(name, details)
+        self.image = _memory(interpreter, details)
         self.outputs: Mapping[str, Tensor] = {name: _tensor(name, details) for name, details in outputs.items()}
+        self.results: Mapping[str, NDArray[Any]] = {
+            name: _memory(interpreter, details) for name, details in outputs.items()
+        }
+        self.invoke: Callable[[], None] = interpreter.invoke
 
-    def invoke(self, image: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
-        """See `camlite.backends.interpreter.Interpreter.invoke`."""
-        interpreter = self._interpreter
-        interpreter.set_tensor(self._input_index, image[np.newaxis])
-        interpreter.invoke()
-        return {name: interpreter.get_tensor(index)[0] for name, index in self._output_indices.items()}
+
+def _memory(interpreter: Any, details: Mapping[str, Any]) -> NDArray[Any]:
+    """A tensor's own memory as an array without the batch axis.
+
+    `set_tensor` and `get_tensor` copy, and the views of `tensor` may not be kept while the model runs. The
+    address stays the same once tensors are allocated, as the model's shapes are fixed; the interpreter outlives
+    the array, since both are held by `TFLiteInterpreter`.
+    """
+    view = interpreter.tensor(details["index"])()
+    block = (ctypes.c_byte * view.nbytes).from_address(view.ctypes.data)
+    memory: NDArray[Any] = np.frombuffer(block, view.dtype).reshape(view.shape)[0]
+    return memory
+
+
+@contextlib.contextmanager
+def without_notices() -> Iterator[None]:
+    """Keep native code's notices off standard error, where commands promise one line; failures are exceptions.
+
+    LiteRT 2.3 announces its XNNPACK delegate there with every process's first model, and has no setting against it.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # standard error is closed
+        yield
+        return
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _tensor(name: str, details: Mapping[str, Any]) -> Tensor:

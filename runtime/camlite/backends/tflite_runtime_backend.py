@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from camlite.backends.tflite_interpreter import TFLiteInterpreter
+from camlite.backends.tflite_interpreter import TFLiteInterpreter, without_notices
 
 
 def open_model(model: bytes, threads: int) -> TFLiteInterpreter:
     """Load a flatbuffer; `threads` is the number of threads that one run may use."""
     from tflite_runtime.interpreter import Interpreter
 
-    return TFLiteInterpreter(Interpreter(model_content=model, num_threads=threads))
+    with without_notices():
+        return TFLiteInterpreter(Interpreter(model_content=model, num_threads=threads))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -26,11 +27,25 @@ class Command(NamedTuple):
 COMMANDS: Mapping[str, Command] = {
     "explain": Command("camlite.commands.explain", "classify images and draw where the classifier looked"),
     "inspect": Command("camlite.commands.inspect", "show what an artifact, or a Keras model, is made of"),
+    "bench": Command("camlite.commands.bench", "measure what an explanation costs beside the bare interpreter"),
+    "check": Command("camlite.commands.check", "run an artifact's golden samples on this device"),
     "export": Command("camlite_export.commands.export", "turn a trained Keras classifier into artifacts"),
+    "parity": Command("camlite_export.commands.parity", "measure artifacts against the Keras classifier"),
 }
 
 _EXPORTER_PACKAGES = frozenset(
-    {"tensorflow", "keras", "tf_keras", "tf2onnx", "onnx", "onnxruntime", "matplotlib", "tqdm", "jinja2"}
+    {
+        "camlite_export",
+        "tensorflow",
+        "keras",
+        "tf_keras",
+        "tf2onnx",
+        "onnx",
+        "onnxruntime",
+        "matplotlib",
+        "tqdm",
+        "jinja2",
+    }
 )
 _FAILURE = 2
 _INTERRUPTED = 130
@@ -40,16 +55,19 @@ class _Parser(argparse.ArgumentParser):
     """Bad usage is one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(_FAILURE, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(_FAILURE, f"{self.prog}: {' '.join(message.split())}; see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; exit 0 fine, 1 a check failed, 2 bad usage or bad input in one line on standard error."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name or a label that the terminal's encoding lacks is escaped; it must not fail the command.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         options = _parser(arguments).parse_args(arguments)
         status: int = options.run(options)
-        sys.stdout.flush()
+        print(end="", flush=True)  # fails here, not at exit; sys.stdout is None where it was closed
         return status
     except CamliteError as error:
         return _complain(str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import camlite
@@ -22,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("artifact", type=Path, help="a .tflite or .onnx file of `camlite export`")
     parser.add_argument("images", type=Path, nargs="+", metavar="image", help="picture files")
     parser.add_argument("--output", type=Path, default=Path(), metavar="DIR", help="where overlays go (default: here)")
-    parser.add_argument("--class", dest="label", metavar="LABEL", help="explain this class (default: the top one)")
+    parser.add_argument(
+        "--class", dest="label", metavar="LABEL", help="explain this class, by label or index (default: the top one)"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
     options.add_interpreter(parser)
 
@@ -30,12 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Explain each image, write ``NAME.overlay.png``, print a row."""
     explainer = camlite.load(arguments.artifact, arguments.backend, arguments.threads)
-    classes = None if arguments.label is None else [arguments.label]
+    classes = None if arguments.label is None else [_class(arguments.label, explainer.labels)]
     names = _overlay_names(arguments.images)
-    _make_folder(arguments.output)
     rows = []
     for image, name in zip(arguments.images, names, strict=True):
         explanation = explainer.explain(picture.read(image), classes)
+        _make_folder(arguments.output)
         overlay = arguments.output / name
         zoom = -(-_SMALLEST_SIDE // max(explanation.image.shape[:2]))
         picture.write(overlay, explanation.overlay(zoom=zoom))
@@ -45,6 +48,11 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.json:
         print(table(["image", "label", "score", "overlay"], rows))
     return 0
+
+
+def _class(text: str, labels: Sequence[str]) -> int | str:
+    """``3`` is an index, unless it is a label."""
+    return int(text) if text not in labels and text.isdecimal() else text
 
 
 def _record(image: Path, overlay: Path, explanation: Explanation) -> dict[str, object]:
@@ -64,12 +72,14 @@ def _record(image: Path, overlay: Path, explanation: Explanation) -> dict[str, o
 
 def _overlay_names(images: list[Path]) -> list[str]:
     """``STEM.overlay.png``; a stem that comes again gets a number, so that no overlay replaces another."""
-    seen: dict[str, int] = {}
-    names = []
+    names: dict[str, None] = {}
     for image in images:
-        count = seen[image.stem] = seen.get(image.stem, 0) + 1
-        names.append(f"{image.stem}.overlay.png" if count == 1 else f"{image.stem}.{count}.overlay.png")
-    return names
+        name, count = f"{image.stem}.overlay.png", 1
+        while name in names:
+            count += 1
+            name = f"{image.stem}.{count}.overlay.png"
+        names[name] = None
+    return list(names)
 
 
 def _make_folder(folder: Path) -> None:

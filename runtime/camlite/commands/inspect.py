@@ -18,6 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     parser.add_argument("file", type=Path, help="an artifact (.tflite, .onnx) or a Keras model (.keras, .h5)")
     parser.add_argument("--layer", help="with a Keras model: cut behind this layer (index or name)")
+    parser.add_argument("--size", metavar="HEIGHTxWIDTH", help="with a Keras model that takes images of any size")
+    parser.add_argument("--trust", action="store_true", help="with a Keras model: run code that the file carries")
     parser.add_argument("--json", action="store_true", help="as one JSON object")
 
 
@@ -48,7 +50,9 @@ def _lines(read: Artifact) -> list[tuple[str, str]]:
     card, arrays = read.card, read.arrays
     target, head = card.preprocessing, card.head
     shown = ", ".join(card.labels[:12]) + (", ..." if len(card.labels) > 12 else "")
-    weights = "one set for all places" if arrays.weights.ndim == 2 else "one set a place"
+    maker = "the model's own output, by gradients"
+    if arrays.weights is not None:
+        maker = f"class weights, one set {'for all places' if arrays.weights.ndim == 2 else 'a place'}"
     return [
         ("artifact", f"{read.path} ({card.precision}, {read.format}), verified"),
         ("classifier", f"{card.name}, weights sha256 {card.classifier_sha256[:16]}"),
@@ -56,7 +60,7 @@ def _lines(read: Artifact) -> list[tuple[str, str]]:
         ("image", f"{target.height} x {target.width} x {target.channels}, fit: {target.fit}"),
         ("pixels", f"pixel * {_numbers(target.scale)} + {_numbers(target.offset)}"),
         ("features", f"{head.height} x {head.width} x {head.channels}, layer {head.layer}"),
-        ("evidence", f"method {head.method}: class weights, {weights}; scores by {head.activation}"),
+        ("evidence", f"method {head.method}: {maker}; scores by {head.activation}"),
         ("golden samples", str(len(arrays.golden_images))),
         ("made with", ", ".join(f"{name} {version}" for name, version in card.made_with.items())),
     ]

@@ -6,11 +6,13 @@ import argparse
 
 from camlite.backends import BACKENDS
 
+_MOST_THREADS = 256
+
 
 def add_interpreter(parser: argparse.ArgumentParser) -> None:
     """``--backend`` and ``--threads``."""
     parser.add_argument("--backend", choices=BACKENDS, help="default: whichever is installed")
-    parser.add_argument("--threads", type=positive, default=1, metavar="N", help="threads of one run (default: 1)")
+    parser.add_argument("--threads", type=threads, default=1, metavar="N", help="threads of one run (default: 1)")
 
 
 def positive(text: str) -> int:
@@ -21,4 +23,14 @@ def positive(text: str) -> int:
     return number
 
 
-positive.__name__ = "whole number above 0"  # argparse puts it into its message
+def threads(text: str) -> int:
+    """How many threads: an interpreter starts as many as it is told, until it crashes."""
+    number = positive(text)
+    if number > _MOST_THREADS:
+        raise ValueError
+    return number
+
+
+# argparse puts these into its messages
+positive.__name__ = "whole number above 0"
+threads.__name__ = f"whole number from 1 to {_MOST_THREADS}"

@@ -1,0 +1,67 @@
+"""Classifying without camlite: the plain loop over the bare interpreter that `camlite bench` measures against.
+
+Written as a careful engineer writes it for one model: input prepared with numpy, set, invoke, scores, argmax.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Classify = Callable[[NDArray[np.uint8]], int]
+
+_TFLITE_MODULES = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
+
+
+def classifier(model: Path, backend: str, threads: int, scale: float, offset: float) -> Classify:
+    """A function from an image of the input's own size, uint8 (H, W, channels), to the index of the top class.
+
+    Args:
+        model: the bare model, without card.
+        backend: name of an installed interpreter.
+        threads: how many threads one run may use.
+        scale, offset: ``pixel * scale + offset`` is the classifier's input.
+    """
+    if backend == "onnxruntime":
+        return _onnx(model, threads, scale, offset)
+    return _tflite(model, _TFLITE_MODULES[backend], threads, scale, offset)
+
+
+def _tflite(model: Path, module: str, threads: int, scale: float, offset: float) -> Classify:
+    interpreter: Any = importlib.import_module(module).Interpreter(model_path=str(model), num_threads=threads)
+    interpreter.allocate_tensors()
+    (image,) = interpreter.get_input_details()
+    runner = interpreter.get_signature_runner("serving_default")
+    scores = runner.get_output_details()["scores"]["index"]
+    del runner  # it holds a reference that `invoke` refuses
+    is_float = image["dtype"] == np.float32
+    where = image["index"]
+
+    def classify(pixels: NDArray[np.uint8]) -> int:
+        prepared = pixels.astype(np.float32) * np.float32(scale) + np.float32(offset) if is_float else pixels
+        interpreter.set_tensor(where, prepared[np.newaxis])
+        interpreter.invoke()
+        return int(interpreter.get_tensor(scores)[0].argmax())
+
+    return classify
+
+
+def _onnx(model: Path, threads: int, scale: float, offset: float) -> Classify:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+
+    def classify(pixels: NDArray[np.uint8]) -> int:
+        prepared = pixels.astype(np.float32) * np.float32(scale) + np.float32(offset)
+        (scores,) = session.run(["scores"], {name: prepared[np.newaxis]})
+        return int(scores[0].argmax())
+
+    return classify
