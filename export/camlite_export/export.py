@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +18,17 @@ from camlite.artifact import Format
 from camlite.card import Arrays, Card, Head, Precision, Preprocessing
 from camlite.errors import ClassifierError
 from camlite_export import (
+    bias_correction,
     classifier,
     golden,
     interpreter_process,
     keras_reference,
     parity,
-    saved_model,
     seal,
     to_onnx,
     to_tflite,
+    weight_rounding,
 )
-from camlite_export import head as heads
 from camlite_export.labelled_images import LabelledImages
 from camlite_export.two_output import TwoOutputModel
 
@@ -35,13 +36,16 @@ if TYPE_CHECKING:
     import keras
 
 FORMATS: tuple[Format, ...] = get_args(Format)
-PRECISIONS: Mapping[Format, tuple[Precision, ...]] = {"tflite": to_tflite.PRECISIONS, "onnx": to_onnx.PRECISIONS}
+_CONVERTERS: Mapping[Format, Any] = {"tflite": to_tflite, "onnx": to_onnx}
+PRECISIONS: Mapping[Format, tuple[Precision, ...]] = {name: one.PRECISIONS for name, one in _CONVERTERS.items()}
 NEED_CALIBRATION: frozenset[Precision] = frozenset({"int8", "int16x8"})
+
+_NO_GRADIENT: frozenset[Precision] = frozenset({"int16x8"})
 
 _MOST_CALIBRATION_IMAGES = 200
 _MOST_MEASURED_IMAGES = 200
 
-_MADE_WITH = {"tflite": ("keras", "tensorflow"), "onnx": ("keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime")}
+_MADE_WITH = ("camlite", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime")
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,13 @@ Progress = Callable[[str], None]
 
 
 def kinds(
-    formats: Sequence[Format], precisions: Sequence[Precision] | None, calibrated: bool
+    formats: Sequence[Format], precisions: Sequence[Precision] | None, calibrated: bool, affine: bool
 ) -> list[tuple[Format, Precision]]:
     """What to export: every precision of every format, or those asked for.
 
     Raises:
-        ClassifierError: a precision asked for exists in none of the formats, or needs calibration images.
+        ClassifierError: a precision asked for exists in none of the formats, needs calibration images, or
+            cannot compute the evidence of a head that is not affine.
     """
     wanted = precisions or get_args(Precision)
     found = [(format_, precision) for format_ in formats for precision in PRECISIONS[format_] if precision in wanted]
@@ -73,7 +78,13 @@ def kinds(
             raise ClassifierError(
                 f"precision {precision} needs calibration images: give --calibration a folder of images or an .npz"
             )
-    return [kind for kind in found if calibrated or kind[1] not in NEED_CALIBRATION]
+        if precision in _NO_GRADIENT and not affine:
+            raise ClassifierError(
+                f"precision {precision}: TFLite has no comparisons in it, which the gradient of a head that is not "
+                f"affine is made of; choose another"
+            )
+    left_out = (frozenset() if calibrated else NEED_CALIBRATION) | (frozenset() if affine else _NO_GRADIENT)
+    return [kind for kind in found if kind[1] not in left_out]
 
 
 def export(
@@ -103,43 +114,35 @@ def export(
         progress: called with the name of each stage as it begins, `stages` times in all.
 
     Raises:
-        ClassifierError: the head is not affine.
         CamliteError: the folder cannot be written to.
     """
     progress("head")
-    head = heads.derive(two_output.head)
-    golden_images = golden.choose(calibration, target)
-    answers = keras_reference.answer(two_output, head, keras_reference.inputs(list(golden_images), target))
-    arrays = Arrays(head.weights, head.bias, golden_images, answers.scores, answers.evidence)
+    head = two_output.affine
+    golden_images = golden.choose(calibration, target, two_output)
+    answers = keras_reference.answer(two_output, keras_reference.inputs(list(golden_images), target))
+    weights, bias = (head.weights, head.bias) if head else (None, None)
+    arrays = Arrays(weights, bias, golden_images, answers.scores, answers.evidence)
     models = _convert(two_output, target, calibration, wanted, progress)
     files = {}
     for (format_, precision), content in models.items():
-        card = _card(model, two_output, name, format_, precision, labels, target, content)
+        card = _card(model, two_output, name, precision, labels, target, content)
         files[f"{name}.{precision}.{format_}"] = artifact.pack(format_, content, card, arrays)
+    progress("golden samples")
+    files = golden.carry_errors(files)
     progress("writing")
     seal.write_all(folder, files)
     images, truth = _spread(calibration, _MOST_MEASURED_IMAGES) if calibration else (list(golden_images), None)
-    reference = keras_reference.answer(two_output, head, keras_reference.inputs(images, target))
-    exported = []
-    for format_ in {format_: None for format_, _ in wanted}:
-        with interpreter_process.interpreter_process() as process:
-            for file, content in files.items():
-                if not file.endswith(format_):
-                    continue
-                progress(f"measuring {file}")
-                measurement = None
-                if backends.installed(format_):
-                    run = process.submit(
-                        interpreter_process.answer, folder / file, None, images, reference.classes.tolist()
-                    )
-                    measurement = parity.measure(reference, run.result(), truth)
-                exported.append(Exported(folder / file, len(content), measurement))
-    return exported
+    reference = keras_reference.answer(two_output, keras_reference.inputs(images, target))
+    measurements = _measure([folder / file for file in files], images, reference, truth, progress)
+    return [
+        Exported(path, len(content), measurement)
+        for (path, measurement), content in zip(measurements, files.values(), strict=True)
+    ]
 
 
 def stages(wanted: Sequence[tuple[Format, Precision]]) -> int:
     """How often `export` calls `progress`."""
-    return 2 + 2 * len(wanted)
+    return 3 + 2 * len(wanted)
 
 
 def _convert(
@@ -149,23 +152,21 @@ def _convert(
     wanted: Sequence[tuple[Format, Precision]],
     progress: Progress,
 ) -> dict[tuple[Format, Precision], bytes]:
-    prepared = None
-    if calibration is not None and NEED_CALIBRATION & {precision for _, precision in wanted}:
+    prepared, normalized, biased = None, list[bias_correction.Convolution](), list[weight_rounding.Convolution]()
+    if calibration is not None:
         images, _ = _spread(calibration, _MOST_CALIBRATION_IMAGES)
         prepared = keras_reference.inputs(images, target)
+        normalized = bias_correction.observe(two_output.model, prepared)
+        biased = weight_rounding.observe(two_output.model, prepared)
     models: dict[tuple[Format, Precision], bytes] = {}
-    if any(format_ == "tflite" for format_, _ in wanted):
-        with saved_model.saved_model(two_output) as saved:
-            for format_, precision in wanted:
-                if format_ == "tflite":
-                    progress(f"{precision}.tflite")
-                    models[format_, precision] = to_tflite.convert(saved, precision, prepared)
-    if any(format_ == "onnx" for format_, _ in wanted):
-        traced = to_onnx.trace(two_output)
-        for format_, precision in wanted:
-            if format_ == "onnx":
-                progress(f"{precision}.onnx")
-                models[format_, precision] = to_onnx.convert(traced, precision, prepared)
+    for format_, precision in wanted:
+        progress(f"{precision}.{format_}")
+        converter = _CONVERTERS[format_]
+        with (
+            weight_rounding.rounded(biased, converter.STEPS.get(precision)),
+            bias_correction.corrected(normalized, converter.ROUNDED.get(precision)),
+        ):
+            models[format_, precision] = converter.convert(two_output, precision, prepared)
     return models
 
 
@@ -175,25 +176,44 @@ def _spread(images: LabelledImages, most: int) -> tuple[list[NDArray[np.uint8]],
     return images[::step], None if images.classes is None else images.classes[::step]
 
 
+def _measure(
+    paths: Sequence[Path],
+    images: Sequence[NDArray[np.uint8]],
+    reference: keras_reference.Reference,
+    truth: NDArray[np.int64] | None,
+    progress: Progress,
+) -> Iterator[tuple[Path, parity.Measurement | None]]:
+    """Run each artifact in a process that has only seen its own interpreter."""
+    for format_, group in itertools.groupby(paths, lambda path: path.suffix.removeprefix(".")):
+        installed = backends.installed(cast(Format, format_))
+        with interpreter_process.interpreter_process() as process:
+            for path in group:
+                progress(f"measuring {'.'.join(path.name.split('.')[-2:])}")
+                if not installed:
+                    yield path, None
+                    continue
+                classes = reference.classes.tolist()
+                answers = process.submit(interpreter_process.answer, path, None, images, classes).result()
+                yield path, parity.measure(reference, answers, truth)
+
+
 def _card(
     model: keras.Model,
     two_output: TwoOutputModel,
     name: str,
-    format_: Format,
     precision: Precision,
     labels: tuple[str, ...],
     target: Preprocessing,
     content: bytes,
 ) -> Card:
     height, width, channels = two_output.feature_shape
-    made_with = ("camlite", *_MADE_WITH[format_])
     return Card(
         name=name,
         precision=precision,
         labels=labels,
         preprocessing=target,
-        head=Head(two_output.layer, height, width, channels, two_output.activation, "cam"),
+        head=Head(two_output.layer, height, width, channels, two_output.activation, two_output.method),
         classifier_sha256=classifier.digest(model),
         model_sha256=hashlib.sha256(content).hexdigest(),
-        made_with={program: importlib.metadata.version(program) for program in made_with},
+        made_with={program: importlib.metadata.version(program) for program in _MADE_WITH},
     )

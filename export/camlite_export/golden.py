@@ -1,23 +1,35 @@
-"""Choose the golden samples that an artifact carries, with the Keras reference's answers for them."""
+"""The golden samples that an artifact carries."""
 
 from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite import cam, image
+from camlite import artifact, backends, cam, image
 from camlite.card import Preprocessing
+from camlite.golden import Tolerance
+from camlite_export import interpreter_process, keras_reference
 from camlite_export.labelled_images import LabelledImages
+from camlite_export.two_output import TwoOutputModel
 
 _SAMPLES = 4
+_CANDIDATES = 40
 _LARGEST_SIDE = 64
 _DETAIL = 6
 
 
-def choose(calibration: LabelledImages | None, target: Preprocessing) -> NDArray[np.uint8]:
+def choose(calibration: LabelledImages | None, target: Preprocessing, two_output: TwoOutputModel) -> NDArray[np.uint8]:
     """Golden images, uint8 (N, H, W, channels), at most 64 pixels a side: the device resizes them as any image.
 
-    Calibration images of different classes; seeded random fields where there are none.
+    Calibration images that the classifier gives to different classes, and those of which it is the least sure:
+    scores near 0 and 1 hardly move, whatever is wrong. Seeded random fields where there are no images.
     """
     height, width = min(target.height, _LARGEST_SIDE), min(target.width, _LARGEST_SIDE)
     if calibration is None:
@@ -25,8 +37,45 @@ def choose(calibration: LabelledImages | None, target: Preprocessing) -> NDArray
     small = Preprocessing(
         height, width, target.channels, (1.0,) * target.channels, (0.0,) * target.channels, target.fit
     )
-    chosen = calibration.first_of_each_class(_SAMPLES)
-    return np.stack([np.rint(image.prepare(calibration[i], small)).clip(0, 255).astype(np.uint8) for i in chosen])
+    spread = np.linspace(0, len(calibration) - 1, min(_CANDIDATES, len(calibration))).astype(int)
+    prepared = (image.prepare(calibration[int(i)], small) for i in spread)
+    candidates = np.stack([np.rint(pixels).clip(0, 255).astype(np.uint8) for pixels in prepared])
+    scores = keras_reference.answer(two_output, keras_reference.inputs(list(candidates), target)).scores
+    unsure_first = scores.max(axis=1).argsort(kind="stable")
+    _, firsts = np.unique(scores[unsure_first].argmax(axis=1), return_index=True)
+    of_different_classes = unsure_first[np.sort(firsts)]
+    others = unsure_first[~np.isin(unsure_first, of_different_classes)]
+    return np.asarray(candidates[np.concatenate([of_different_classes, others])[:_SAMPLES]])
+
+
+def carry_errors(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Let each artifact answer its golden samples here, and carry how far it is from Keras: `camlite check` starts
+    from there.
+
+    Args:
+        files: name -> artifact. One whose interpreter is not installed, or answers no numbers, is left as it is.
+    """
+    carrying = dict(files)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="camlite-")))
+        processes: dict[str, ProcessPoolExecutor] = {}
+        for name, content in files.items():
+            path = folder / name
+            path.write_bytes(content)
+            read = artifact.read(path)
+            if not backends.installed(read.format):
+                continue
+            if read.format not in processes:
+                processes[read.format] = stack.enter_context(interpreter_process.interpreter_process())
+            found = processes[read.format].submit(interpreter_process.check, path, None).result()
+            errors = np.array(
+                [[getattr(sample, figure) or 0.0 for figure in Tolerance._fields] for sample in found.samples],
+                np.float32,
+            )
+            if np.isfinite(errors).all():
+                arrays = replace(read.arrays, golden_errors=errors)
+                carrying[name] = artifact.pack(read.format, read.model, read.card, arrays)
+    return carrying
 
 
 def _random_fields(height: int, width: int, channels: int) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ a process with its reference proves less. So each backend gets a fresh one, and 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import camlite
+from camlite import artifact, backends
+from camlite.backends.interpreter import Tensor
 
 
 @dataclass(frozen=True)
@@ -25,31 +27,51 @@ class Answers:
 
     Attributes:
         scores: float32 (N, K).
-        evidence: of the class asked for, float32 (N, h, w), in logits.
-        completeness: float64 (N,), see `camlite.Explanation.completeness`.
+        classes: of which class the evidence is, int64 (N,).
+        evidence: of that class, float32 (N, h, w), in logits.
+        completeness: float64 (N,), see `camlite.Explanation.completeness`; NaN where it is None.
+        finite: whether all features are finite numbers, bool (N,).
     """
 
     scores: NDArray[np.float32]
+    classes: NDArray[np.int64]
     evidence: NDArray[np.float32]
     completeness: NDArray[np.float64]
+    finite: NDArray[np.bool_]
 
 
 @contextmanager
 def interpreter_process() -> Iterator[ProcessPoolExecutor]:
-    """One fresh process; submit `answer` to it."""
+    """One fresh process; submit `tensors`, `answer` and `check` to it."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         yield pool
 
 
+def tensors(path: Path, backend: str | None) -> tuple[Tensor, Mapping[str, Tensor]]:
+    """Input and outputs as the interpreter has them, whatever the card says of them."""
+    interpreter = backends.open_interpreter(artifact.read(path), backend)
+    return interpreter.input, dict(interpreter.outputs)
+
+
 def answer(path: Path, backend: str | None, images: Sequence[NDArray[np.uint8]], classes: Sequence[int]) -> Answers:
-    """Explain each image for the class that stands beside it."""
+    """Explain each image for the class that stands beside it; for its own top class where it knows no other."""
     explainer = _explainer(path, backend)
-    explanations = [explainer.explain(image, [k]) for image, k in zip(images, classes, strict=True)]
-    return Answers(
-        np.stack([explanation.scores for explanation in explanations]),
-        np.stack([explanation.evidence[0] for explanation in explanations]),
-        np.array([explanation.completeness for explanation in explanations]),
-    )
+    explanations = [
+        explainer.explain(image, [k] if explainer.any_class else None) for image, k in zip(images, classes, strict=True)
+    ]
+    with np.errstate(invalid="ignore", over="ignore"):  # numbers that are not finite are an answer, too
+        return Answers(
+            np.stack([explanation.scores for explanation in explanations]),
+            np.array([explanation.classes[0] for explanation in explanations], np.int64),
+            np.stack([explanation.evidence.reshape(explanation.evidence.shape[-2:]) for explanation in explanations]),
+            np.array([explanation.completeness for explanation in explanations], np.float64),
+            np.array([np.isfinite(explanation.features).all() for explanation in explanations]),
+        )
+
+
+def check(path: Path, backend: str | None) -> camlite.Check:
+    """Run the golden samples."""
+    return camlite.check(_explainer(path, backend))
 
 
 _open: dict[tuple[Path, str | None], camlite.Explainer] = {}

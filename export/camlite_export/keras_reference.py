@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from camlite import cam, image
 from camlite.card import Preprocessing
-from camlite_export.head import AffineHead
 from camlite_export.two_output import TwoOutputModel
+
+_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,34 @@ def inputs(images: Sequence[NDArray[np.uint8]], target: Preprocessing) -> NDArra
     return np.stack([image.prepare(pixels, target) for pixels in images])
 
 
-def answer(two_output: TwoOutputModel, head: AffineHead, prepared: NDArray[np.float32]) -> Reference:
-    """Run the Keras model on prepared inputs, float32 (N, H, W, channels)."""
-    outputs = two_output.model(prepared, training=False)
-    features, scores = (np.asarray(outputs[name]) for name in ("features", "scores"))
+def answer(two_output: TwoOutputModel, prepared: NDArray[np.float32]) -> Reference:
+    """Run the Keras model on prepared inputs, float32 (N, H, W, channels).
+
+    Evidence is features times class weights, or times Keras's own gradient where the head is not affine.
+    """
+    batches = [
+        two_output.model(prepared[start : start + _BATCH], training=False) for start in range(0, len(prepared), _BATCH)
+    ]
+    features, scores = (
+        np.concatenate([np.asarray(batch[name], np.float32) for batch in batches]) for name in ("features", "scores")
+    )
     classes = scores.argmax(axis=1)
+    head = two_output.affine
+    if head is None:
+        return Reference(scores, classes, _gradient_evidence(two_output, features, classes))
     maps = [cam.evidence(one, head.weights, [top])[0] for one, top in zip(features, classes, strict=True)]
     return Reference(scores, classes, np.stack(maps))
+
+
+def _gradient_evidence(
+    two_output: TwoOutputModel, features: NDArray[np.float32], classes: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    import tensorflow as tf
+
+    watched = tf.constant(features)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(watched)
+        logits = two_output.head(watched, training=False)
+        own = tf.reduce_sum(tf.gather(logits, classes, batch_dims=1))
+    gradient = np.asarray(tape.gradient(own, watched), np.float32)
+    return np.asarray((features * gradient).sum(axis=-1))

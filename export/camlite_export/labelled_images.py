@@ -79,7 +79,11 @@ def _folder(path: Path, labels: Sequence[str]) -> LabelledImages:
     if not files:
         raise ImageError(f"{path}: no images in this folder; expected files such as {', '.join(('.png', '.jpg'))}")
     index = {label: i for i, label in enumerate(labels)} | {str(i): i for i in range(len(labels))}
-    known = [index.get(file.relative_to(path).parts[0]) for file in files]
+    # A label may hold a slash: then its folder lies in another (T-shirt/top).
+    known = [
+        next((index[name] for parent in file.relative_to(path).parents if (name := parent.as_posix()) in index), None)
+        for file in files
+    ]
     classes = None if None in known else np.array(known, np.int64)
     return LabelledImages([str(file) for file in files], classes, lambda i: image.check(picture.read(files[i])))
 

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from camlite.card import Fit, Preprocessing
+from camlite.card import ChannelOrder, Fit, Preprocessing
 from camlite.errors import ClassifierError
 
-_IMAGENET_MEAN = (123.675, 116.28, 103.53)
-_IMAGENET_STD = (58.395, 57.12, 57.375)
 
-# name -> mean and standard deviation on 0..255, for one channel or three
-NAMED: Mapping[str, tuple[Sequence[float], Sequence[float]]] = {
-    "unit": ((0.0,), (255.0,)),
-    "signed": ((127.5,), (127.5,)),
-    "imagenet": (_IMAGENET_MEAN, _IMAGENET_STD),
-    "raw": ((0.0,), (1.0,)),
+class Named(NamedTuple):
+    """``(pixel - mean) / std`` on pixels 0..255; one number for all channels, or one a channel in their order."""
+
+    mean: Sequence[float]
+    std: Sequence[float]
+    order: ChannelOrder = "rgb"
+
+
+# The `preprocess_input` of keras.applications calls signed "tf", imagenet "torch" and caffe "caffe".
+NAMED: Mapping[str, Named] = {
+    "unit": Named((0.0,), (255.0,)),
+    "signed": Named((127.5,), (127.5,)),
+    "imagenet": Named((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    "caffe": Named((103.939, 116.779, 123.68), (1.0,), "bgr"),
+    "raw": Named((0.0,), (1.0,)),
 }
 
 
@@ -29,21 +37,22 @@ def preprocessing(
     """The preprocessing ``(pixel - mean) / std`` for an input (height, width, channels).
 
     Args:
-        name: ``unit`` 0..1, ``signed`` -1..1, ``imagenet`` its channels' mean 0 and deviation 1, ``raw`` 0..255.
+        name: ``unit`` 0..1, ``signed`` -1..1, ``imagenet`` mean 0 and deviation 1 of ImageNet's channels,
+            ``caffe`` their mean 0 in BGR, ``raw`` 0..255.
         mean, std: on 0..255, one number for all channels or one a channel; they replace the named ones.
 
     Raises:
-        ClassifierError: their count does not fit the channels, or a deviation is 0.
+        ClassifierError: their count does not fit the channels, or a deviation is not above 0.
     """
     height, width, channels = image_shape
-    named_mean, named_std = NAMED[name]
-    means = _per_channel("mean", mean if mean is not None else named_mean, channels)
-    stds = _per_channel("std", std if std is not None else named_std, channels)
-    if 0 in stds:
-        raise ClassifierError("preprocessing: std is 0; expected the standard deviation of the pixels, above 0")
+    named = NAMED[name]
+    means = _per_channel("mean", mean if mean is not None else named.mean, channels)
+    stds = _per_channel("std", std if std is not None else named.std, channels)
+    if not all(deviation > 0 for deviation in stds):
+        raise ClassifierError(f"preprocessing: std is {min(stds):g}; expected a deviation of pixels, above 0")
     scale = tuple(1 / deviation for deviation in stds)
     offset = tuple(0.0 - centre / deviation for centre, deviation in zip(means, stds, strict=True))
-    return Preprocessing(height, width, channels, scale, offset, fit)
+    return Preprocessing(height, width, channels, scale, offset, fit, named.order)
 
 
 def _per_channel(what: str, numbers: Sequence[float], channels: int) -> tuple[float, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 
@@ -39,24 +39,63 @@ def loadable_by_tflite_runtime(converter: Any) -> None:
 
 @contextlib.contextmanager
 def silent_native_code() -> Iterator[None]:
-    """Hold back what TensorFlow's C++ writes to standard error; show it where the body fails.
+    """Throw away what TensorFlow's C++ writes to standard error.
 
     TF 2.21 logs its import and each conversion there whatever the log level. Ends when TF_CPP_MIN_LOG_LEVEL
     silences it.
     """
     sys.stderr.flush()
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as held_back:
-        os.dup2(held_back.fileno(), 2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
         try:
             yield
-        except BaseException:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            held_back.seek(0)
-            os.write(2, held_back.read())
-            raise
         finally:
             sys.stderr.flush()
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def in_canonical_order(model: Any) -> None:
+    """Order and name what is inside an ONNX model by the graph alone, so that two exports give the same bytes.
+
+    tf2onnx 1.17 iterates over sets of names: which of two equal constants it keeps, how it numbers nodes and in
+    what order they stand changes with every process. Ends when it iterates over lists.
+    """
+    graph = model.graph
+    if any(attribute.HasField("g") for node in graph.node for attribute in node.attribute):
+        return  # Control flow: the graphs inside refer to names of this one.
+    for value in (*graph.input, *graph.output):
+        first = value.type.tensor_type.shape.dim[0]
+        if first.HasField("dim_param"):
+            first.dim_param = "batch"
+    ordered = type(graph)(name=graph.name, input=graph.input, output=graph.output, node=_towards_outputs(graph))
+    names = {"": ""} | {value.name: value.name for value in (*graph.input, *graph.output)}
+    for index, node in enumerate(ordered.node):
+        node.name = f"{node.op_type}_{index}"
+        names |= {name: f"{node.name}.in{k}" for k, name in enumerate(node.input) if name not in names}
+        names |= {name: f"{node.name}.{k}" for k, name in enumerate(node.output) if name not in names}
+        node.input[:] = [names[name] for name in node.input]
+        node.output[:] = [names[name] for name in node.output]
+    constants = {constant.name: constant for constant in graph.initializer}
+    for name in names:
+        if name in constants:
+            constants[name].name = names[name]
+            ordered.initializer.append(constants[name])
+    graph.CopyFrom(ordered)
+
+
+def _towards_outputs(graph: Any) -> list[Any]:
+    """The nodes of an ONNX graph, each behind those whose outputs it takes: depth first from the graph's outputs."""
+    producers = {name: node for node in graph.node for name in node.output}
+    ordered, seen = [], set()
+    waiting = [(producers[output.name], False) for output in reversed(graph.output)]
+    while waiting:
+        node, ready = waiting.pop()
+        if ready:
+            ordered.append(node)
+        elif node.output[0] not in seen:
+            seen.add(node.output[0])
+            waiting.append((node, True))
+            waiting += [(producers[name], False) for name in reversed(node.input) if name in producers]
+    return ordered

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from camlite_export.forward import forward
 from camlite_export.two_output import TwoOutputModel
 
 
@@ -21,9 +22,10 @@ def saved_model(two_output: TwoOutputModel) -> Iterator[Path]:
 
     archive = keras.export.ExportArchive()
     archive.track(two_output.model)
+    archive.track(two_output.head)
     archive.add_endpoint(
         "serving_default",
-        lambda image: two_output.model(image, training=False),
+        forward(two_output),
         input_signature=[tf.TensorSpec((1, *two_output.image_shape), tf.float32, name="image")],
     )
     with tempfile.TemporaryDirectory(prefix="camlite-") as folder:

@@ -1,29 +1,62 @@
-"""A SavedModel of the two-output model to a TFLite flatbuffer."""
+"""The two-output model to a TFLite flatbuffer."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camlite.card import Precision
+from camlite.errors import ClassifierError
 from camlite_export import quirks
+from camlite_export.bias_correction import Floats, Rounded, to_8_bits, to_16_bits
+from camlite_export.saved_model import saved_model
+from camlite_export.two_output import TwoOutputModel
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "dynamic", "int8", "int16x8")
 
+_SMALL_KERNEL = 1024
 
-def convert(folder: Path, precision: Precision, calibration: NDArray[np.float32] | None) -> bytes:
-    """Convert.
+
+def _large_to_8_bits(kernel: Floats, channel_axes: tuple[int, ...]) -> Floats:
+    """The converter leaves small kernels alone where only the weights are to be integers."""
+    return kernel if kernel.size < _SMALL_KERNEL else to_8_bits(kernel, channel_axes)
+
+
+STEPS: Mapping[Precision, int] = {"int8": 254, "int16x8": 254}
+"""How many the converter makes between the largest weight of an output channel and its negative."""
+ROUNDED: Mapping[Precision, Rounded] = {
+    "float16": to_16_bits,
+    "dynamic": _large_to_8_bits,
+    "int8": to_8_bits,
+    "int16x8": to_8_bits,
+}
+
+
+def convert(two_output: TwoOutputModel, precision: Precision, calibration: NDArray[np.float32] | None) -> bytes:
+    """Convert. The batch size is 1.
 
     Args:
-        folder: the SavedModel.
         precision: int8 is integer throughout: uint8 pixels in, int8 out. int16x8 keeps float32 at both ends.
         calibration: float32 (N, H, W, channels) inputs of the classifier, for int8 and int16x8.
     """
+    with saved_model(two_output) as folder:
+        converter = _converter(str(folder), precision, calibration)
+        try:
+            with quirks.silent_native_code():
+                model: bytes = converter.convert()
+        except Exception as error:  # the converter raises Exception, RuntimeError and its own ConverterError
+            reason = " ".join(str(error).split())[:300]
+            raise ClassifierError(f"TFLite cannot express this classifier in {precision}: {reason}") from error
+    return model
+
+
+def _converter(folder: str, precision: Precision, calibration: NDArray[np.float32] | None) -> Any:
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder))
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder)
     if precision != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         quirks.loadable_by_tflite_runtime(converter)
@@ -41,6 +74,4 @@ def convert(folder: Path, precision: Precision, calibration: NDArray[np.float32]
         converter.target_spec.supported_ops = [
             tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
         ]
-    with quirks.silent_native_code():
-        model: bytes = converter.convert()
-    return model
+    return converter

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from camlite.card import Activation
+import numpy as np
+
+from camlite import cam
+from camlite.card import Activation, Method
 from camlite.errors import ClassifierError
-from camlite_export import quirks
+from camlite_export import heads, last_activation
+from camlite_export.float32 import in_float32
+from camlite_export.heads import AffineHead
+from camlite_export.journey import Journey, Size, Step, shape_text, walk
 
 if TYPE_CHECKING:
     import keras
 
-_ACTIVATIONS: tuple[Activation, ...] = ("softmax", "sigmoid", "linear")
+# Scores of the two-output model come from the classifier's own layers, run one by one: the same kernels, which may
+# be fused otherwise. 2e-7 was the most in keras.applications; a layer that is met twice gives 1e-2 and more.
+_ROUNDING = 1e-5
+# Where the classifier computes in 16 bits, and its halves do not: 4e-4 was the most in small classifiers.
+_ROUNDING_16_BITS = 2e-2
 
-
-@dataclass(frozen=True)
-class Step:
-    """One layer on the image's way through the classifier.
-
-    Attributes:
-        name, kind: of the layer, as ``conv_128`` and ``Conv2D``.
-        shape: of its output, the batch axis as None.
-        parameters: how many numbers it has learned.
-        output: its symbolic output.
-    """
-
-    name: str
-    kind: str
-    shape: tuple[int | None, ...]
-    parameters: int
-    output: Any
+# What takes pixels 0..255 to the range that a backbone wants, where it stands in front of the first learned layer.
+_SCALING = frozenset(
+    {"Rescaling", "Normalization", "Subtract", "Divide", "TrueDivide", "Multiply"}
+    | {"tf.math.subtract", "tf.math.truediv", "tf.math.multiply", "tf.nn.bias_add"}
+)
 
 
 @dataclass(frozen=True)
@@ -42,15 +41,30 @@ class TwoOutputModel:
         model: image (N, H, W, channels) -> {"features": (N, h, w, C), "scores": (N, K)}.
         head: features (N, h, w, C) -> logits (N, K).
         activation: logits -> scores.
-        layer: name of the layer that gives the features.
-        journey: every layer from image to scores.
+        cut: the step whose output the features are.
+        journey: every step from image to scores.
     """
 
     model: keras.Model
     head: keras.Model
     activation: Activation
-    layer: str
+    cut: Step
     journey: tuple[Step, ...]
+
+    @cached_property
+    def affine(self) -> AffineHead | None:
+        """Class weights and bias of the head; None where it is not affine, and evidence comes from its gradient."""
+        return heads.derive(self.head)
+
+    @property
+    def method(self) -> Method:
+        """How evidence is made, see `camlite.card.Head`."""
+        return "cam" if self.affine else "hirescam"
+
+    @property
+    def layer(self) -> str:
+        """Name of the layer that gives the features."""
+        return self.cut.name
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -67,14 +81,21 @@ class TwoOutputModel:
         """K."""
         return int(self.model.output["scores"].shape[1])
 
+    @property
+    def default_preprocessing(self) -> str:
+        """``raw`` where the classifier itself begins by scaling pixels, else ``unit``."""
+        learned = next(i for i, step in enumerate(self.journey) if _is_learned(step))
+        return "raw" if any(step.kind in _SCALING for step in self.journey[:learned]) else "unit"
 
-def cut(classifier: keras.Model, layer: int | str | None = None) -> TwoOutputModel:
+
+def cut(classifier: keras.Model, layer: int | str | None = None, size: Size | None = None) -> TwoOutputModel:
     """Cut a classifier behind one layer.
 
     Args:
-        classifier: a Sequential or functional model; models inside it are walked through as well.
+        classifier: a Sequential or functional model; models inside it are walked through as well. Left as it is.
         layer: index into ``classifier.layers`` (negative ones count from the end) or a layer's name; by
             default the last layer that gives a feature map and through which every path to the scores goes.
+        size: height and width of the image, where the classifier's own are not fixed.
 
     Raises:
         ClassifierError: the classifier has no feature map, the layer is unknown, or the scores do not
@@ -82,90 +103,39 @@ def cut(classifier: keras.Model, layer: int | str | None = None) -> TwoOutputMod
     """
     import keras
 
-    image, scores, journey, outputs = _walk(classifier)
-    _check_ends(classifier, image, scores)
-    logits, activation = _logits(scores)
+    converted = in_float32(classifier)
+    journey = walk(converted, size)
+    scores, logits, activation = last_activation.take_off(classifier.name, journey.scores)
     if layer is None:
-        step, head = _last_feature_map(classifier, journey, logits)
+        step, head = _last_feature_map(classifier.name, journey.steps, logits)
     else:
-        step = _named_step(classifier, layer, journey, outputs)
-        if not _is_feature_map(step):
+        step = _named_step(converted, layer, journey)
+        head = _head_behind(classifier.name, step, logits)
+    model = keras.Model(journey.image, {"features": step.output, "scores": scores}, name=classifier.name)
+    two_output = TwoOutputModel(model, head, activation, step, journey.steps)
+    _prove(classifier, two_output, _ROUNDING if converted is classifier else _ROUNDING_16_BITS)
+    return two_output
+
+
+def _last_feature_map(name: str, steps: Sequence[Step], logits: Any) -> tuple[Step, keras.Model]:
+    for step in reversed(steps):
+        head = _head(step, logits) if _is_feature_map(step) else None
+        if head is None:
+            continue
+        if not any(map(_is_learned, steps[: steps.index(step) + 1])):
+            break  # no more than the image scaled, normalized or augmented
+        mixing = next((one for one in head.layers if "Attention" in type(one).__name__), None)
+        if mixing is not None:
             raise ClassifierError(
-                f"{classifier.name}: layer {step.name!r} gives {_shape_text(step.shape)}, which is no feature map; "
-                f"expected (batch, height, width, channels) with more than one place; "
-                f"`camlite inspect` lists the layers"
+                f"{name}: no feature map: behind the last one, of layer {step.name!r}, stands attention "
+                f"({mixing.name!r}), which mixes its places; "
+                f"--layer {step.name} explains it by its gradient all the same"
             )
-        behind = _head(step, logits)
-        if behind is None:
-            raise ClassifierError(
-                f"{classifier.name}: the scores do not follow from layer {step.name!r} alone; choose a later layer"
-            )
-        head = behind
-    model = keras.Model(image, {"features": step.output, "scores": scores}, name=classifier.name)
-    return TwoOutputModel(model, head, activation, step.name, tuple(journey))
-
-
-def _walk(classifier: keras.Model) -> tuple[Any, Any, list[Step], dict[int, Step]]:
-    """Send a symbolic image through the classifier, and through the models inside it, layer by layer."""
-    import keras
-
-    if not quirks.is_graph_of_layers(classifier):
-        raise ClassifierError(
-            f"{classifier.name}: a {type(classifier).__name__} is neither a Sequential nor a functional model, "
-            f"or was never built, so its inside cannot be seen; rebuild it with the functional API"
-        )
-    if len(classifier.inputs) != 1:
-        raise ClassifierError(f"{classifier.name}: {len(classifier.inputs)} inputs, expected one image")
-    journey: list[Step] = []
-    outputs: dict[int, Step] = {}
-
-    def visit(operation: Any, *arguments: Any, **options: Any) -> Any:
-        if isinstance(operation, keras.Model):
-            result = quirks.run_through_graph(operation, arguments[0], visit)
-            outputs[id(operation)] = journey[-1]
-            return result
-        result = operation(*arguments, **options)
-        for tensor in keras.tree.flatten(result):
-            parameters = operation.count_params() if isinstance(operation, keras.Layer) else 0
-            kind = type(operation).__name__
-            journey.append(Step(operation.name, kind, tuple(tensor.shape), parameters, tensor))
-        outputs[id(operation)] = journey[-1]
-        return result
-
-    original = classifier.inputs[0]
-    image = keras.Input(original.shape[1:], dtype=original.dtype, name="image")
-    scores = quirks.run_through_graph(classifier, image, visit)
-    return image, scores, journey, outputs
-
-
-def _check_ends(classifier: keras.Model, image: Any, scores: Any) -> None:
-    if len(image.shape) != 4 or image.shape[3] not in (1, 3) or None in image.shape[1:]:
-        raise ClassifierError(
-            f"{classifier.name}: the input is {_shape_text(image.shape)}, "
-            f"expected an image (batch, height, width, channels) of fixed size with 1 or 3 channels"
-        )
-    if not hasattr(scores, "shape") or len(scores.shape) != 2 or scores.shape[1] is None:
-        received = _shape_text(scores.shape) if hasattr(scores, "shape") else f"{len(scores)} tensors"
-        raise ClassifierError(f"{classifier.name}: the output is {received}, expected scores (batch, classes)")
-
-
-def _logits(scores: Any) -> tuple[Any, Activation]:
-    """The tensor before the classifier's last activation, and that activation."""
-    import keras
-
-    operation = scores._keras_history.operation
-    before = operation._inbound_nodes[scores._keras_history.node_index].input_tensors[0]
-    if isinstance(operation, keras.layers.Softmax):
-        return before, "softmax"
-    activation = getattr(getattr(operation, "activation", None), "__name__", "linear")
-    if activation not in _ACTIVATIONS or activation == "linear":
-        return scores, "linear"
-    if isinstance(operation, keras.layers.Activation):
-        return before, activation
-    linear = type(operation).from_config({**operation.get_config(), "activation": "linear"})
-    logits = linear(before)
-    linear.set_weights(operation.get_weights())
-    return logits, activation
+        return step, head
+    raise ClassifierError(
+        f"{name}: no feature map: no learned layer gives (batch, height, width, channels) with more than one "
+        f"place from which alone the scores follow; camlite explains convolutional image classifiers"
+    )
 
 
 def _is_feature_map(step: Step) -> bool:
@@ -173,20 +143,21 @@ def _is_feature_map(step: Step) -> bool:
     return len(shape) == 4 and None not in shape[1:] and cast(int, shape[1]) * cast(int, shape[2]) > 1
 
 
-def _last_feature_map(classifier: keras.Model, journey: list[Step], logits: Any) -> tuple[Step, keras.Model]:
-    for step, head in _cuts(journey, logits):
-        return step, head
-    raise ClassifierError(
-        f"{classifier.name}: no feature map: no layer gives (batch, height, width, channels) with more than one "
-        f"place from which alone the scores follow; camlite explains convolutional image classifiers"
-    )
+def _is_learned(step: Step) -> bool:
+    return step.parameters > 0 and "Normalization" not in step.kind
 
 
-def _cuts(journey: list[Step], logits: Any) -> Iterator[tuple[Step, keras.Model]]:
-    for step in reversed(journey):
-        head = _head(step, logits) if _is_feature_map(step) else None
-        if head is not None:
-            yield step, head
+def _head_behind(name: str, step: Step, logits: Any) -> keras.Model:
+    if not _is_feature_map(step):
+        raise ClassifierError(
+            f"{name}: layer {step.name!r} gives {shape_text(step.shape)}, which is no feature map; "
+            f"expected (batch, height, width, channels) with more than one place; "
+            f"`camlite inspect` lists the layers"
+        )
+    head = _head(step, logits)
+    if head is None:
+        raise ClassifierError(f"{name}: the scores do not follow from layer {step.name!r} alone; choose a later layer")
+    return head
 
 
 def _head(step: Step, logits: Any) -> keras.Model | None:
@@ -199,26 +170,44 @@ def _head(step: Step, logits: Any) -> keras.Model | None:
         return None
 
 
-def _named_step(classifier: keras.Model, layer: int | str, journey: list[Step], outputs: dict[int, Step]) -> Step:
+def _named_step(classifier: keras.Model, layer: int | str, journey: Journey) -> Step:
+    name, layers, ends = classifier.name, classifier.layers, journey.ends
     if isinstance(layer, int):
-        count = len(classifier.layers)
-        if not -count <= layer < count:
+        if not -len(layers) <= layer < len(layers):
             raise ClassifierError(
-                f"{classifier.name}: layer {layer} is unknown; expected {-count} to {count - 1}, "
+                f"{name}: layer {layer} is unknown; expected {-len(layers)} to {len(layers) - 1}, "
                 f"`camlite inspect` lists the layers"
             )
-        step = outputs.get(id(classifier.layers[layer]))
-        if step is None:
-            raise ClassifierError(f"{classifier.name}: layer {layer} is the input; choose a layer behind it")
+        if id(layers[layer]) not in ends:
+            raise ClassifierError(f"{name}: layer {layer} is the input; choose a layer behind it")
+        return ends[id(layers[layer])]
+    for step in _steps_named(layer, layers, journey):
         return step
-    for model_layer in classifier.layers:
-        if model_layer.name == layer and id(model_layer) in outputs:
-            return outputs[id(model_layer)]
-    for step in reversed(journey):
-        if step.name == layer:
-            return step
-    raise ClassifierError(f"{classifier.name}: no layer is named {layer!r}; `camlite inspect` lists the layers")
+    raise ClassifierError(f"{name}: no layer is named {layer!r}; `camlite inspect` lists the layers")
 
 
-def _shape_text(shape: Any) -> str:
-    return "(" + ", ".join("batch" if side is None and i == 0 else str(side) for i, side in enumerate(shape)) + ")"
+def _steps_named(name: str, layers: Sequence[keras.Layer], journey: Journey) -> Iterator[Step]:
+    """The classifier's own layers, then those of the models inside it, the last first."""
+    yield from (journey.ends[id(one)] for one in layers if one.name == name and id(one) in journey.ends)
+    yield from (step for step in reversed(journey.steps) if step.name == name)
+
+
+def _prove(classifier: keras.Model, two_output: TwoOutputModel, rounding: float) -> None:
+    """The two halves must say what the whole says, whatever unusual model was walked through."""
+    given = classifier.inputs[0]
+    probe = np.random.default_rng(0).integers(0, 256, (2, *two_output.image_shape)).astype(np.float32)
+    if "float" in given.dtype:
+        probe = probe / 128 - 1
+    whole = classifier(probe[..., 0] if len(given.shape) == 3 else probe, training=False)
+    expected = np.asarray(whole, np.float32)
+    if not np.isfinite(expected).all():
+        raise ClassifierError(f"{classifier.name}: gives scores that are not finite numbers; its weights are damaged")
+    outputs = {name: np.asarray(value) for name, value in two_output.model(probe, training=False).items()}
+    joined = cam.activate(np.asarray(two_output.head(outputs["features"], training=False)), two_output.activation)
+    for received in (outputs["scores"], joined):
+        difference = np.abs(received[:, -expected.shape[1] :] - expected).max()
+        if not difference <= rounding * max(1, np.abs(expected).max()):
+            raise ClassifierError(
+                f"{classifier.name}: cut at layer {two_output.layer!r}, its scores differ by {difference:.2g} from "
+                f"those of the whole; cut it at another --layer"
+            )

@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--formats", nargs="+", choices=get_args(Format), default=get_args(Format))
     parser.add_argument("--precisions", nargs="+", choices=get_args(Precision), help="default: all that can be made")
-    options.add_cut(parser)
+    options.add_classifier(parser)
+    options.add_size(parser)
     options.add_preprocessing(parser)
 
 
@@ -45,12 +46,13 @@ def run(arguments: argparse.Namespace) -> int:
     from camlite_export.preprocessing import preprocessing
 
     path: Path = arguments.classifier
-    classifier = open_classifier(path)
-    cut = two_output.cut(classifier, options.layer(arguments.layer))
+    classifier = open_classifier(path, arguments.trust)
+    cut = two_output.cut(classifier, options.layer(arguments.layer), arguments.size)
     class_labels = labels.read(arguments.labels, cut.classes)
     calibration = labelled_images.load(arguments.calibration, class_labels) if arguments.calibration else None
-    wanted = export.kinds(arguments.formats, arguments.precisions, calibration is not None)
-    target = preprocessing(cut.image_shape, arguments.preprocess, arguments.mean, arguments.std, arguments.fit)
+    wanted = export.kinds(arguments.formats, arguments.precisions, calibration is not None, cut.affine is not None)
+    preprocess = arguments.preprocess or cut.default_preprocessing
+    target = preprocessing(cut.image_shape, preprocess, arguments.mean, arguments.std, arguments.fit)
     name = arguments.name or path.stem
     folder: Path = arguments.output or path.with_suffix("")
     with tqdm(total=export.stages(wanted) + 1, bar_format="{desc:<40}{bar:30} {n}/{total}", leave=False) as bar:
@@ -80,6 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if calibration is None:
         print("\nint8 and int16x8 were left out: they need representative images, --calibration FOLDER|NPZ")
+    elif not cut.affine and not arguments.precisions:
+        print("\nint16x8 was left out: it cannot compute the gradient of this classifier's head")
     if picture:
         print(f"\n{picture}")
     return 0

@@ -15,20 +15,29 @@ def run(arguments: argparse.Namespace) -> int:
     from camlite_export import two_output
     from camlite_export.classifier import open_classifier
 
-    classifier = open_classifier(arguments.file)
-    cut = two_output.cut(classifier, options.layer(arguments.layer))
+    classifier = open_classifier(arguments.file, arguments.trust)
+    cut = two_output.cut(classifier, options.layer(arguments.layer), arguments.size and options.size(arguments.size))
     steps = [
         {
             "name": step.name,
             "kind": step.kind,
             "shape": list(step.shape[1:]),
             "parameters": step.parameters,
-            "cut": step.name == cut.layer,
+            "cut": step is cut.cut,
         }
         for step in cut.journey
     ]
     if arguments.json:
-        print(json.dumps({"file": str(arguments.file), "activation": cut.activation, "layers": steps}))
+        record = {
+            "file": str(arguments.file),
+            "image": cut.image_shape,
+            "classes": cut.classes,
+            "activation": cut.activation,
+            "method": cut.method,
+            "preprocess": cut.default_preprocessing,
+            "layers": steps,
+        }
+        print(json.dumps(record))
         return 0
     image = ["image", "Input", _sides(cut.image_shape), "", ""]
     rows = [
@@ -42,7 +51,11 @@ def run(arguments: argparse.Namespace) -> int:
         for step, marked in zip(cut.journey, steps, strict=True)
     ]
     print(table(["layer", "kind", "output", "parameters", ""], [image, *rows]))
+    how = "features times class weights" if cut.affine else "features times the gradient of the head"
     print(f"\n{classifier.count_params():,} parameters, {cut.classes} classes by {cut.activation}")
+    print(f"evidence by {cut.method}: {how}")
+    why = "it scales them itself" if cut.default_preprocessing == "raw" else "it does not scale them itself"
+    print(f"pixels by default: --preprocess {cut.default_preprocessing}, because {why}")
     return 0
 
 

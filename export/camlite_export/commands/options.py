@@ -8,13 +8,25 @@ from collections.abc import Sequence
 from typing import get_args
 
 from camlite.card import Fit
+from camlite.errors import ClassifierError
 from camlite_export import preprocessing, quirks
 
 
-def add_cut(parser: argparse.ArgumentParser) -> None:
-    """``--layer``."""
+def add_classifier(parser: argparse.ArgumentParser) -> None:
+    """``--layer`` and ``--trust``."""
+    parser.add_argument("--trust", action="store_true", help="run code that the classifier's file carries")
     parser.add_argument(
         "--layer", help="cut behind this layer: an index (-3 is the last but two) or a name (default: found by itself)"
+    )
+
+
+def add_size(parser: argparse.ArgumentParser) -> None:
+    """``--size``."""
+    parser.add_argument(
+        "--size",
+        type=size,
+        metavar="HEIGHTxWIDTH",
+        help="of the images, for a classifier that takes any (224, 240x320)",
     )
 
 
@@ -23,8 +35,8 @@ def add_preprocessing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preprocess",
         choices=list(preprocessing.NAMED),
-        default="unit",
-        help="what the classifier was trained on: pixels 0..1 (default), -1..1, ImageNet mean and deviation, 0..255",
+        help="what the classifier was trained on: pixels 0..1, -1..1, by ImageNet's mean and deviation (RGB), by its "
+        "mean (BGR), or 0..255 (default: raw for a classifier that begins by scaling them, else unit)",
     )
     parser.add_argument("--mean", type=numbers, metavar="M[,M,M]", help="instead: mean of the pixels, on 0..255")
     parser.add_argument("--std", type=numbers, metavar="S[,S,S]", help="and their standard deviation")
@@ -43,17 +55,31 @@ def layer(text: str | None) -> int | str | None:
     return int(text) if text.lstrip("-").isdigit() else text
 
 
+def size(text: str) -> tuple[int, int]:
+    """``240x320`` is a height and a width, ``224`` both."""
+    sides = text.split("x") if "x" in text else [text, text]
+    if len(sides) != 2 or not all(side.isdecimal() and int(side) for side in sides):
+        raise ClassifierError(f"--size {text}: expected one side or two above 0, as 224 or 240x320")
+    return int(sides[0]), int(sides[1])
+
+
 def numbers(text: str) -> Sequence[float]:
     """``72.9`` or ``123.7,116.3,103.5``."""
     return tuple(map(float, text.split(",")))
 
 
-numbers.__name__ = "list of numbers"  # argparse puts it into its message
+# argparse puts these into its messages
+size.__name__ = "size, as 224 or 240x320"
+numbers.__name__ = "list of numbers"
 
 
 def quieten_tensorflow() -> None:
-    """Import TensorFlow, its notices about this machine kept off the terminal; for a command's own process."""
+    """Import TensorFlow, its notices about this machine kept off the terminal; for a command's own process.
+
+    Keras is told to use it, too: the converters start from TensorFlow.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     with quirks.silent_native_code():
         import tensorflow  # noqa: F401

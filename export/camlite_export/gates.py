@@ -1,0 +1,229 @@
+"""What a measurement comes down to: one number a figure, and the gate each precision must pass.
+
+Each limit stands beside what was measured: GATES says on what.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from camlite.card import Precision
+from camlite.errors import CamliteError
+from camlite_export.parity import Floats, Measurement
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number that sums up a measurement.
+
+    Attributes:
+        name: as `--gate` and JSON know it.
+        title: as the report shows it.
+        better: whether higher or lower is better, and so on which side of its limit a gate is open.
+        per_image: what it sums up, (N,); NaN where an image has no such figure.
+        summary: per-image figures to the number.
+        distance: how far each image is off, (N,), and the text that says so: which of many is the worst.
+        share: whether it is a share of the images, shown in percent.
+    """
+
+    name: str
+    title: str
+    better: Literal["higher", "lower"]
+    per_image: Callable[[Measurement], Floats]
+    summary: Callable[[Floats], float]
+    distance: tuple[Callable[[Measurement], Floats], str] = (lambda m: m.score_difference, "scores differ by")
+    share: bool = False
+
+    def value(self, measurement: Measurement) -> float | None:
+        """The number; None where no image has this figure."""
+        known = _known(self.per_image(measurement))
+        return float(self.summary(known)) if len(known) else None
+
+    def worst(self, measurement: Measurement) -> int:
+        """Index of the image that is worst by this figure; among equals, of the one that is the furthest off."""
+        per_image = self.per_image(measurement)
+        bad = -per_image if self.better == "higher" else per_image
+        far = self.distance[0](measurement)
+        order = np.lexsort((-np.nan_to_num(far, nan=-1), -np.nan_to_num(bad, nan=-np.inf)))
+        return int(order[0])
+
+    def how_far(self, measurement: Measurement, index: int) -> str:
+        """How far one image is off, as text."""
+        own = "" if self.share else f"{self.text(float(self.per_image(measurement)[index]))}, "
+        series, text = self.distance
+        return f"{own}{text} {float(series(measurement)[index]):.2g}"
+
+    def text(self, value: float | None) -> str:
+        """The number as it is shown."""
+        if value is None:
+            return ""
+        if self.share:
+            return f"{value:.2%}"
+        if self.better == "higher":
+            return f"{value:.6f}"
+        return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.3g}"
+
+    def limit_text(self, limit: float) -> str:
+        """A limit of it, and the side on which a gate is open."""
+        side = "at least" if self.better == "higher" else "at most"
+        return f"{side} {100 * limit:g}%" if self.share else f"{side} {limit:g}"
+
+
+def _known(per_image: Floats) -> Floats:
+    kept: Floats = per_image[~np.isnan(per_image)]
+    return kept
+
+
+def _fifth_percentile(per_image: Floats) -> float:
+    return float(np.quantile(per_image, 0.05))
+
+
+def _same_peak(measurement: Measurement) -> Floats:
+    return np.where(np.isnan(measurement.peak_shift), np.nan, measurement.peak_shift == 0)
+
+
+_LIST = (
+    Figure("score_difference_max", "score difference, largest", "lower", lambda m: m.score_difference, np.max),
+    Figure("score_difference_mean", "score difference, mean", "lower", lambda m: m.score_difference, np.mean),
+    Figure("top1_agreement", "top-1 agreement", "higher", lambda m: m.same_class, np.mean, share=True),
+    Figure("accuracy", "accuracy", "higher", lambda m: m.correct, np.mean, share=True),
+    Figure("accuracy_loss", "accuracy lost", "lower", lambda m: m.correct_reference - m.correct, np.mean, share=True),
+    Figure("evidence_error_max", "evidence error, largest", "lower", lambda m: m.evidence_error, np.max),
+    Figure("evidence_error_mean", "evidence error, mean", "lower", lambda m: m.evidence_error, np.mean),
+    Figure("correlation_mean", "evidence correlation, mean", "higher", lambda m: m.correlation, np.mean),
+    Figure("correlation_p5", "5th percentile", "higher", lambda m: m.correlation, _fifth_percentile),
+    Figure("correlation_min", "worst", "higher", lambda m: m.correlation, np.min),
+    Figure("overlap_mean", "overlap of the top fifths", "higher", lambda m: m.overlap, np.mean),
+    Figure(
+        "same_peak",
+        "same peak",
+        "higher",
+        _same_peak,
+        np.mean,
+        (lambda m: m.peak_shift, "in cells, the peak moves by"),
+        share=True,
+    ),
+    Figure("peak_shift_max", "peak shift, largest, in cells", "lower", lambda m: m.peak_shift, np.max),
+    Figure("completeness_mean", "completeness residual, mean", "lower", lambda m: m.completeness, np.mean),
+    Figure("completeness_max", "completeness residual, largest", "lower", lambda m: m.completeness, np.max),
+)
+FIGURES: Mapping[str, Figure] = {figure.name: figure for figure in _LIST}
+
+# precision -> figure -> limit, and why it stands there. Figures of tflite / onnx: the reference classifier, the 10,000
+# test images of Fashion-MNIST, ai-edge-litert 2.3 and onnxruntime 1.32, x86-64.
+_WEIGHTS_IN_8_BITS: Mapping[str, tuple[float, str]] = {
+    "top1_agreement": (0.99, "dynamic 99.79 %, int16x8 99.79 %: images between two classes change sides"),
+    "accuracy_loss": (0.003, "dynamic -0.06 points, int16x8 0.02: as many go wrong as come right"),
+    "score_difference_mean": (0.005, "dynamic 0.0020, int16x8 0.0024; twice that is another model"),
+    "evidence_error_mean": (0.02, "dynamic 0.0099, int16x8 0.0104; a class weight that is 5 % off makes it 0.05"),
+    "correlation_p5": (0.999, "dynamic 0.99971, int16x8 0.99968"),
+    "same_peak": (0.99, "dynamic 99.14 %, int16x8 99.20 %: peaks move between places that are almost equal"),
+    "completeness_mean": (0.005, "dynamic 0.0013, int16x8 0.0016"),
+}
+GATES: Mapping[Precision, Mapping[str, tuple[float, str]]] = {
+    "float32": {
+        "score_difference_max": (1e-5, "1.7e-06 / 1.7e-06: rounding alone"),
+        "top1_agreement": (0.999, "100 % / 100 %; two scores may be equal but for rounding"),
+        "evidence_error_max": (1e-4, "1.4e-06 / 1.2e-06: rounding alone; 8e-06 through a MobileNetV2"),
+        "completeness_max": (1e-5, "1.0e-06 / 1.0e-06: rounding alone"),
+    },
+    "float16": {
+        "score_difference_max": (
+            0.02,
+            "0.0035 / 0.0068: half precision has three digits, and images near a border few",
+        ),
+        "top1_agreement": (0.999, "100 % / 99.99 %"),
+        "accuracy_loss": (0.003, "0 / 0.01 points"),
+        "evidence_error_max": (0.01, "0.0018 / 0.0025"),
+        "correlation_p5": (0.9999, "0.9999995 / 0.9999991"),
+        "same_peak": (0.999, "99.95 % / 99.95 %"),
+        "completeness_mean": (1e-4, "1.4e-05 / 1.8e-05"),
+    },
+    "dynamic": _WEIGHTS_IN_8_BITS,
+    "int8": {
+        "top1_agreement": (0.99, "99.50 % / 99.46 %: images between two classes change sides"),
+        "accuracy_loss": (0.003, "-0.02 / 0.04 points: as many go wrong as come right"),
+        "score_difference_mean": (0.015, "0.0063 / 0.0069; a score in 8 bits is up to 0.002 off by itself"),
+        "evidence_error_mean": (0.03, "0.0147 / 0.0147; a class weight that is 5 % off makes it 0.05"),
+        "correlation_p5": (0.999, "0.99933 / 0.99937"),
+        "same_peak": (0.99, "98.87 % / 98.87 %: peaks move between places that are almost equal"),
+        "completeness_mean": (0.015, "0.0055 / 0.0061"),
+    },
+    "int16x8": _WEIGHTS_IN_8_BITS,
+}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A figure's limit: the least it may be where higher is better, else the most. The limit itself passes."""
+
+    figure: Figure
+    limit: float
+    reason: str
+
+    def passes(self, value: float, images: int) -> bool:
+        """Whether a number that sums up so many images passes; NaN never does.
+
+        Shares are of whole images: where the limit falls between two counts, the one that it nearly allows passes.
+        """
+        limit = self.limit
+        if self.figure.share:
+            count = round(limit * images, 6)
+            limit = (math.floor(count) if self.figure.better == "higher" else math.ceil(count)) / images
+        return value >= limit if self.figure.better == "higher" else value <= limit
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a gate says: the number it was given, whether that passes, and the image that is worst by the figure."""
+
+    gate: Gate
+    value: float
+    passed: bool
+    worst: int
+
+    def __str__(self) -> str:
+        figure = self.gate.figure
+        return f"{figure.text(self.value)}, expected {figure.limit_text(self.gate.limit)}"
+
+
+def judge(measurement: Measurement, gates: Mapping[str, Gate]) -> list[Verdict]:
+    """What each gate says of a measurement. A gate whose figure is not known (accuracy without classes) is silent."""
+    verdicts = []
+    for gate in gates.values():
+        known = _known(gate.figure.per_image(measurement))
+        if len(known):
+            value = float(gate.figure.summary(known))
+            verdicts.append(Verdict(gate, value, gate.passes(value, len(known)), gate.figure.worst(measurement)))
+    return verdicts
+
+
+def of(precision: Precision, limits: Mapping[str, float]) -> dict[str, Gate]:
+    """The gates of a precision by the names of their figures, with the caller's limits in place of ours."""
+    gates = {name: Gate(FIGURES[name], limit, reason) for name, (limit, reason) in GATES[precision].items()}
+    for name, limit in limits.items():
+        gates[name] = Gate(FIGURES[name], limit, "set by the caller")
+    return gates
+
+
+def parse(text: str) -> tuple[str, float]:
+    """``NAME=VALUE`` to a figure's name and a limit.
+
+    Raises:
+        CamliteError: no such figure, or the value is no finite number.
+    """
+    name, _, value = text.partition("=")
+    if name not in FIGURES:
+        raise CamliteError(f"gate {text!r}: unknown figure; expected NAME=VALUE with one of {', '.join(FIGURES)}")
+    try:
+        limit = float(value)
+    except ValueError:
+        limit = math.nan
+    if not math.isfinite(limit):
+        raise CamliteError(f"gate {text!r}: {value!r} is no number; expected NAME=VALUE, as top1_agreement=0.99")
+    return name, limit

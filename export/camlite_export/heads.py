@@ -1,0 +1,92 @@
+"""The head behind the cut: its class weights and bias where it is affine, else evidence by its gradient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camlite import cam
+
+if TYPE_CHECKING:
+    import keras
+
+# A head is affine if it differs from its class weights by rounding alone. Rounding of a float32 sum of n terms
+# is at most n * 6e-8 of the sum of their magnitudes, and grows like the root of n: 3e-5 for n = 250,000.
+_ROUNDING = 3e-5
+
+# Magnitudes of the random features it is tried on: what bends at a threshold bends within these.
+_MAGNITUDES = np.logspace(-2, 4, 8, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class AffineHead:
+    """Class weights float32 (C, K), or (h, w, C, K) where they differ by place, and bias float32 (K,)."""
+
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+
+def derive(head: keras.Model) -> AffineHead | None:
+    """Class weights are the head's own Jacobian: no layer is taken apart, and the result is proven.
+
+    Args:
+        head: features (N, h, w, C) -> logits (N, K).
+
+    Returns:
+        None where the head is not affine in the features.
+    """
+    probes = np.random.default_rng(0).normal(size=(len(_MAGNITUDES), *head.inputs[0].shape[1:])).astype(np.float32)
+    probes *= _MAGNITUDES[:, np.newaxis, np.newaxis, np.newaxis]
+    if not _looks_affine(head, probes):
+        return None
+    affine = AffineHead(_jacobian(head), _logits(head, np.zeros_like(probes[:1]))[0])
+    return affine if _says_the_same(head, affine, probes) else None
+
+
+def _logits(head: keras.Model, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(head(features, training=False), np.float32)
+
+
+def _looks_affine(head: keras.Model, probes: NDArray[np.float32]) -> bool:
+    """Whether f(a) + f(-a) == 2 f(0): cheap, and sorts out most heads before a Jacobian is made for each class."""
+    plus, minus, zero = (_logits(head, features) for features in (probes, -probes, np.zeros_like(probes[:1])))
+    bound = 1e-3 * (np.abs(plus) + np.abs(minus) + np.abs(zero)).max(axis=1, keepdims=True)
+    return bool((np.abs(plus + minus - 2 * zero) <= bound).all())
+
+
+def _jacobian(head: keras.Model) -> NDArray[np.float32]:
+    """d logits / d features at 0: float32 (C, K) where it is the same at every place, else (h, w, C, K)."""
+    import tensorflow as tf
+
+    zeros = tf.zeros((1, *head.inputs[0].shape[1:]))
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def gradient(k: Any) -> Any:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(zeros)
+            logit = head(zeros, training=False)[0, k]
+        return tape.gradient(logit, zeros, unconnected_gradients=tf.UnconnectedGradients.ZERO)[0]
+
+    classes = int(head.outputs[0].shape[1])
+    # One class at a time, made small at once: all places of ResNet50's 1,000 classes would be 400 MB.
+    rows = [_at_one_place(gradient(tf.constant(k)).numpy()) for k in range(classes)]
+    weights = np.stack(np.broadcast_arrays(*rows), axis=-1)
+    return np.asarray(weights[0, 0] if weights.shape[:2] == (1, 1) else weights)
+
+
+def _at_one_place(gradient: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A gradient (h, w, C) as (1, 1, C) where it is the same at every place."""
+    return gradient[:1, :1].copy() if (gradient == gradient[:1, :1]).all() else gradient
+
+
+def _says_the_same(head: keras.Model, affine: AffineHead, probes: NDArray[np.float32]) -> bool:
+    """Compare head and class weights on random features of both signs."""
+    for probe, received in zip(probes, _logits(head, probes), strict=True):
+        expected = cam.logits(probe, affine.weights, affine.bias)
+        magnitude = cam.logits(np.abs(probe), np.abs(affine.weights), np.abs(affine.bias))
+        if not (np.abs(received - expected) <= _ROUNDING * magnitude).all():
+            return False
+    return True

@@ -1,0 +1,106 @@
+"""The pictures of the parity report, each as a data URI, so that the page fetches nothing."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camlite import cam, image
+from camlite.card import Preprocessing
+from camlite_export.compare import Case
+from camlite_export.parity import Floats
+
+# A panel has at most so many pixels a side: a page of many stays small.
+_LARGEST_SIDE = 128
+
+# Readable on white and on black: the contrast to either is 4.5.
+_GREY = "#757575"
+_FILL = "#d9702a"
+_GATE = "#3d85c6"
+
+
+def panels(case: Case, target: Preprocessing) -> dict[str, str]:
+    """Four data URIs: the image, the heatmap of Keras, that of the artifact, and the difference of their evidence.
+
+    The difference is scaled to its own largest: blue where the artifact sees less evidence, red where more.
+    """
+    shrink = min(1.0, _LARGEST_SIDE / max(target.height, target.width))
+    height, width = max(1, round(target.height * shrink)), max(1, round(target.width * shrink))
+    channels = target.channels
+    small = replace(target, height=height, width=width, scale=(1.0,) * channels, offset=(0.0,) * channels, order="rgb")
+    pixels = np.rint(image.prepare(case.image, small)).clip(0, 255).astype(np.uint8)
+    received = np.nan_to_num(case.received_evidence, nan=0.0, posinf=0.0, neginf=0.0)
+    resizing = cam.Resizing((received.shape[0], received.shape[1]), (height, width))
+    return {
+        "image": _png(pixels if channels == 3 else pixels.repeat(3, axis=2)),
+        "Keras": _png(image.colourize(cam.heatmap(case.expected_evidence, resizing))),
+        "artifact": _png(image.colourize(cam.heatmap(received, resizing))),
+        "difference": _png(_diverging(resizing(received - case.expected_evidence))),
+    }
+
+
+def distribution(names: Sequence[str], series: Sequence[Floats], limits: Sequence[float | None], floor: float) -> str:
+    """Histograms of one figure on a logarithmic axis, one row an artifact, as SVG in a data URI.
+
+    Args:
+        names: of the artifacts.
+        series: per-image figures, 0 or more; NaN is left out, and what is below the floor is drawn at it.
+        limits: of the artifacts' gates, drawn as a line.
+        floor: the least that is drawn.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    known = [np.maximum(one[np.isfinite(one)], floor) for one in series]
+    largest = max([floor * 10, *(one.max() for one in known if len(one)), *(limit for limit in limits if limit)])
+    edges = np.logspace(np.log10(floor), np.log10(largest * 1.5), 90)
+    with matplotlib.rc_context({"svg.hashsalt": "camlite", "font.size": 9, "text.color": _GREY}):
+        figure = Figure(figsize=(4.1, 0.6 + 0.42 * len(names)), layout="constrained")
+        axes = figure.subplots()
+        for row, (one, limit) in enumerate(zip(known, limits, strict=True)):
+            _ridge(axes, -row, one, edges, limit)
+        axes.set(xscale="log", xlim=(floor, edges[-1]), ylim=(0.95 - len(names), 1.0))
+        axes.set_yticks([0.3 - row for row in range(len(names))], names)
+        axes.spines[["left", "right", "top"]].set_visible(False)
+        axes.spines["bottom"].set_color(_GREY)
+        axes.tick_params(which="both", colors=_GREY, labelsize=8)
+        axes.tick_params(axis="y", length=0)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return _uri("image/svg+xml", buffer.getvalue())
+
+
+def _ridge(axes: Any, base: float, values: Floats, edges: Floats, limit: float | None) -> None:
+    counts, _ = np.histogram(values, edges)
+    heights = 0.85 * counts / max(1, counts.max())
+    axes.stairs(base + heights, edges, baseline=base, fill=True, color=_FILL, alpha=0.85)
+    axes.axhline(base, color=_GREY, linewidth=0.4)
+    if limit:
+        axes.plot([limit, limit], [base, base + 0.85], color=_GATE, linewidth=1.6)
+
+
+def _diverging(difference: NDArray[np.float32]) -> NDArray[Any]:
+    import matplotlib
+
+    largest = float(np.abs(difference).max())
+    shares = 0.5 + 0.5 * difference / largest if largest else np.full_like(difference, 0.5)
+    colours: NDArray[Any] = matplotlib.colormaps["RdBu_r"](shares)[..., :3] * 255
+    return colours
+
+
+def _png(colours: NDArray[Any]) -> str:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(np.rint(colours).astype(np.uint8)).save(buffer, format="PNG", optimize=True)
+    return _uri("image/png", buffer.getvalue())
+
+
+def _uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,93 @@
+"""Parity as tests of your own: in a file that pytest collects,
+
+    from camlite_export.suite import parity_suite
+
+    test_parity = parity_suite("flowers.keras", "flowers/*", data="photos")
+
+gives one test for each artifact and check. pytest is imported inside, as only who calls this has it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from camlite import artifact as artifact_files
+from camlite.errors import CamliteError
+from camlite_export import gates
+from camlite_export.compare import Comparison, Result, compare
+from camlite_export.expected import Given
+
+# The checks in front of the gates, in the order in which they are made.
+CHECKS = ("names", "dtypes", "shapes", "card", "finiteness", "golden samples", "labels")
+
+_ARTIFACTS = (".tflite", ".onnx")
+
+
+def parity_suite(
+    model: str | Path,
+    artifacts: str | Path | Sequence[str | Path],
+    data: str | Path | None = None,
+    *,
+    given: Given | None = None,
+    limits: Mapping[str, float] | None = None,
+    backend: str | None = None,
+) -> Callable[..., None]:
+    """A test function for pytest: one test for each artifact and check, named ``int8.tflite-correlation_p5``.
+
+    The comparison runs once, with the first test.
+
+    Args:
+        model: the classifier, ``.keras`` or ``.h5``.
+        artifacts: files, or patterns in their last part (``flowers/*``); of what a pattern finds, the artifacts.
+        data: a folder of images or an ``.npz``; by default the first artifact's golden samples.
+        given: what the cards are not to be believed in, see `camlite_export.expected.Given`.
+        limits: gates by the names of their figures, in place of ours.
+        backend: by default the installed one that is preferred, for each format.
+
+    Raises:
+        CamliteError: nothing is found, or what is found is no artifact.
+    """
+    import pytest
+
+    paths = _find([artifacts] if isinstance(artifacts, str | Path) else artifacts)
+    found = {path: (*CHECKS, *gates.of(artifact_files.read(path).card.precision, limits or {})) for path in paths}
+    source = None if data is None else Path(data)
+
+    @functools.cache
+    def comparison() -> Comparison:
+        return compare(Path(model), paths, source, given=given, limits=limits, backend=backend)
+
+    @pytest.mark.parametrize(
+        ("artifact", "check"),
+        [pytest.param(path, check, id=f"{path.name}-{check}") for path, checks in found.items() for check in checks],
+    )
+    def test_parity(artifact: Path, check: str) -> None:
+        (result,) = (result for result in comparison().results if result.artifact.path == artifact)
+        _settle(result, check, pytest)
+
+    return test_parity
+
+
+def _find(patterns: Sequence[str | Path]) -> list[Path]:
+    paths: dict[Path, None] = {}
+    for pattern in map(Path, patterns):
+        matches = sorted(path for path in pattern.parent.glob(pattern.name) if path.suffix in _ARTIFACTS)
+        if not matches:
+            raise CamliteError(f"{pattern}: no artifact there; expected {' or '.join(_ARTIFACTS)} files")
+        paths.update(dict.fromkeys(matches))
+    return list(paths)
+
+
+def _settle(result: Result, check: str, pytest: Any) -> None:
+    """Pass, fail with the line of the check, or skip what these images cannot tell."""
+    lines = [failure.message for failure in result.failures if failure.check == check]
+    if lines:
+        pytest.fail("\n".join(lines), pytrace=False)
+    if result.measurement is None and check not in CHECKS[:4]:
+        pytest.fail("nothing to compare: names or shapes are wrong", pytrace=False)
+    judged = {verdict.gate.figure.name for verdict in result.verdicts}
+    if check not in CHECKS and check not in judged:
+        pytest.skip("not known for these images")
