@@ -1,0 +1,48 @@
+"""Artifacts for all tests, exported once a session in one process of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# No deadline: a busy machine is no bug. Derandomized: the same commit gives the same result. More examples, drawn
+# at random, with --hypothesis-profile=thorough.
+settings.register_profile("camlite", max_examples=30, deadline=None, derandomize=True)
+settings.register_profile("thorough", max_examples=1000, deadline=None)
+settings.load_profile("camlite")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--artifacts",
+        type=Path,
+        metavar="FOLDER",
+        help="what `python tests/tiny_classifiers.py FOLDER` has made, for a machine without TensorFlow",
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the artifacts ``NAME/NAME.PRECISION.FORMAT`` of the classifiers in tiny_classifiers.py."""
+    ready: Path | None = request.config.getoption("--artifacts")
+    if ready is not None:
+        return ready.resolve()
+    if importlib.util.find_spec("tensorflow") is None:
+        pytest.skip("needs TensorFlow, or --artifacts FOLDER")
+    folder = tmp_path_factory.mktemp("tiny")
+    script = Path(__file__).with_name("tiny_classifiers.py")
+    finished = subprocess.run(
+        [sys.executable, script, folder],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+    )
+    assert finished.returncode == 0, finished.stderr
+    return folder

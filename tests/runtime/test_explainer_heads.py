@@ -1,0 +1,87 @@
+"""`camlite.Explainer` where class weights differ by place (``colours``), or evidence is in the graph (``hidden``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fresh_process
+from camlite import artifact
+from explaining import COMPLETENESS, HORIZONTAL, VERTICAL, assert_same
+
+
+def coloured(height: int, width: int, *parts: tuple[Any, int]) -> np.ndarray:
+    """Dim grey, with some parts bright in one channel."""
+    pixels = np.full((height, width, 3), 60, np.uint8)
+    for part, channel in parts:
+        pixels[(*part, channel)] = 255
+    return pixels
+
+
+EVERYWHERE = np.s_[:, :]
+
+
+@pytest.mark.parametrize(("channel", "label"), [(0, "red"), (1, "green"), (2, "blue")])
+def test_colours_reach_the_classifier_in_their_order(channel, label, colours):
+    (seen,) = colours.explain(coloured(12, 20, (EVERYWHERE, channel)))
+
+    assert seen.label == label
+    assert seen.score > 0.9
+
+
+def test_each_score_stands_alone_after_sigmoid(colours):
+    (seen,) = colours.explain(coloured(12, 20, (np.s_[:, :10], 0), (np.s_[:, 10:], 2)))
+
+    assert (seen.scores > 0.5).tolist() == [True, False, True]
+
+
+def test_evidence_takes_the_class_weights_of_each_place(colours):
+    noise = np.random.default_rng(0).integers(0, 256, (12, 20, 3)).astype(np.uint8)
+    weights = artifact.read(colours.path).arrays.weights
+
+    (seen,) = colours.explain(noise, classes=[0, 1, 2])
+
+    assert weights.shape == (3, 5, 3, 3)
+    expected = [sum(seen.features[..., c] * weights[..., c, k] for c in range(3)) for k in range(3)]
+    np.testing.assert_allclose(seen.evidence, expected, rtol=0, atol=1e-6)  # evidence is up to 2 here
+    assert seen.completeness <= COMPLETENESS[colours.precision]
+
+
+def test_what_the_classifier_does_not_see_of_the_image_changes_no_score_and_stays_grey(colours):
+    seen_part = coloured(12, 20, (EVERYWHERE, 0))
+    wide = coloured(12, 60, (EVERYWHERE, 1))
+    wide[:, 20:40] = seen_part
+
+    narrow_seen, wide_seen = colours.explain(seen_part, wide)
+
+    assert np.array_equal(wide_seen.scores, narrow_seen.scores)
+    assert np.array_equal(wide_seen.heatmap, narrow_seen.heatmap)
+    assert np.array_equal(wide_seen.overlay[:, 20:40], narrow_seen.overlay)
+    outside = np.delete(wide_seen.overlay, np.s_[20:40], axis=1)
+    assert (outside == outside[..., :1]).all()
+
+
+def test_evidence_in_the_graph_is_features_times_the_gradient_of_the_logit(hidden):
+    """Its hidden layer passes everything on, so its evidence is that of the classifier without it."""
+    of_stripes = hidden.path.parents[1] / "stripes" / f"stripes.float32{hidden.path.suffix}"
+    noise = np.random.default_rng(0).integers(0, 256, (16, 24)).astype(np.uint8)
+
+    for pixels in (HORIZONTAL, VERTICAL, noise):
+        (seen,) = hidden.explain(pixels, classes=[0, 1, 2])
+        (expected,) = hidden.run(hidden.backend, fresh_process.explain, of_stripes, hidden.backend, [pixels], [0, 1, 2])
+
+        # float32, and evidence is up to 0.3 here.
+        np.testing.assert_allclose(seen.evidence, expected.evidence, rtol=0, atol=1e-7)
+        np.testing.assert_allclose(seen.heatmap, expected.heatmap, rtol=0, atol=1e-5)
+
+
+def test_gradients_need_not_add_up_so_that_there_is_no_completeness(hidden):
+    assert hidden.explain(VERTICAL)[0].completeness is None
+
+
+def test_an_explanation_with_evidence_from_the_graph_stays_what_it_was_when_others_follow(hidden):
+    first, _ = hidden.explain(HORIZONTAL, VERTICAL)
+
+    assert_same(first, hidden.explain(HORIZONTAL)[0])

@@ -1,0 +1,130 @@
+"""Who may import whom: ``camlite_export -> camlite -> numpy``, each proven in a process that has imported nothing."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import camlite
+from fresh_process import run_python
+
+PACKAGE = Path(camlite.__file__).parent
+BANNED = frozenset(
+    {
+        "PIL",
+        "ai_edge_litert",
+        "camlite_export",
+        "jinja2",
+        "keras",
+        "matplotlib",
+        "onnx",
+        "onnxruntime",
+        "tensorflow",
+        "tf2onnx",
+        "tf_keras",
+        "tflite_runtime",
+        "tqdm",
+    }
+)
+# Says which top-level packages a statement brings into a fresh process, besides those that were there before. A
+# module without a spec was not imported: Cython makes such ones inside numpy, multiprocessing one for __main__.
+PROBE = """
+import sys
+def packages():
+    return {name.partition(".")[0] for name, module in sys.modules.items() if getattr(module, "__spec__", None)}
+before = packages()
+exec(sys.argv[1])
+sys.__stdout__.write("\\nimported: " + " ".join(sorted(packages() - before)))
+"""
+
+
+def modules() -> list[str]:
+    """Every module of the package."""
+    files = sorted(PACKAGE.rglob("*.py"))
+    names = [".".join(("camlite", *file.relative_to(PACKAGE).with_suffix("").parts)) for file in files]
+    return [name.removesuffix(".__init__") for name in names if not name.endswith("__main__")]
+
+
+def imported_by(statement: str, path: Path | None = None) -> set[str]:
+    """Top-level packages that a statement brings into a fresh process; with a folder in front of its path."""
+    finished = run_python(PROBE, statement, env={"PYTHONPATH": str(path)} if path else None)
+    assert finished.returncode == 0, finished.stderr
+    return set(finished.stdout.rpartition("imported: ")[2].split())
+
+
+def test_importing_camlite_imports_numpy_and_the_standard_library_alone():
+    imported = imported_by("import camlite")
+
+    assert "camlite" in imported
+    assert imported - set(sys.stdlib_module_names) == {"camlite", "numpy"}
+
+
+def test_no_module_of_camlite_imports_more():
+    """All of them, the backends' and the commands' too, one after another in one process."""
+    imported = imported_by("; ".join(f"import {name}" for name in modules()))
+
+    assert imported - set(sys.stdlib_module_names) == {"camlite", "numpy"}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["explain", "--help"], ["inspect", "--help"]])
+def test_help_imports_no_more_than_camlite(arguments):
+    imported = imported_by(
+        f"import contextlib, camlite.commands\nwith contextlib.suppress(SystemExit): camlite.commands.main({arguments})"
+    )
+
+    assert not imported & BANNED
+
+
+@pytest.mark.parametrize("culprit", ["PIL", "onnxruntime", "camlite_export"])
+def test_the_probe_notices_a_module_that_imports_more(culprit, tmp_path):
+    """A copy of the package with one more import, deep inside, gives the probe something to find."""
+    copy = tmp_path / "camlite"
+    for file in PACKAGE.rglob("*.py"):
+        target = copy / file.relative_to(PACKAGE)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(file.read_text())
+    with (copy / "cam.py").open("a") as module:
+        module.write(f"\n\nimport {culprit}\n")
+    (tmp_path / f"{culprit}.py").write_text("")  # whether it is installed or not
+
+    assert culprit in imported_by("import camlite", tmp_path)
+
+
+def imports_in(source: str) -> set[str]:
+    """Top-level packages that source text names in an import statement, inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            found.add("relative" if node.level else str(node.module).partition(".")[0])
+    return found
+
+
+def test_no_file_of_camlite_imports_from_the_workstation_even_inside_a_function():
+    """The exporter's commands are named as text alone. Interpreters are imported inside functions."""
+    interpreters = {"ai_edge_litert", "onnxruntime", "tflite_runtime"}
+    for file in sorted(PACKAGE.rglob("*.py")):
+        foreign = imports_in(file.read_text()) - set(sys.stdlib_module_names) - {"camlite", "numpy"}
+        assert foreign <= interpreters, file
+
+
+def test_the_search_for_import_statements_finds_them_wherever_they_are():
+    source = """
+from __future__ import annotations
+import os.path, camlite_export.seal as seal
+def f():
+    from keras.layers import Dense
+    if f:
+        from . import card
+"""
+    assert imports_in(source) == {"__future__", "os", "camlite_export", "keras", "relative"}
+
+
+def test_no_module_is_named_like_a_package_that_it_would_hide():
+    named = {path.stem for path in (*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*/"))}
+
+    assert not named & BANNED
