@@ -12,7 +12,7 @@ TEST_IMAGES := artifacts/data/fashion_mnist.t10k.npz
 # All 10,000 test images where the data set is at hand, else the 200 prototypes of the calibration set.
 PARITY_IMAGES = $(if $(FASHION_MNIST_DIR),$(TEST_IMAGES),$(REFERENCE).calibration.npz)
 
-.PHONY: help export test train lint typecheck check parity wheel constraints clean distclean
+.PHONY: help export test test-devices test-aarch64 train lint typecheck check parity wheel constraints clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,12 @@ export: $(READY) ## turn the reference classifier into eight artifacts, and draw
 
 test: $(READY) ## run the tests
 	$(PYTHON) -m pytest
+
+test-devices: $(READY) ## run the wheel on every Python and backend there is, and write docs/devices.md
+	PYTHONPATH=tests $(PYTHON) -m pytest tests/devices -m devices
+
+test-aarch64: $(READY) ## run the wheel in Debian's userlands for ARM, under emulation (as root, on Debian)
+	PYTHONPATH=tests $(PYTHON) -m devices.aarch64
 
 parity: export $(PARITY_IMAGES) ## measure the artifacts against Keras (on 10,000 images with FASHION_MNIST_DIR)
 	$(CAMLITE) parity $(REFERENCE).keras $(REFERENCE)/*.tflite $(REFERENCE)/*.onnx \

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import reference_classifier
+
 # No deadline: a busy machine is no bug. Derandomized: the same commit gives the same result. More examples, drawn
 # at random, with --hypothesis-profile=thorough.
 settings.register_profile("camlite", max_examples=30, deadline=None, derandomize=True)
@@ -44,5 +46,16 @@ def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         timeout=300,
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
     )
+    assert finished.returncode == 0, finished.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reference_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the eight artifacts of the committed reference classifier, as `make export` makes them."""
+    if importlib.util.find_spec("tensorflow") is None:
+        pytest.skip("needs TensorFlow")
+    folder = tmp_path_factory.mktemp("reference")
+    finished = reference_classifier.export(folder)
     assert finished.returncode == 0, finished.stderr
     return folder

@@ -23,3 +23,9 @@ def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.Completed
 def camlite(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run ``python -m camlite``."""
     return run("-m", "camlite", *arguments)
+
+
+def export(folder: Path, *options: str | Path) -> subprocess.CompletedProcess[str]:
+    """``camlite export`` of the reference classifier, as in the Makefile."""
+    known = ["--labels", LABELS, "--calibration", PROTOTYPES, "--layer=-3", "--output", folder]
+    return camlite("export", CLASSIFIER, *known, *options)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make_venv.sh FOLDER: the development environment, with uv where that is installed, else with pip.
-# On Python 3.11 alone: tflite-runtime has no wheels for a later one, the pinned SciPy none for an earlier one.
+# On Python 3.11 alone: tflite-runtime has no wheels for a later one, Keras 3.15 does not run on an earlier one.
 set -euo pipefail
 venv=$1
 log=$venv/setup.log

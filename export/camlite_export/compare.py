@@ -17,7 +17,7 @@ from camlite import artifact as artifacts
 from camlite.artifact import Artifact
 from camlite_export import gates, keras_reference, parity, structure
 from camlite_export.expected import Expected, Given, open_expected
-from camlite_export.gates import Verdict
+from camlite_export.gates import Gate, Verdict
 from camlite_export.labelled_images import LabelledImages, load
 from camlite_export.parity import Measurement
 from camlite_export.runner import Runner, batches, runners
@@ -111,7 +111,8 @@ def compare(
     Args:
         model: a ``.keras`` or ``.h5`` file.
         paths: the artifacts.
-        data: a folder of images or an ``.npz``; by default the first artifact's golden samples.
+        data: a folder of images or an ``.npz``; by default the first artifact's golden samples. Those are few, and
+            hard on purpose: they pass no gates but the caller's.
         given: what the caller says of the classifier.
         limits: gates by the names of their figures, in place of ours.
         backend: by default the installed one that is preferred, for each format.
@@ -131,7 +132,15 @@ def compare(
         able = [runner for runner, failures in zip(opened, found, strict=True) if structure.comparable(failures)]
         measured = dict(zip(map(id, able), _measure(able, expected, images, progress), strict=True))
         results = [
-            _result(runner, failures, measured.get(id(runner)), expected, images, limits or {}, shown)
+            _result(
+                runner,
+                failures,
+                measured.get(id(runner)),
+                expected,
+                images,
+                gates.of(runner.artifact.card.precision, limits or {}, ours=data is not None),
+                shown,
+            )
             for runner, failures in zip(opened, found, strict=True)
         ]
     return Comparison(expected, source, images, tuple(results))
@@ -166,12 +175,12 @@ def _result(
     measurement: Measurement | None,
     expected: Expected,
     images: LabelledImages,
-    limits: Mapping[str, float],
+    judges: Mapping[str, Gate],
     shown: int,
 ) -> Result:
     if measurement is None:
         return Result(runner.artifact, runner.backend, tuple(failures), None, (), ())
-    verdicts = gates.judge(measurement, gates.of(runner.artifact.card.precision, limits))
+    verdicts = gates.judge(measurement, judges)
     found = [
         *failures,
         *_not_finite(measurement, images),

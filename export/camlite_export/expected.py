@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from camlite.artifact import Artifact
 from camlite.card import Fit, Preprocessing
@@ -13,6 +14,9 @@ from camlite_export import classifier, two_output
 from camlite_export import labels as label_files
 from camlite_export.preprocessing import preprocessing
 from camlite_export.two_output import TwoOutputModel
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def open_expected(path: Path, given: Given, artifact: Artifact) -> Expected:
     card = artifact.card
     target = card.preprocessing
     size = (target.height, target.width) if None in model.inputs[0].shape[1:] else None
-    cut = two_output.cut(model, card.head.layer if given.layer is None else given.layer, size)
+    cut = _cut(model, given, artifact, size)
     if given.says_preprocessing:
         target = preprocessing(
             cut.image_shape,
@@ -91,6 +95,19 @@ def open_expected(path: Path, given: Given, artifact: Artifact) -> Expected:
     return Expected(
         path, cut, labels, target, classifier.digest(model), tuple(name for name, yes in assumed.items() if yes)
     )
+
+
+def _cut(model: keras.Model, given: Given, artifact: Artifact, size: tuple[int, int] | None) -> TwoOutputModel:
+    if given.layer is not None:
+        return two_output.cut(model, given.layer, size)
+    layer = artifact.card.head.layer
+    try:
+        return two_output.cut(model, layer, size)
+    except ClassifierError as error:
+        raise ClassifierError(
+            f"{artifact.path}: its card says that the features are those of layer {layer!r}, but {error}; "
+            f"it is of another classifier, or --layer is needed"
+        ) from error
 
 
 def _check_fit(

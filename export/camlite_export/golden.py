@@ -68,10 +68,9 @@ def carry_errors(files: Mapping[str, bytes]) -> dict[str, bytes]:
             if read.format not in processes:
                 processes[read.format] = stack.enter_context(interpreter_process.interpreter_process())
             found = processes[read.format].submit(interpreter_process.check, path, None).result()
-            errors = np.array(
-                [[getattr(sample, figure) or 0.0 for figure in Tolerance._fields] for sample in found.samples],
-                np.float32,
-            )
+            figures = [[getattr(sample, figure) or 0.0 for figure in Tolerance._fields] for sample in found.samples]
+            with np.errstate(over="ignore"):
+                errors = np.array(figures).astype(np.float32)
             if np.isfinite(errors).all():
                 arrays = replace(read.arrays, golden_errors=errors)
                 carrying[name] = artifact.pack(read.format, read.model, read.card, arrays)

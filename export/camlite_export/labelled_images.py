@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,7 @@ def load(path: Path, labels: Sequence[str]) -> LabelledImages:
     """
     if path.is_dir():
         return _folder(path, labels)
-    if path.suffix == ".npz":
+    if path.suffix == ".npz" and path.exists():
         return _npz(path, len(labels))
     what = "neither a folder nor an .npz" if path.exists() else "no such file or folder"
     raise ImageError(f"{path}: {what}; expected a folder of images or an .npz with `images`")
@@ -90,9 +91,10 @@ def _folder(path: Path, labels: Sequence[str]) -> LabelledImages:
 
 def _npz(path: Path, class_count: int) -> LabelledImages:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # numpy would leave the file open where it is damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             content = dict(arrays)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise ImageError(f"{path}: cannot read it as .npz ({error}); make it with numpy.savez_compressed") from None
     images = content.get("images")
     if images is None or images.dtype != np.uint8 or images.ndim not in (3, 4) or not len(images):

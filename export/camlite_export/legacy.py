@@ -133,7 +133,9 @@ class _Rebuilding:
 
         kind = type(layer).__name__
         if kind in ("TFOpLambda", "SlicingOpLambda"):
-            return self._function(layer)
+            self._refuse_harm(layer)
+        if kind in ("TFOpLambda", "SlicingOpLambda", "Lambda"):  # a Lambda is only met where the file is trusted
+            return _function(layer, f"tf.{layer.symbol}" if kind != "Lambda" else kind)
         if kind.startswith("Random"):  # outside training they do nothing
             return keras.layers.Identity(name=layer.name)  # type: ignore[no-any-return]
         counterpart = getattr(keras.layers, kind, None)
@@ -146,22 +148,25 @@ class _Rebuilding:
             config["axis"] = config["axis"][0]
         return counterpart.from_config(config)  # type: ignore[no-any-return]
 
-    def _function(self, layer: Any) -> Callable[..., Any]:
-        import keras
-
+    def _refuse_harm(self, layer: Any) -> None:
         if not (layer.symbol.startswith(_HARMLESS) or layer.symbol in _HARMLESS_ALONE):
             raise ClassifierError(
                 f"{self._where}: layer {layer.name!r} calls tf.{layer.symbol}, which camlite does not run from a "
                 f"file; rebuild the classifier with layers"
             )
 
-        class Function(keras.Operation):  # type: ignore[misc]
-            kind = f"tf.{layer.symbol}"
 
-            def call(self, *arguments: Any, **options: Any) -> Any:
-                return layer.call(*arguments, **options)
+def _function(layer: Any, shown: str) -> Callable[..., Any]:
+    """A layer without weights as an operation of Keras 3 that calls it."""
+    import keras
 
-        return Function(name=layer.name)
+    class Function(keras.Operation):  # type: ignore[misc]
+        kind = shown
+
+        def call(self, *arguments: Any, **options: Any) -> Any:
+            return layer.call(*arguments, **options)
+
+    return Function(name=layer.name)
 
 
 def _prove(model: Any, rebuilt: keras.Model, shape: tuple[int | None, ...], where: str) -> None:

@@ -234,6 +234,20 @@ def _spread(operation: Any, pooled: Any) -> Any:
     return tf.pad(spread, [(0, 0), (0, max(0, missing[0])), (0, max(0, missing[1])), (0, 0)])
 
 
+def _convolution(operation: Any, gradient: Any) -> Any:
+    """TensorFlow's own, but that all sizes are known but the batch's."""
+    import tensorflow as tf
+
+    inputs, kernel = operation.inputs
+    result = tf.raw_ops.Conv2DBackpropInput(
+        input_sizes=tf.stack([tf.shape(gradient)[0], *inputs.shape[1:]]),
+        filter=kernel,
+        out_backprop=gradient,
+        **{name: operation.get_attr(name) for name in ("strides", "padding", "data_format", "dilations")},
+    )
+    return result, None
+
+
 def _concat(operation: Any, gradient: Any) -> Any:
     import tensorflow as tf
 
@@ -245,6 +259,7 @@ def _concat(operation: Any, gradient: Any) -> Any:
 _GRADIENTS: Mapping[str, Gradient] = {
     "AvgPool": _avg_pool,
     "ConcatV2": _concat,
+    "Conv2D": _convolution,
     "Elu": _elu,
     "LeakyRelu": _leaky_relu,
     "Max": _max,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -56,6 +57,8 @@ def preprocessing(
 
 
 def _per_channel(what: str, numbers: Sequence[float], channels: int) -> tuple[float, ...]:
+    if not all(map(math.isfinite, numbers)):
+        raise ClassifierError(f"preprocessing: {what} {tuple(numbers)}; expected finite numbers, on 0..255")
     if len(numbers) not in (1, channels):
         raise ClassifierError(
             f"preprocessing: {len(numbers)} numbers for {what}, the classifier's input has {channels} "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -35,6 +36,22 @@ def loadable_by_tflite_runtime(converter: Any) -> None:
     when tflite-runtime is no longer a backend.
     """
     converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+
+
+@contextlib.contextmanager
+def silent_log(name: str) -> Iterator[None]:
+    """Throw away what a library logs.
+
+    tf2onnx 1.17 logs an operator that it does not know as an error, and goes on; `to_onnx` finds it and says so.
+    Ends when tf2onnx raises an error.
+    """
+    logger = logging.getLogger(name)
+    kept = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(kept)
 
 
 @contextlib.contextmanager

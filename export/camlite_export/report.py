@@ -6,7 +6,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +22,17 @@ from camlite_export.parity import Floats, Measurement
 
 _PAGE, _RECORD = "index.html", "parity.json"
 
-# What the table of the page shows; --json has every figure.
-_COLUMNS = (
-    "score_difference_max",
-    "score_difference_mean",
-    "top1_agreement",
-    "accuracy",
-    "accuracy_loss",
-    "evidence_error_max",
-    "evidence_error_mean",
-    "correlation_p5",
-    "correlation_min",
-    "overlap_mean",
-    "same_peak",
-    "peak_shift_max",
-    "completeness_mean",
-    "completeness_max",
-)
+# The table of the page: column -> what stands in it -> figure. --json has every figure.
+_COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "score difference": {"mean": "score_difference_mean", "max": "score_difference_max"},
+    "top-1 agreement": {"": "top1_agreement"},
+    "accuracy": {"": "accuracy", "lost": "accuracy_loss"},
+    "evidence error": {"mean": "evidence_error_mean", "max": "evidence_error_max"},
+    "evidence correlation": {"p5": "correlation_p5", "worst": "correlation_min"},
+    "overlap": {"": "overlap_mean"},
+    "peak": {"same": "same_peak", "max": "peak_shift_max"},
+    "completeness residual": {"mean": "completeness_mean", "max": "completeness_max"},
+}
 
 
 def record(comparison: Comparison) -> dict[str, Any]:
@@ -66,7 +60,7 @@ def _result_record(result: Result) -> dict[str, Any]:
         "figures": {name: _number(value) for name, value in values.items()},
         "gates": {
             verdict.gate.figure.name: {
-                "limit": verdict.gate.limit,
+                "limit": verdict.limit,
                 "passed": verdict.passed,
                 "reason": verdict.gate.reason,
             }
@@ -131,7 +125,7 @@ def _page(comparison: Comparison) -> str:
         version=camlite.__version__,
         comparison=comparison,
         failed=failed,
-        columns=[FIGURES[name] for name in _COLUMNS],
+        columns=list(_COLUMNS),
         rows=[_row(result) for result in comparison.results],
         distributions=_distributions([result for result in comparison.results if result.measurement]),
         sections=[_section(result, comparison) for result in comparison.results],
@@ -140,13 +134,16 @@ def _page(comparison: Comparison) -> str:
 
 
 def _row(result: Result) -> dict[str, Any]:
-    """A row of the table: each figure with what its gate says, None where it has none."""
+    """A row of the table: in each cell its figures, each with its gate where it has one."""
     verdicts = {verdict.gate.figure.name: verdict for verdict in result.verdicts}
     cells = []
-    for name in _COLUMNS:
-        figure = FIGURES[name]
-        text = figure.text(figure.value(result.measurement)) if result.measurement else ""
-        cells.append({"title": figure.title, "text": text, "verdict": verdicts.get(name)})
+    for title, names in _COLUMNS.items():
+        lines = []
+        for what, name in names.items():
+            text = FIGURES[name].text(FIGURES[name].value(result.measurement)) if result.measurement else ""
+            if text:
+                lines.append({"what": what, "text": text, "verdict": verdicts.get(name)})
+        cells.append({"title": title, "lines": lines})
     return {"result": result, "name": _short(result), "cells": cells}
 
 
@@ -157,7 +154,7 @@ def _gates(results: Sequence[Result]) -> dict[str, list[dict[str, str]]]:
         gates[result.artifact.card.precision] = [
             {
                 "title": verdict.gate.figure.title,
-                "limit": verdict.gate.figure.limit_text(verdict.gate.limit),
+                "limit": verdict.gate.figure.limit_text(verdict.limit, ("≥", "≤")),
                 "reason": verdict.gate.reason,
             }
             for verdict in result.verdicts
@@ -169,7 +166,7 @@ def _distributions(results: Sequence[Result]) -> list[dict[str, str]]:
     names = [_short(result) for result in results]
 
     def chart(title: str, alt: str, gate: str, floor: float, series: list[Floats]) -> dict[str, str]:
-        verdicts = [{verdict.gate.figure.name: verdict.gate.limit for verdict in result.verdicts} for result in results]
+        verdicts = [{verdict.gate.figure.name: verdict.limit for verdict in result.verdicts} for result in results]
         limits = [limit.get(gate) for limit in verdicts]
         return {"title": title, "alt": alt, "uri": report_pictures.distribution(names, series, limits, floor)}
 

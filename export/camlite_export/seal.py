@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,9 @@ def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
     parts: dict[Path, Path] = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for name in files:
+            if (folder / name).is_dir():
+                raise IsADirectoryError(errno.EISDIR, f"{name} is a folder")
         for name, content in files.items():
             part = folder / f".{name}.{os.getpid()}.part"
             parts[part] = folder / name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.card import Precision
+from camlite.errors import ClassifierError
 from camlite_export import quirks
 from camlite_export.bias_correction import Rounded, to_8_bits
 from camlite_export.forward import forward
@@ -52,14 +54,22 @@ def convert(two_output: TwoOutputModel, precision: Precision, calibration: NDArr
 
 def _trace(two_output: TwoOutputModel) -> onnx.ModelProto:
     """The forward pass as a float32 model; every precision starts from it."""
+    import onnx
     import tensorflow as tf
     import tf2onnx
 
     signature = [tf.TensorSpec((None, *two_output.image_shape), tf.float32, name="image")]
     function = tf.function(forward(two_output), input_signature=signature, autograph=False)
     model: onnx.ModelProto
-    model, _ = tf2onnx.convert.from_function(function, signature, opset=_OPSET)
+    with quirks.silent_log("tf2onnx"):
+        model, _ = tf2onnx.convert.from_function(function, signature, opset=_OPSET)
     model.ir_version = _IR_VERSION
+    try:
+        onnx.checker.check_model(model)
+    except onnx.checker.ValidationError as error:
+        missing = re.search(r"No Op registered for (\w+)", str(error))
+        reason = f"it has no operator {missing[1]}" if missing else " ".join(str(error).split())[:300]
+        raise ClassifierError(f"ONNX cannot express this classifier: {reason}") from error
     quirks.in_canonical_order(model)
     return model
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,7 +49,8 @@ def convert(two_output: TwoOutputModel, precision: Precision, calibration: NDArr
             with quirks.silent_native_code():
                 model: bytes = converter.convert()
         except Exception as error:  # the converter raises Exception, RuntimeError and its own ConverterError
-            reason = " ".join(str(error).split())[:300]
+            missing = re.search(r"TF Select ops: ([\w, ]+)", str(error))
+            reason = f"it has no operator {missing[1]}" if missing else " ".join(str(error).split())[:300]
             raise ClassifierError(f"TFLite cannot express this classifier in {precision}: {reason}") from error
     return model
 

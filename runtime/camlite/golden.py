@@ -44,13 +44,15 @@ ALLOWANCES: Mapping[Precision, Tolerance] = {
     "int16x8": Tolerance(1e-3, 1e-3, 1e-3),
 }
 
-# Where nothing was measured at the export, for want of an interpreter.
+# Where nothing was measured at the export, for want of an interpreter: about twice what the worst of 10,000 test
+# images needs (reference classifier; float32 2e-6, 1e-6, 1e-6; float16 0.007, 0.002, 0.001; dynamic 0.06, 0.05, 0.04;
+# int8 0.12, 0.24, 0.10; int16x8 0.05, 0.25, 0.04), and more for float32. Deep classifiers in 8 bits need more still.
 UNMEASURED: Mapping[Precision, Tolerance] = {
     "float32": Tolerance(1e-4, 1e-4, 1e-4),
-    "float16": Tolerance(0.02, 0.05, 0.005),
-    "dynamic": Tolerance(0.1, 0.2, 0.05),
-    "int8": Tolerance(0.25, 0.4, 0.1),
-    "int16x8": Tolerance(0.25, 0.4, 0.05),
+    "float16": Tolerance(0.015, 0.005, 0.002),
+    "dynamic": Tolerance(0.15, 0.1, 0.1),
+    "int8": Tolerance(0.25, 0.45, 0.2),
+    "int16x8": Tolerance(0.1, 0.45, 0.1),
 }
 
 

@@ -116,6 +116,24 @@ def test_shares_are_of_whole_images() -> None:
     assert not verdict("top1_agreement", 0.99, same_class=[0] * 3 + [1] * 197).passed
 
 
+@pytest.mark.parametrize(("images", "may_differ"), [(10, 1), (200, 5), (1000, 15), (10_000, 100), (40_000, 400)])
+def test_on_fewer_images_than_it_was_measured_on_a_share_has_room_for_chance(images: int, may_differ: int) -> None:
+    """By two standard errors more than on the 10,000: with 200 images 0.01 + 2 * 0.0995 * (1 / 14.1 - 1 / 100)."""
+    gate = Gate(FIGURES["top1_agreement"], 0.99, "", measured_on=10_000)
+    assert gate.passes(1 - may_differ / images, images)
+    assert not gate.passes(1 - (may_differ + 1) / images, images)
+
+
+def test_where_lower_is_better_the_room_is_on_the_other_side() -> None:
+    gate = Gate(FIGURES["accuracy_loss"], 0.003, "", measured_on=10_000)
+    assert gate.limit_on(10_000) == 0.003
+    assert gate.limit_on(200) == 0.01
+
+
+def test_no_other_figure_has_such_room() -> None:
+    assert Gate(FIGURES["correlation_p5"], 0.999, "", measured_on=10_000).limit_on(10) == 0.999
+
+
 def test_a_share_that_must_be_whole_lets_no_image_through() -> None:
     assert not verdict("top1_agreement", 1.0, same_class=[0] + [1] * 9999).passed
 
@@ -135,13 +153,13 @@ def test_a_verdict_names_the_worst_image(figure: str, figures: Mapping[str, list
 
 
 def test_a_verdict_says_how_far() -> None:
-    assert str(verdict("top1_agreement", 0.99, same_class=[0, 1])) == "50.00%, expected at least 99%"
+    assert str(verdict("top1_agreement", 0.99, same_class=[0, 1] * 50)) == "50.00%, expected at least 99%"
     assert str(verdict("score_difference_max", 1e-5, score_difference=[0.25])) == "0.25, expected at most 1e-05"
 
 
 def test_a_figure_says_how_far_an_image_is_off() -> None:
     found = measurement(peak_shift=[0, 2], correlation=[1, 0.5], score_difference=[0, 0.25], same_class=[1, 0])
-    assert FIGURES["same_peak"].how_far(found, 1) == "in cells, the peak moves by 2"
+    assert FIGURES["same_peak"].how_far(found, 1) == "cells that the peak moves: 2"
     assert FIGURES["top1_agreement"].how_far(found, 1) == "scores differ by 0.25"
     assert FIGURES["correlation_p5"].how_far(found, 1) == "0.500000, scores differ by 0.25"
 
@@ -165,6 +183,10 @@ def test_the_callers_limit_takes_the_place_of_ours_and_leaves_the_others() -> No
     assert {name: gate for name, gate in theirs.items() if gate.reason != "set by the caller"} == {
         name: gate for name, gate in ours.items() if name != "top1_agreement"
     }
+
+
+def test_without_ours_the_callers_are_left() -> None:
+    assert list(gates.of("int8", {"accuracy": 0.9}, ours=False)) == ["accuracy"]
 
 
 def test_a_gate_is_read_from_the_command_line() -> None:

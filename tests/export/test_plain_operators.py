@@ -35,6 +35,13 @@ FUNCTIONS: dict[str, Function] = {
     "max": lambda x: tf.reduce_max(tf.nn.relu(x), axis=(1, 2)),
     "concat": lambda x: tf.concat([x * x, x, tf.ones((1, 7, 9, 3))], axis=-1),
     **{
+        f"convolution, stride {stride}, {padding}": lambda x, stride=stride, padding=padding: tf.nn.conv2d(
+            x, tf.random.stateless_normal((3, 4, 2, 5), (1, 2)), stride, padding
+        )
+        for stride in (1, 2)
+        for padding in ("VALID", "SAME")
+    },
+    **{
         f"{name} {rows} x {columns}, {padding}": lambda x, pool=pool, window=(rows, columns), padding=padding: pool(
             tf.nn.relu6(x), window, window, padding
         )

@@ -44,8 +44,10 @@ def main(classifier: Path, labels: Path, calibration: Path, folder: Path) -> Non
     for kind, move in (("int8.tflite", _move_zero_point_of_tflite), ("int8.onnx", _move_zero_point_of_onnx)):
         wrong_model = move(originals[kind].model)
         _write(folder / "wrong" / f"zero-point.{kind}", _with_model(originals[kind], wrong_model))
-    for fault, tampered in _wrong_graphs(classifier):
-        for kind, model in _convert(tampered, calibration, [k for k in KINDS if _wanted(fault, k)]):
+    images = np.load(calibration)["images"]
+    prepared = images.reshape(len(images), 28, 28, 1).astype(np.float32) / 255
+    for fault, tampered in _wrong_graphs(classifier, prepared):
+        for kind, model in _convert(tampered, prepared, [k for k in KINDS if _wanted(fault, k)]):
             _write(folder / "wrong" / f"{fault}.{kind}", _with_model(originals[kind], model))
 
 
@@ -119,7 +121,7 @@ def _move_zero_point_of_onnx(model: bytes, by: int = 8) -> bytes:
     return content.SerializeToString(deterministic=True)
 
 
-def _wrong_graphs(path: Path) -> Iterator[tuple[str, TwoOutputModel]]:
+def _wrong_graphs(path: Path, prepared: np.ndarray) -> Iterator[tuple[str, TwoOutputModel]]:
     """The card is right; the model is not."""
     import keras
 
@@ -149,7 +151,8 @@ def _wrong_graphs(path: Path) -> Iterator[tuple[str, TwoOutputModel]]:
     yield "NaN-in-the-features", with_outputs(_not_a_number)
     yield "another-classifier", with_weights(_other_weights)
     yield "features-in-another-order", with_weights(_other_channel_order)
-    yield "head-weight-5-percent", with_weights(_one_weight)
+    features = np.asarray(two_output.cut(classifier).model(prepared, training=False)["features"])
+    yield "head-weight-5-percent", with_weights(lambda twin: _one_weight(twin, features))
     yield "head-column-5-percent", with_weights(_one_class)
 
 
@@ -181,10 +184,11 @@ def _other_channel_order(twin: keras.Model) -> None:
     twin.set_weights([*others, kernel[..., ::-1], bias[::-1], weights[::-1], logits])
 
 
-def _one_weight(twin: keras.Model) -> None:
-    """The one that counts most."""
+def _one_weight(twin: keras.Model, features: np.ndarray) -> None:
+    """The one that adds most to the scores of features (N, h, w, C)."""
     *others, weights, bias = twin.get_weights()
-    weights[np.unravel_index(np.abs(weights).argmax(), weights.shape)] *= 1.05
+    share = np.abs(weights) * features.mean(axis=(0, 1, 2))[:, np.newaxis]
+    weights[np.unravel_index(share.argmax(), weights.shape)] *= 1.05
     twin.set_weights([*others, weights, bias])
 
 
@@ -198,11 +202,9 @@ def _wanted(fault: str, kind: str) -> bool:
     return kind.startswith("float32") or fault in _GRAPHS_IN_INT8
 
 
-def _convert(tampered: TwoOutputModel, calibration: Path, kinds: list[str]) -> Iterator[tuple[str, bytes]]:
+def _convert(tampered: TwoOutputModel, prepared: np.ndarray, kinds: list[str]) -> Iterator[tuple[str, bytes]]:
     from camlite_export import to_onnx, to_tflite
 
-    images = np.load(calibration)["images"]
-    prepared = images.reshape(len(images), *tampered.image_shape).astype(np.float32) / 255
     for kind in kinds:
         precision, format_ = kind.split(".")
         convert = to_tflite.convert if format_ == "tflite" else to_onnx.convert

@@ -55,7 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
     target = preprocessing(cut.image_shape, preprocess, arguments.mean, arguments.std, arguments.fit)
     name = arguments.name or path.stem
     folder: Path = arguments.output or path.with_suffix("")
-    with tqdm(total=export.stages(wanted) + 1, bar_format="{desc:<40}{bar:30} {n}/{total}", leave=False) as bar:
+    with tqdm(
+        total=export.stages(wanted) + 1, bar_format="{desc:<40}{bar:30} {n}/{total}", leave=False, disable=None
+    ) as bar:
 
         def progress(stage: str) -> None:
             bar.set_description(stage)

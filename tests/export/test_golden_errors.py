@@ -1,0 +1,54 @@
+"""An artifact carries how far from Keras it was where it was exported."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from camlite import artifact
+from camlite.artifact import Artifact
+from camlite_export import golden
+
+
+@pytest.fixture(scope="module")
+def unmeasured(tiny: Path) -> Artifact:
+    """As it is before it has been run."""
+    read = artifact.read(tiny / "stripes" / "stripes.float32.tflite")
+    return dataclasses.replace(read, arrays=dataclasses.replace(read.arrays, golden_errors=None))
+
+
+def packed(one: Artifact) -> dict[str, bytes]:
+    return {"a.float32.tflite": artifact.pack(one.format, one.model, one.card, one.arrays)}
+
+
+def read_back(files: dict[str, bytes], folder: Path) -> Artifact:
+    ((name, content),) = files.items()
+    (folder / name).write_bytes(content)
+    return artifact.read(folder / name)
+
+
+def test_an_artifact_carries_how_far_it_is_from_keras_and_is_else_the_same(
+    unmeasured: Artifact, tmp_path: Path
+) -> None:
+    before, after = unmeasured, read_back(golden.carry_errors(packed(unmeasured)), tmp_path)
+    assert after.model == before.model
+    assert after.card == before.card
+    errors = after.arrays.golden_errors
+    assert errors is not None
+    assert errors.shape == (len(before.arrays.golden_images), 3)
+    assert 0 < errors.max() < 1e-5
+    assert np.array_equal(after.arrays.golden_scores, before.arrays.golden_scores)
+
+
+def test_two_measurements_give_the_same_bytes(unmeasured: Artifact) -> None:
+    assert golden.carry_errors(packed(unmeasured)) == golden.carry_errors(packed(unmeasured))
+
+
+def test_an_artifact_that_answers_no_numbers_is_left_as_it_is(unmeasured: Artifact) -> None:
+    assert unmeasured.arrays.weights is not None
+    weights = np.full_like(unmeasured.arrays.weights, 3e38)
+    wrong = dataclasses.replace(unmeasured, arrays=dataclasses.replace(unmeasured.arrays, weights=weights))
+    assert golden.carry_errors(packed(wrong)) == packed(wrong)
