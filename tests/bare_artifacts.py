@@ -1,4 +1,4 @@
-"""Artifacts of one float32 model, without the exporter's other work: golden samples, measuring, writing whole folders."""
+"""Artifacts of one float32 model, without the rest of the exporter: no golden samples, no measuring."""
 
 from __future__ import annotations
 

@@ -7,9 +7,11 @@ The tests of the exporter run over these lists, and ``python tests/classifier_ki
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 Build = Callable[[Any, Any], "keras.Model"]  # of the modules keras and keras.layers
 CLASSES = 3
 SIDE = 16
+
+APPLICATION_FIGURES = Path(__file__).with_name("applications.json")
 
 
 @dataclass(frozen=True, eq=False)
@@ -369,16 +373,21 @@ AFFINE_HEADS = (
     Kind("a Softmax layer of its own", lambda k, ls: _pooled(k, ls, ls.Dense(CLASSES), ls.Softmax())),
 )
 
-_HIDDEN = ("relu", "gelu", "silu", "sigmoid", "tanh", "elu", "leaky_relu", "relu6", "softplus", "hard_silu", "selu")
+_HIDDEN = (
+    ("relu",),
+    ("gelu", "silu", "tanh"),
+    ("elu", "leaky_relu", "relu6", "hard_silu"),
+    ("selu", "softplus", "sigmoid"),
+)
 
 OTHER_HEADS = (
     *(
         Kind(
-            f"global average pooling, Dense with {name}, Dense",
-            lambda k, ls, name=name: _pooled(k, ls, ls.Dense(8, activation=name), _softmax(ls)),
+            f"global average pooling, Dense with {', with '.join(names)}, Dense",
+            lambda k, ls, names=names: _pooled(k, ls, *(ls.Dense(8, activation=name) for name in names), _softmax(ls)),
             "hirescam",
         )
-        for name in _HIDDEN
+        for names in _HIDDEN
     ),
     Kind(
         "Flatten, Dense with relu, Dense",
@@ -586,6 +595,7 @@ def _page() -> Any:
     yield ""
     yield from (f"- {kind.title}" for kind in OTHER_HEADS)
     yield ""
+    yield from _applications()
     yield "## What is refused, and why"
     yield ""
     yield from ("| classifier | what camlite says |", "|---|---|")
@@ -595,7 +605,29 @@ def _page() -> Any:
     yield ""
 
 
-if __name__ == "__main__":
-    from pathlib import Path
+def _applications() -> Any:
+    yield "## Networks of keras.applications"
+    yield ""
+    yield from inspect.cleandoc("""
+        With random weights, normalizations that normalize and 1,000 classes, at their own input size; four images.
+        The largest differences from Keras in float32, over three backends: of a score, of evidence (of the image's
+        largest), and of what evidence adds up to. `pytest -m applications` measures them.
+    """).splitlines()
+    yield ""
+    yield from (
+        "| network | cut at | features | method | scores | evidence | completeness |",
+        "|---|---|---|---|---|---|---|",
+    )
+    for name, measured in json.loads(APPLICATION_FIGURES.read_text()).items():
+        backends = [one for one in measured.values() if isinstance(one, dict)]
+        cells = [max(one[figure] for one in backends) for figure in ("scores", "evidence")]
+        whole = [one["completeness"] for one in backends if one["completeness"] is not None]
+        figures = " | ".join(f"{cell:.0e}" for cell in (*cells, *([max(whole)] if whole else [])))
+        features = " x ".join(map(str, measured["features"]))
+        row = (name, measured["layer"], features, measured["method"], figures + ("" if whole else " | "))
+        yield f"| {' | '.join(row)} |"
+    yield ""
 
+
+if __name__ == "__main__":
     Path(__file__).parents[1].joinpath("docs", "classifiers.md").write_text(page(), encoding="utf-8")

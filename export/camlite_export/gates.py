@@ -165,7 +165,7 @@ class Gate:
     Attributes:
         figure, limit: see above.
         reason: why the limit stands there.
-        measured_on: of how many images; None where the limit is to be taken as it is.
+        measured_on: of how many images; None where the limit is to be taken literally.
     """
 
     figure: Figure
@@ -184,13 +184,11 @@ class Gate:
         It moves for shares alone. On fewer images than it was measured on, chance has more room: by two standard
         errors of a share of this size. And images are whole: the next count that is not stricter is the limit.
         """
-        if not self.figure.share:
+        if not self.figure.share or self.measured_on is None:
             return self.limit
         outwards = -1 if self.figure.better == "higher" else 1
-        spread = math.sqrt(max(0.0, self.limit * (1 - self.limit)))
-        room = 0.0
-        if self.measured_on:
-            room = 2 * spread * max(0.0, 1 / math.sqrt(images) - 1 / math.sqrt(self.measured_on))
+        spread = math.sqrt(self.limit * (1 - self.limit))
+        room = 2 * spread * max(0.0, 1 / math.sqrt(images) - 1 / math.sqrt(self.measured_on))
         count = round((self.limit + outwards * room) * images, 6)
         return (math.floor(count) if outwards < 0 else math.ceil(count)) / images
 

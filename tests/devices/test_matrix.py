@@ -91,7 +91,7 @@ At home.
 
 | precision | largest score difference | allowed | largest evidence difference | allowed |
 | --------- | ------------------------ | ------- | --------------------------- | ------- |
-| float32   | 1.0e-07                  | 7e-05   | 2.0e-07                     | 7e-05   |
+| float32   | 1.0e-07                  | 1e-05   | 2.0e-07                     | 1e-05   |
 | int8      | 2.0e-02                  | 0.11    | 2.0e-07                     | 0.05    |
 """
     )

@@ -109,11 +109,15 @@ def test_a_figure_that_is_infinite_does_not_pass() -> None:
 
 
 def test_shares_are_of_whole_images() -> None:
-    """Of 150 images, 1 % is one and a half: two may differ, not three."""
-    assert verdict("top1_agreement", 0.99, same_class=[0] * 2 + [1] * 148).passed
-    assert not verdict("top1_agreement", 0.99, same_class=[0] * 3 + [1] * 147).passed
-    assert verdict("top1_agreement", 0.99, same_class=[0] * 2 + [1] * 198).passed
-    assert not verdict("top1_agreement", 0.99, same_class=[0] * 3 + [1] * 197).passed
+    """Of 10,050 images, 1 % is a hundred and a half: 101 may differ, not 102."""
+    gate = Gate(FIGURES["top1_agreement"], 0.99, "", measured_on=10_000)
+    assert gate.passes(1 - 101 / 10_050, 10_050)
+    assert not gate.passes(1 - 102 / 10_050, 10_050)
+
+
+def test_the_callers_limit_is_taken_literally() -> None:
+    assert verdict("top1_agreement", 0.99, same_class=[0] + [1] * 99).passed
+    assert not verdict("top1_agreement", 0.999, same_class=[0] + [1] * 99).passed
 
 
 @pytest.mark.parametrize(("images", "may_differ"), [(10, 1), (200, 5), (1000, 15), (10_000, 100), (40_000, 400)])
@@ -135,7 +139,7 @@ def test_no_other_figure_has_such_room() -> None:
 
 
 def test_a_share_that_must_be_whole_lets_no_image_through() -> None:
-    assert not verdict("top1_agreement", 1.0, same_class=[0] + [1] * 9999).passed
+    assert not Gate(FIGURES["top1_agreement"], 1.0, "", measured_on=10_000).passes(0.999, 1000)
 
 
 @pytest.mark.parametrize(

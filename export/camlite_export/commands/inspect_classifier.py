@@ -11,12 +11,13 @@ from camlite_export.commands import options
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a row a layer, and where the classifier is cut."""
+    size = options.size(arguments.size) if arguments.size else None
     options.quieten_tensorflow()
     from camlite_export import two_output
     from camlite_export.classifier import open_classifier
 
     classifier = open_classifier(arguments.file, arguments.trust)
-    cut = two_output.cut(classifier, options.layer(arguments.layer), arguments.size and options.size(arguments.size))
+    cut = two_output.cut(classifier, options.layer(arguments.layer), size)
     steps = [
         {
             "name": step.name,
