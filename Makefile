@@ -12,10 +12,12 @@ TEST_IMAGES := artifacts/data/fashion_mnist.t10k.npz
 # All 10,000 test images where the data set is at hand, else the 200 prototypes of the calibration set.
 PARITY_IMAGES = $(if $(FASHION_MNIST_DIR),$(TEST_IMAGES),$(REFERENCE).calibration.npz)
 
-.PHONY: help export test test-devices test-aarch64 train lint typecheck check parity wheel constraints clean distclean
+FUZZ_SECONDS = 200
+
+.PHONY: help export bench tanks tanks-seeds test test-applications classifiers-page endurance fuzz test-ray coverage mutants docs sbom test-devices test-aarch64 load train lint typecheck check parity wheel constraints clean distclean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 export: $(READY) ## turn the reference classifier into eight artifacts, and draw their heatmaps
 	$(CAMLITE) export $(REFERENCE).keras --labels $(REFERENCE).labels.txt \
@@ -24,15 +26,43 @@ export: $(READY) ## turn the reference classifier into eight artifacts, and draw
 test: $(READY) ## run the tests
 	$(PYTHON) -m pytest
 
+endurance: $(READY) ## run the long shares of the tests that docs/reliability.md tells of (hours)
+	$(PYTHON) -m pytest -m endurance -rA -o faulthandler_timeout=0
+
+fuzz: $(VENV)/.extra-fuzz ## look for bytes that no reader expects, guided by coverage, FUZZ_SECONDS (200) for each of six
+	PYTHONPATH=tests $(PYTHON) -m fuzz $(FUZZ_SECONDS)
+
+test-ray: $(READY) ## run audit and parity on a Ray cluster of this machine, and compare
+	$(PYTHON) -m pytest tests/export/test_ray_audit.py tests/export/test_ray_parity.py -m 'ray or not ray'
+
+test-applications: $(READY) ## measure networks of keras.applications, half an hour, and write what docs/classifiers.md says
+	CAMLITE_WRITE_FIGURES=1 $(PYTHON) -m pytest tests/export/test_applications.py -m applications
+	$(MAKE) classifiers-page
+
+classifiers-page: $(READY) ## write docs/classifiers.md from the lists that the tests run over
+	PYTHONPATH=tests $(PYTHON) tests/classifier_kinds.py
+
 test-devices: $(READY) ## run the wheel on every Python and backend there is, and write docs/devices.md
-	PYTHONPATH=tests $(PYTHON) -m pytest tests/devices -m devices
+	PYTHONPATH=tests $(PYTHON) -m pytest tests/devices -m ''
 
 test-aarch64: $(READY) ## run the wheel in Debian's userlands for ARM, under emulation (as root, on Debian)
 	PYTHONPATH=tests $(PYTHON) -m devices.aarch64
 
+load: export ## serve under 64 connections for a minute, 5 % of them hostile, and beside the bare interpreter (wrk)
+	PYTHONPATH=tests $(PYTHON) -m serving $(REFERENCE)/fashion_mnist.int8.tflite 60
+
 parity: export $(PARITY_IMAGES) ## measure the artifacts against Keras (on 10,000 images with FASHION_MNIST_DIR)
 	$(CAMLITE) parity $(REFERENCE).keras $(REFERENCE)/*.tflite $(REFERENCE)/*.onnx \
 	    --data $(PARITY_IMAGES) --report artifacts/parity
+
+tanks: $(READY) ## rebuild the legend of the tanks: train two classifiers, and audit what they look at
+	$(PYTHON) -m camlite_export.tanks --output artifacts/tanks --picture docs/tanks.png
+
+tanks-seeds: $(READY) ## the same over 20 seeds of data and training, an hour
+	$(PYTHON) -m camlite_export.tanks --output artifacts/tanks --seeds 20
+
+bench: $(READY) ## measure what an explanation costs, beside others, and write docs/performance.md
+	$(PYTHON) tools/bench
 
 train: $(READY) ## train the reference classifier again, from Fashion-MNIST
 	$(PYTHON) -m camlite_export.reference.recipe
@@ -50,16 +80,29 @@ wheel: $(READY) ## build wheel and sdist into dist/, the same bytes for the same
 	export SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct || echo 1580601600) && \
 	    $(PYTHON) -m build --no-isolation
 
-constraints: ## pin the newest versions that resolve together, in constraints.txt
-	rm -rf $(VENV)
-	python3.11 -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --editable '.[dev]'
-	echo '# The versions of the environment that make sets up. `make constraints` wrote them.' > constraints.txt
-	$(PYTHON) -m pip list --format freeze --exclude-editable --exclude pip >> constraints.txt
-	touch $(READY)
+coverage: $(VENV)/.extra-release ## measure which branches the tests run, those in processes of their own too
+	$(PYTHON) -m pytest --cov=camlite --cov=camlite_export --cov-branch --cov-report=term:skip-covered $(COVER)
+
+mutants: $(VENV)/.extra-release ## change cam.py, card.py and heads.py a bit at a time, and list the changes that no test notices
+	tools/mutants.sh runtime/camlite/cam.py tests/runtime/test_cam.py
+	tools/mutants.sh runtime/camlite/card.py tests/runtime/test_card.py tests/runtime/test_artifact.py
+	tools/mutants.sh export/camlite_export/heads.py tests/export/test_heads.py
+
+docs: $(VENV)/.extra-docs ## build the documentation into dist/docs; a warning fails
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
+
+sbom: $(VENV)/.extra-release ## write the software bill of materials of the environment, CycloneDX, to dist/
+	mkdir -p dist
+	$(VENV)/bin/cyclonedx-py environment $(PYTHON) --pyproject pyproject.toml --output-reproducible \
+	    --output-format JSON --output-file dist/camlite.cdx.json
+
+constraints: ## pin the newest versions that resolve together, in uv.lock and constraints.txt (needs uv)
+	uv lock --upgrade
+	echo '# The versions of the environment that make sets up, for pip. `make constraints` wrote them, from uv.lock.' > constraints.txt
+	uv export --quiet --extra dev --no-hashes --no-emit-project --no-annotate --no-header | sed 's/ ;.*//' >> constraints.txt
 
 clean: ## delete what was exported, measured and built
-	rm -rf $(REFERENCE) artifacts/parity $(dir $(TEST_IMAGES)) dist
+	rm -rf $(REFERENCE) artifacts/parity artifacts/tanks $(dir $(TEST_IMAGES)) dist
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 distclean: clean ## delete the environment, too
@@ -67,6 +110,12 @@ distclean: clean ## delete the environment, too
 
 $(TEST_IMAGES): | $(READY)
 	$(PYTHON) -m camlite_export.reference.data $@
+
+# The tools of a few targets alone, installed where one is first needed.
+INSTALL = $(or $(shell command -v uv),$(PYTHON) -m) pip install --quiet $(if $(shell command -v uv),--python $(PYTHON))
+$(VENV)/.extra-%: pyproject.toml | $(READY)
+	$(INSTALL) --constraint constraints.txt --editable '.[$*]'
+	@touch $@
 
 # The stamp is written last: what an interrupted set-up has left is thrown away.
 $(READY): pyproject.toml constraints.txt

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,9 +54,7 @@ class Figures:
     completeness: float
 
 
-def compare(
-    process: ProcessPoolExecutor, path: Path, backend: str, images: list[np.ndarray], expected: Reference
-) -> Figures:
+def compare(process: Executor, path: Path, backend: str, images: list[np.ndarray], expected: Reference) -> Figures:
     """Run an artifact in the process of its backend."""
     classes = expected.classes.tolist()
     answers = process.submit(interpreter_process.answer, path, backend, images, classes).result()

@@ -38,16 +38,34 @@ class Browser:
     def __init__(self, session: str) -> None:
         self._session = session
 
-    def open(self, page: Path, width: int, height: int, dark: bool = False) -> None:
-        """Load a page from disk in a viewport of this size."""
+    def open(self, page: Path | str, width: int, height: int, dark: bool = False) -> None:
+        """Load a page, from disk or by its address, in a viewport of this size."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self._cdp("Emulation.setDeviceMetricsOverride", size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._cdp("Emulation.setEmulatedMedia", {"features": [scheme]})
-        post(f"{self._session}/url", {"url": page.resolve().as_uri()})
+        post(f"{self._session}/url", {"url": page if isinstance(page, str) else page.resolve().as_uri()})
 
     def evaluate(self, script: str) -> Any:
         return post(f"{self._session}/execute/sync", {"script": f"return {script}", "args": []})
+
+    def drop(self, file: Path, selector: str) -> None:
+        """Drop a file on the middle of an element, as from the desktop."""
+        place = self.evaluate(
+            f"(({{left, top, width, height}}) => ({{x: left + width / 2, y: top + height / 2}}))"
+            f"(document.querySelector({json.dumps(selector)}).getBoundingClientRect())"
+        )
+        data = {"items": [], "files": [str(file.resolve())], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self._cdp("Input.dispatchDragEvent", {"type": kind, **place, "data": data})
+
+    def wait(self, script: str, seconds: float = 30) -> None:
+        """Until a script is true."""
+        end = time.monotonic() + seconds
+        while not self.evaluate(script):
+            if time.monotonic() > end:
+                raise TimeoutError(script)
+            time.sleep(0.05)
 
     def screenshot(self, path: Path, clip: dict[str, float] | None = None) -> None:
         """The whole page as PNG, however long."""
@@ -61,8 +79,8 @@ class Browser:
 
 
 @contextmanager
-def browser(folder: Path) -> Iterator[Browser]:
-    """Headless Chromium with its profile in an empty folder."""
+def browser(folder: Path, *flags: str) -> Iterator[Browser]:
+    """Headless Chromium with its profile in an empty folder, with more flags."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -70,7 +88,7 @@ def browser(folder: Path) -> Iterator[Browser]:
     root = f"http://127.0.0.1:{port}"
     try:
         _wait(root)
-        options = {"args": [*_FLAGS, f"--user-data-dir={folder}"], "binary": shutil.which("chromium")}
+        options = {"args": [*_FLAGS, *flags, f"--user-data-dir={folder}"], "binary": shutil.which("chromium")}
         capabilities = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
         session = f"{root}/session/{post(f'{root}/session', capabilities)['sessionId']}"
         try:

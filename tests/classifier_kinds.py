@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -268,6 +269,36 @@ SHAPES = (
         ),
         layer="last_conv",
     ),
+    Kind(
+        "Normalization in front, with the mean and variance of the pixels",
+        lambda k, ls: _sequential(
+            k,
+            ls.Rescaling(1 / 255),
+            ls.Normalization(mean=(0.485, 0.456, 0.406), variance=(0.0524, 0.0502, 0.0506)),
+            _conv(ls),
+            ls.GlobalAveragePooling2D(),
+            _softmax(ls),
+        ),
+        layer="last_conv",
+    ),
+    Kind(
+        "convolutions in groups, as ConvNeXt and ResNeXt have them",
+        lambda k, ls: _sequential(
+            k,
+            ls.Conv2D(8, 3),
+            ls.Conv2D(8, 3, groups=8),
+            ls.Conv2D(6, 3, groups=2, name="last_conv"),
+            ls.GlobalAveragePooling2D(),
+            _softmax(ls),
+        ),
+        layer="last_conv",
+    ),
+    Kind(
+        "axes moved behind a convolution (Permute): cut in front, where places are still those of the image",
+        lambda k, ls: _behind_features(k, ls, ls.Permute((3, 1, 2)), ls.Flatten(), _softmax(ls)),
+        layer="last_conv",
+        places=True,
+    ),
     Kind("branches that meet again", _branches, layer="together"),
     Kind(
         "scores from two feature maps: cut where all paths still go through one",
@@ -497,7 +528,92 @@ REFUSALS = (
         options={"layer": "hidden"},
     ),
     Refusal("a `--layer` that the scores bypass", _branches, "do not follow", options={"layer": "left"}),
+    Refusal(
+        "a `--layer` whose axes are no longer those of the image",
+        lambda k, ls: _behind_features(k, ls, ls.Permute((3, 1, 2), name="moved"), ls.Flatten(), _softmax(ls)),
+        "not those of the image",
+        options={"layer": "moved"},
+    ),
 )
+
+
+@dataclass(frozen=True, eq=False)
+class FileRefusal:
+    """A file that is not opened; `write` makes it in a folder, `why` is part of the reason that is given."""
+
+    title: str
+    write: Callable[[Path], Path]
+    why: str
+
+    def __str__(self) -> str:
+        return self.title
+
+
+def _saved(folder: Path, name: str, *parts: Callable[[Any], Any]) -> Path:
+    import keras
+
+    ls = keras.layers
+    made = [part(ls) for part in parts]
+    _sequential(keras, *made, _conv(ls), ls.GlobalAveragePooling2D(), _softmax(ls)).save(folder / name)
+    return folder / name
+
+
+def _saved_model(folder: Path) -> Path:
+    import tensorflow as tf
+
+    tf.saved_model.save(tf.Module(), str(folder / "classifier"))
+    return folder / "classifier"
+
+
+def _weights_alone(folder: Path) -> Path:
+    import keras
+
+    _pooled(keras, keras.layers, _softmax(keras.layers)).save_weights(folder / "classifier.weights.h5")
+    return folder / "classifier.weights.h5"
+
+
+def _own_class(folder: Path) -> Path:
+    """Of a subclassed model, as any class of somebody's own."""
+    import keras
+
+    model = _subclassed(keras, keras.layers)
+    type(model).__module__ = "own_layers"
+    model.save(folder / "classifier.keras")
+    return folder / "classifier.keras"
+
+
+def _no_model(folder: Path) -> Path:
+    (folder / "classifier.h5").write_text("version https://git-lfs.github.com/spec/v1")
+    return folder / "classifier.h5"
+
+
+FILE_REFUSALS = (
+    FileRefusal("a SavedModel directory", _saved_model, "a SavedModel, which has no layers to cut"),
+    FileRefusal("weights alone", _weights_alone, "holds weights alone"),
+    FileRefusal(
+        "a Lambda layer, without `--trust`",
+        lambda folder: _saved(folder, "classifier.h5", lambda ls: ls.Lambda(lambda x: x)),
+        "carries code (a Lambda layer)",
+    ),
+    FileRefusal(
+        "a class of one's own (a subclassed model, a custom layer), without `--trust`",
+        _own_class,
+        "carries code (own_layers.Subclassed)",
+    ),
+    FileRefusal("anything else under the name of a model", _no_model, "no Keras model"),
+)
+
+
+def file_refusal(kind: FileRefusal, folder: Path) -> str:
+    """Make the file in an empty folder, and try to open it."""
+    from camlite_export.classifier import open_classifier
+
+    path = kind.write(folder)
+    try:
+        open_classifier(path)
+    except ClassifierError as error:
+        return str(error).removeprefix(f"{path}: ")
+    raise AssertionError(f"{kind.title} was opened")
 
 
 def lively(model: keras.Model, seed: int = 0) -> keras.Model:
@@ -546,6 +662,9 @@ def images(two_output_model: TwoOutputModel, count: int = 8) -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (count, *two_output_model.image_shape), np.uint8)
 
 
+PAGE = Path(__file__).parents[1] / "docs" / "classifiers.md"
+
+
 def page() -> str:
     """docs/classifiers.md."""
     return "\n".join(_page())
@@ -575,6 +694,11 @@ def _page() -> Any:
         - In Python, a model object of Keras 3 or of tf_keras: `camlite_export.classifier.from_object(model)`.
     """).splitlines()
     yield ""
+    yield from ("| file that is refused | what camlite says |", "|---|---|")
+    for file in FILE_REFUSALS:
+        with tempfile.TemporaryDirectory() as folder:
+            yield f"| {file.title} | {file_refusal(file, Path(folder))} |"
+    yield ""
     yield "## Heads that are affine: Class Activation Mapping"
     yield ""
     yield from inspect.cleandoc("""
@@ -596,6 +720,16 @@ def _page() -> Any:
     yield from (f"- {kind.title}" for kind in OTHER_HEADS)
     yield ""
     yield from _applications()
+    yield "## Classifiers in 8 bits"
+    yield ""
+    yield from inspect.cleandoc("""
+        Give int8 a folder of photographs to be calibrated on. Biases are corrected for what rounding the kernels does
+        on average. How close the artifact comes then depends on the classifier: some change their maps when pixels
+        change by one level of 255, and no conversion of theirs to 8 bits can agree with Keras. `camlite parity` rounds
+        the tensors of the Keras classifier itself, measures what that does, and asks no more of the artifact; it
+        prints where it does so. Such maps are better taken from float16 or float32.
+    """).splitlines()
+    yield ""
     yield "## What is refused, and why"
     yield ""
     yield from ("| classifier | what camlite says |", "|---|---|")
@@ -630,4 +764,4 @@ def _applications() -> Any:
 
 
 if __name__ == "__main__":
-    Path(__file__).parents[1].joinpath("docs", "classifiers.md").write_text(page(), encoding="utf-8")
+    PAGE.write_text(page(), encoding="utf-8")

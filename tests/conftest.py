@@ -19,15 +19,6 @@ settings.register_profile("camlite", max_examples=30, deadline=None, derandomize
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile("camlite")
 
-# Not in the default run until they have been seen to pass from a clean clone; run them by removing them from here.
-collect_ignore = [
-    "parity",
-    "export/test_applications.py",
-    "export/test_bias_correction.py",
-    "export/test_export.py",
-    "export/test_golden_errors.py",
-]
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

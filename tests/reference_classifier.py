@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from camlite import commands
 
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 CLASSIFIER = ARTIFACTS / "fashion_mnist.keras"
@@ -23,6 +27,14 @@ def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.Completed
 def camlite(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run ``python -m camlite``."""
     return run("-m", "camlite", *arguments)
+
+
+def parity(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """``camlite parity`` in this process, as TensorFlow takes seconds to import; the interpreters get their own."""
+    said, complained = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(complained):
+        status = commands.main(["parity", *map(str, arguments)])
+    return subprocess.CompletedProcess(arguments, status, said.getvalue(), complained.getvalue())
 
 
 def export(folder: Path, *options: str | Path) -> subprocess.CompletedProcess[str]:

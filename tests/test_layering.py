@@ -17,9 +17,14 @@ BANNED = frozenset(
         "PIL",
         "ai_edge_litert",
         "camlite_export",
+        "cryptography",
+        "cv2",
         "jinja2",
         "keras",
         "matplotlib",
+        "pycocotools",
+        "ray",
+        "sklearn",
         "onnx",
         "onnxruntime",
         "tensorflow",
@@ -27,6 +32,7 @@ BANNED = frozenset(
         "tf_keras",
         "tflite_runtime",
         "tqdm",
+        "waitress",
     }
 )
 # Says which top-level packages a statement brings into a fresh process, besides those that were there before. A
@@ -55,11 +61,17 @@ def imported_by(statement: str, path: Path | None = None) -> set[str]:
     return set(finished.stdout.rpartition("imported: ")[2].split())
 
 
-def test_importing_camlite_imports_numpy_and_the_standard_library_alone():
+def test_importing_camlite_imports_the_standard_library_alone():
     imported = imported_by("import camlite")
 
-    assert "camlite" in imported
-    assert imported - set(sys.stdlib_module_names) == {"camlite", "numpy"}
+    assert imported - set(sys.stdlib_module_names) == {"camlite"}
+
+
+@pytest.mark.parametrize("name", camlite.__all__)
+def test_what_camlite_offers_imports_numpy_at_the_most(name):
+    imported = imported_by(f"import camlite; camlite.{name}")
+
+    assert imported - set(sys.stdlib_module_names) <= {"camlite", "numpy"}
 
 
 def test_no_module_of_camlite_imports_more():
@@ -69,7 +81,10 @@ def test_no_module_of_camlite_imports_more():
     assert imported - set(sys.stdlib_module_names) == {"camlite", "numpy"}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["explain", "--help"], ["inspect", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], *([name, "--help"] for name in ("explain", "inspect", "audit", "serve", "watch"))],
+)
 def test_help_imports_no_more_than_camlite(arguments):
     imported = imported_by(
         f"import contextlib, camlite.commands\nwith contextlib.suppress(SystemExit): camlite.commands.main({arguments})"
@@ -90,7 +105,7 @@ def test_the_probe_notices_a_module_that_imports_more(culprit, tmp_path):
         module.write(f"\n\nimport {culprit}\n")
     (tmp_path / f"{culprit}.py").write_text("")  # whether it is installed or not
 
-    assert culprit in imported_by("import camlite", tmp_path)
+    assert culprit in imported_by("import camlite; camlite.load", tmp_path)
 
 
 def imports_in(source: str) -> set[str]:

@@ -1,6 +1,6 @@
 """Make what tests need TensorFlow for, once: ``python tiny_classifiers.py FOLDER``.
 
-First of all the artifacts of three tiny classifiers.
+First of all the artifacts of four tiny classifiers.
 
 Their weights are set by hand, so that every test knows what they see and where:
 
@@ -8,6 +8,7 @@ Their weights are set by hand, so that every test knows what they see and where:
 name       image           features          answers
 =========  ==============  ================  ======================================================
 stripes    16 x 24 grey    8 x 12 x 4        which way stripes run; one set of class weights; softmax
+graph      16 x 24 grey    8 x 12 x 4        the same, with evidence in the graph
 hidden     16 x 24 grey    8 x 12 x 4        the same, through a hidden layer: evidence in the graph (hirescam)
 colours    12 x 20 RGB     3 x 5 x 3         which colour is there; class weights a place; sigmoid; crop
 =========  ==============  ================  ======================================================
@@ -55,6 +56,18 @@ def stripes(name: str = "stripes", hidden: bool = False) -> keras.Model:
     between = [np.eye(4), np.zeros(4)] if hidden else []
     model.set_weights([edges, np.zeros(4), blur, np.zeros(4), *between, classes, bias])
     return model
+
+
+def save_two(folder: Path) -> list[Path]:
+    """`stripes` twice, the second with other weights, under the same name in two folders."""
+    paths = []
+    for number in range(2):
+        model = stripes()
+        model.set_weights([weights * (1 + number / 10) for weights in model.get_weights()])
+        paths.append(folder / str(number) / "stripes.keras")
+        paths[-1].parent.mkdir()
+        model.save(paths[-1])
+    return paths
 
 
 def colours() -> keras.Model:
@@ -112,6 +125,7 @@ def main(folder: Path) -> None:
     np.savez(folder / "resized.npz", **resized_unit_vectors())
     for model, labels, (images, classes), options in (
         (stripes(), STRIPES, striped_images(), []),
+        (stripes("graph"), STRIPES, striped_images(), ["--evidence", "graph", "--precisions", "float32", "int8"]),
         (stripes("hidden", hidden=True), STRIPES, striped_images(), ["--precisions", "float32"]),
         (
             colours(),

@@ -6,8 +6,9 @@ its backend. What stays is a few numbers an image, and at the end the images on 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,11 @@ from numpy.typing import NDArray
 
 from camlite import artifact as artifacts
 from camlite.artifact import Artifact
-from camlite_export import gates, keras_reference, parity, structure
+from camlite.card import Precision, Preprocessing
+from camlite.labelled_images import LabelledImages, load
+from camlite_export import gates, keras_reference, parity, rounding_noise, structure
 from camlite_export.expected import Expected, Given, open_expected
 from camlite_export.gates import Gate, Verdict
-from camlite_export.labelled_images import LabelledImages, load
 from camlite_export.parity import Measurement
 from camlite_export.runner import Runner, batches, runners
 from camlite_export.structure import Failure
@@ -94,6 +96,9 @@ class Comparison:
 
 Progress = Callable[[int, int], object]
 
+# Gives, for batches in any order, the index of the first image and a measurement an artifact, see `measure_batch`.
+Engine = Callable[[Preprocessing, int, Sequence[Path]], Iterator[tuple[int, list[Measurement]]]]
+
 
 def compare(
     model: Path,
@@ -104,6 +109,7 @@ def compare(
     limits: Mapping[str, float] | None = None,
     backend: str | None = None,
     shown: int = 0,
+    engine: Engine | None = None,
     progress: Progress = lambda _done, _all: None,
 ) -> Comparison:
     """Compare artifacts with the classifier they were exported from.
@@ -117,6 +123,7 @@ def compare(
         limits: gates by the names of their figures, in place of ours.
         backend: by default the installed one that is preferred, for each format.
         shown: how many of the worst images to keep for each artifact.
+        engine: who measures, given the input, the number of images and the artifacts' paths; by default this process.
         progress: called with the number of images that are done, and of all.
 
     Raises:
@@ -130,7 +137,8 @@ def compare(
         source = f"{len(images):,} images of {data}" if data else f"the {len(images)} golden samples of {paths[0]}"
         found = [structure.failures(one, *two, expected) for one, two in zip(read, tensors, strict=True)]
         able = [runner for runner, failures in zip(opened, found, strict=True) if structure.comparable(failures)]
-        measured = dict(zip(map(id, able), _measure(able, expected, images, progress), strict=True))
+        measured = dict(zip(map(id, able), _measure(able, expected, images, engine, progress), strict=True))
+        noise = cache(partial(_rounding_noise, expected, images))
         results = [
             _result(
                 runner,
@@ -138,12 +146,43 @@ def compare(
                 measured.get(id(runner)),
                 expected,
                 images,
-                gates.of(runner.artifact.card.precision, limits or {}, ours=data is not None),
+                _judges(runner, measured.get(id(runner)), limits or {}, data is not None, noise),
                 shown,
             )
             for runner, failures in zip(opened, found, strict=True)
         ]
     return Comparison(expected, source, images, tuple(results))
+
+
+def _judges(
+    runner: Runner,
+    measurement: Measurement | None,
+    limits: Mapping[str, float],
+    ours: bool,
+    noise: Callable[[Precision, bool], Measurement],
+) -> Mapping[str, Gate]:
+    """Gates for an artifact; where one is closed, no stricter than the classifier's own steadiness allows."""
+    precision = runner.artifact.card.precision
+    judges = gates.of(precision, limits, ours)
+    if measurement is None or precision == "float32" or all(one.passed for one in gates.judge(measurement, judges)):
+        return judges
+    _, outputs = runner.tensors()
+    rounds_evidence = "evidence" in outputs and outputs["evidence"].scale > 0
+    return gates.as_steady_as(judges, noise(precision, rounds_evidence), precision)
+
+
+def _rounding_noise(
+    expected: Expected, images: LabelledImages, precision: Precision, rounds_evidence: bool
+) -> Measurement:
+    parts = []
+    for start, batch in batches(images, expected.target):
+        prepared = keras_reference.inputs(batch, expected.target)
+        reference = keras_reference.answer(expected.cut, prepared)
+        truth = None if images.classes is None else images.classes[start : start + len(batch)]
+        parts.append(
+            rounding_noise.measure(expected.cut, prepared, reference, precision, truth, rounds_evidence=rounds_evidence)
+        )
+    return parity.join(parts)
 
 
 def _golden_samples(artifact: Artifact) -> LabelledImages:
@@ -153,20 +192,32 @@ def _golden_samples(artifact: Artifact) -> LabelledImages:
 
 
 def _measure(
-    able: Sequence[Runner], expected: Expected, images: LabelledImages, progress: Progress
+    able: Sequence[Runner], expected: Expected, images: LabelledImages, engine: Engine | None, progress: Progress
 ) -> list[Measurement]:
     if not able:
         return []
-    parts: list[list[Measurement]] = [[] for _ in able]
-    for start, batch in batches(images, expected.target):
-        reference = keras_reference.answer(expected.cut, keras_reference.inputs(batch, expected.target))
-        stop = start + len(batch)
-        truth = None if images.classes is None else images.classes[start:stop]
-        answers = [runner.answer(batch, reference.classes) for runner in able]
-        for part, answer in zip(parts, answers, strict=True):
-            part.append(parity.measure(reference, answer(), truth))
-        progress(stop, len(images))
-    return [parity.join(part) for part in parts]
+    if engine is not None:
+        found = engine(expected.target, len(images), [runner.artifact.path for runner in able])
+    else:
+        found = (measure_batch(able, expected, images, *one) for one in batches(images, expected.target))
+    parts: dict[int, list[Measurement]] = {}
+    done = 0
+    for start, measured in found:
+        parts[start] = measured
+        done += len(measured[0])
+        progress(done, len(images))
+    ordered = [parts[start] for start in sorted(parts)]
+    return [parity.join(list(one)) for one in zip(*ordered, strict=True)]
+
+
+def measure_batch(
+    able: Sequence[Runner], expected: Expected, images: LabelledImages, start: int, batch: Sequence[NDArray[np.uint8]]
+) -> tuple[int, list[Measurement]]:
+    """One measurement an artifact, of a batch of the images that begins at `start`, which is given back, too."""
+    reference = keras_reference.answer(expected.cut, keras_reference.inputs(batch, expected.target))
+    truth = None if images.classes is None else images.classes[start : start + len(batch)]
+    answers = [runner.answer(batch, reference.classes) for runner in able]
+    return start, [parity.measure(reference, answer(), truth) for answer in answers]
 
 
 def _result(

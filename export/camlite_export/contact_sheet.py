@@ -4,53 +4,78 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 import camlite
+from camlite.labelled_images import LabelledImages
 from camlite_export import seal
 from camlite_export.interpreter_process import interpreter_process
-from camlite_export.labelled_images import LabelledImages
 
 _MOST_COLUMNS = 10
+# Of a class, so many images are tried until the artifact names one rightly.
+_MOST_TRIED = 5
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One image, its overlay uint8 (H, W, 3), and what stands above and below the two."""
+
+    image: Pixels
+    overlay: Pixels
+    above: str
+    below: str
 
 
 def draw(artifact: Path, images: LabelledImages) -> Path:
     """Explain one image a class with an artifact, and write ``heatmaps.png`` beside it."""
-    chosen = [images[i] for i in images.first_of_each_class(_MOST_COLUMNS)]
-    with interpreter_process() as process:
-        explained = process.submit(_explain, artifact, chosen).result()
     picture = artifact.with_name("heatmaps.png")
-    seal.write_all(picture.parent, {picture.name: _sheet(chosen, explained, artifact.name)})
+    seal.write_all(picture.parent, {picture.name: _sheet(columns(artifact, images), artifact.name)})
     return picture
 
 
-def _explain(artifact: Path, images: Sequence[NDArray[np.uint8]]) -> list[tuple[str, float, NDArray[np.uint8]]]:
+def columns(artifact: Path, images: LabelledImages) -> list[Column]:
+    """One image a class, as the artifact explains it: the first that it names rightly, or the first of all.
+
+    Where the classes of the images are not known, the first images.
+    """
+    candidates = images.of_each_class(_MOST_COLUMNS, _MOST_TRIED)
+    truths = [None if images.classes is None else int(images.classes[indices[0]]) for indices in candidates]
+    pixels = [[images[i] for i in indices] for indices in candidates]
+    with interpreter_process() as process:
+        return process.submit(_explain, artifact, pixels, truths).result()
+
+
+def _explain(artifact: Path, candidates: Sequence[Sequence[Pixels]], truths: Sequence[int | None]) -> list[Column]:
     explainer = camlite.load(artifact)
-    explanations = map(explainer.explain, images)
-    return [
-        (explanation.label, explanation.score, explanation.overlay(zoom=max(1, 224 // max(explanation.image.shape))))
-        for explanation in explanations
-    ]
+    found = []
+    for images, truth in zip(candidates, truths, strict=True):
+        explanations = [explainer.explain(pixels) for pixels in images]
+        shown = next((one for one in explanations if one.classes[0] == truth), explanations[0])
+        expected = shown.label if truth is None else explainer.labels[truth]
+        named = "" if shown.label == expected else f"taken for {shown.label}, "
+        overlay = shown.overlay(zoom=max(1, 224 // max(shown.image.shape)))
+        found.append(Column(shown.image, overlay, expected, f"{named}{shown.score:.2f}"))
+    return found
 
 
-def _sheet(
-    images: Sequence[NDArray[np.uint8]], explained: Sequence[tuple[str, float, NDArray[np.uint8]]], title: str
-) -> bytes:
-
+def _sheet(columns: Sequence[Column], title: str) -> bytes:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(1.3 * len(images), 3.1), dpi=120, layout="constrained")
+    figure = Figure(figsize=(1.3 * len(columns), 3.1), dpi=120, layout="constrained")
     figure.suptitle(title, fontsize=9, color="0.4")
-    grid = figure.subplots(2, len(images), squeeze=False)
-    for column, (pixels, (label, score, overlay)) in enumerate(zip(images, explained, strict=True)):
-        grey = pixels.shape[2] == 1
-        grid[0, column].imshow(pixels[..., 0] if grey else pixels, cmap="gray", vmin=0, vmax=255)
-        grid[0, column].set_title(label, fontsize=9)
-        grid[1, column].imshow(overlay)
-        grid[1, column].set_xlabel(f"{score:.2f}", fontsize=9)
+    grid = figure.subplots(2, len(columns), squeeze=False)
+    for axes, column in zip(grid.T, columns, strict=True):
+        pixels = column.image
+        axes[0].imshow(pixels[..., 0] if pixels.shape[2] == 1 else pixels, cmap="gray", vmin=0, vmax=255)
+        axes[0].set_title(column.above, fontsize=9)
+        axes[1].imshow(column.overlay)
+        axes[1].set_xlabel(column.below, fontsize=9)
     for axes in grid.flat:
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)

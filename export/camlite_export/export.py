@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -17,6 +17,7 @@ from camlite import artifact, backends
 from camlite.artifact import Format
 from camlite.card import Arrays, Card, Head, Precision, Preprocessing
 from camlite.errors import ClassifierError
+from camlite.labelled_images import LabelledImages
 from camlite_export import (
     bias_correction,
     classifier,
@@ -28,8 +29,8 @@ from camlite_export import (
     to_onnx,
     to_tflite,
     weight_rounding,
+    weights_in_model,
 )
-from camlite_export.labelled_images import LabelledImages
 from camlite_export.two_output import TwoOutputModel
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def export(
     wanted: Sequence[tuple[Format, Precision]],
     folder: Path,
     progress: Progress = lambda _: None,
+    sign: artifact.Sign | None = None,
 ) -> list[Exported]:
     """Write one artifact for each wanted format and precision.
 
@@ -112,6 +114,7 @@ def export(
         wanted: of `kinds`.
         folder: made where it is missing.
         progress: called with the name of each stage as it begins, `stages` times in all.
+        sign: signs each artifact, see `camlite_export.signing.signer`.
 
     Raises:
         CamliteError: the folder cannot be written to.
@@ -120,24 +123,26 @@ def export(
     head = two_output.affine
     golden_images = golden.choose(calibration, target, two_output)
     answers = keras_reference.answer(two_output, keras_reference.inputs(list(golden_images), target))
-    weights, bias = (head.weights, head.bias) if head else (None, None)
-    arrays = Arrays(weights, bias, golden_images, answers.scores, answers.evidence)
+    weights = head.weights if head and not two_output.gives_evidence else None
+    arrays = Arrays(weights, head.bias if head else None, golden_images, answers.scores, answers.evidence)
     models = _convert(two_output, target, calibration, wanted, progress)
     files = {}
     for (format_, precision), content in models.items():
         card = _card(model, two_output, name, precision, labels, target, content)
-        files[f"{name}.{precision}.{format_}"] = artifact.pack(format_, content, card, arrays)
-    progress("golden samples")
-    files = golden.carry_errors(files)
-    progress("writing")
-    seal.write_all(folder, files)
-    images, truth = _spread(calibration, _MOST_MEASURED_IMAGES) if calibration else (list(golden_images), None)
-    reference = keras_reference.answer(two_output, keras_reference.inputs(images, target))
-    measurements = _measure([folder / file for file in files], images, reference, truth, progress)
-    return [
-        Exported(path, len(content), measurement)
-        for (path, measurement), content in zip(measurements, files.values(), strict=True)
-    ]
+        carried = _as_the_model_has_them(arrays, content, two_output.feature_shape)
+        files[f"{name}.{precision}.{format_}"] = artifact.pack(format_, content, card, carried, sign)
+    with interpreter_process.interpreter_processes() as process_of:
+        progress("golden samples")
+        files = golden.carry_errors(files, process_of, sign)
+        progress("writing")
+        seal.write_all(folder, files)
+        images, truth = _spread(calibration, _MOST_MEASURED_IMAGES) if calibration else (list(golden_images), None)
+        reference = keras_reference.answer(two_output, keras_reference.inputs(images, target))
+        measurements = _measure([folder / file for file in files], process_of, images, reference, truth, progress)
+        return [
+            Exported(path, len(content), measurement)
+            for (path, measurement), content in zip(measurements, files.values(), strict=True)
+        ]
 
 
 def stages(wanted: Sequence[tuple[Format, Precision]]) -> int:
@@ -163,11 +168,22 @@ def _convert(
         progress(f"{precision}.{format_}")
         converter = _CONVERTERS[format_]
         with (
-            weight_rounding.rounded(biased, converter.STEPS.get(precision)),
+            weight_rounding.rounded(biased, converter.STEPS.get(precision), converter.LEFT_ALONE.get(precision, 0)),
             bias_correction.corrected(normalized, converter.ROUNDED.get(precision)),
         ):
             models[format_, precision] = converter.convert(two_output, precision, prepared)
     return models
+
+
+def _as_the_model_has_them(arrays: Arrays, model: bytes, feature_shape: tuple[int, int, int]) -> Arrays:
+    """Class weights of the model itself, where they can be found in it."""
+    height, width, channels = feature_shape
+    place = None if arrays.weights is None else weights_in_model.find(model, arrays.weights, height * width)
+    if arrays.weights is None or place is None:
+        return arrays
+    rest = weights_in_model.rest(model, arrays.weights, place)
+    weights = place.read(model, channels, arrays.weights.shape[1], rest)
+    return replace(arrays, weights=weights, weights_place=place, weights_rest=rest)
 
 
 def _spread(images: LabelledImages, most: int) -> tuple[list[NDArray[np.uint8]], NDArray[np.int64] | None]:
@@ -178,23 +194,22 @@ def _spread(images: LabelledImages, most: int) -> tuple[list[NDArray[np.uint8]],
 
 def _measure(
     paths: Sequence[Path],
+    process_of: Callable[[Format], Executor],
     images: Sequence[NDArray[np.uint8]],
     reference: keras_reference.Reference,
     truth: NDArray[np.int64] | None,
     progress: Progress,
 ) -> Iterator[tuple[Path, parity.Measurement | None]]:
     """Run each artifact in a process that has only seen its own interpreter."""
-    for format_, group in itertools.groupby(paths, lambda path: path.suffix.removeprefix(".")):
-        installed = backends.installed(cast(Format, format_))
-        with interpreter_process.interpreter_process() as process:
-            for path in group:
-                progress(f"measuring {'.'.join(path.name.split('.')[-2:])}")
-                if not installed:
-                    yield path, None
-                    continue
-                classes = reference.classes.tolist()
-                answers = process.submit(interpreter_process.answer, path, None, images, classes).result()
-                yield path, parity.measure(reference, answers, truth)
+    for path in paths:
+        progress(f"measuring {'.'.join(path.name.split('.')[-2:])}")
+        format_ = cast(Format, path.suffix.removeprefix("."))
+        if not backends.installed(format_):
+            yield path, None
+            continue
+        classes = reference.classes.tolist()
+        answers = process_of(format_).submit(interpreter_process.answer, path, None, images, classes).result()
+        yield path, parity.measure(reference, answers, truth)
 
 
 def _card(

@@ -1,5 +1,7 @@
-"""What an artifact computes: features, scores and, where the head is not affine, evidence by gradients.
+"""What an artifact computes: features, scores and, where the device is not to make it from class weights, evidence.
 
+Of an affine head it replaces the head: class weights at every place (a 1 x 1 convolution where they are the same at
+all of them), whose sums over the places and the bias are the logits. Of another head it is made of gradients,
 HiResCAM (Draelos and Carin, 2020, "Use HiResCAM instead of Grad-CAM for faithful explanations"):
 
     evidence[k, y, x] = sum over c of features[y, x, c] * d logit[k] / d features[y, x, c]
@@ -12,7 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from camlite.card import Activation
 from camlite.errors import ClassifierError
+from camlite_export import quirks
+from camlite_export.heads import AffineHead
 from camlite_export.plain_operators import plain_operators
 from camlite_export.two_output import TwoOutputModel
 
@@ -26,19 +33,36 @@ def forward(two_output: TwoOutputModel) -> Forward:
     """The function that is exported.
 
     Returns:
-        image (N, H, W, channels) -> features, scores and, where the head is not affine, evidence (N, h, w, K), or
-        (N, h, w, 1) of the top class.
+        image (N, H, W, channels) -> features, scores and, where `TwoOutputModel.gives_evidence`, evidence
+        (N, h, w, K), or (N, h, w, 1) of the top class where it is made of gradients for many classes.
     """
-    evidence_needed = two_output.affine is None  # derived here, because a function that is traced cannot
+    gives_evidence, affine = two_output.gives_evidence, two_output.affine  # a function that is traced cannot derive
 
     def compute(image: Any) -> dict[str, Any]:
-        with plain_operators():
+        with plain_operators(), quirks.convolutions_in_groups_as_they_are():
             outputs: dict[str, Any] = two_output.model(image, training=False)
-            if evidence_needed:
+            if gives_evidence and affine:
+                return _with_class_weights(affine, two_output.activation, outputs["features"])
+            if gives_evidence:
                 outputs = {**outputs, "evidence": _evidence(two_output, outputs["features"])}
             return outputs
 
     return compute
+
+
+def _with_class_weights(head: AffineHead, activation: Activation, features: Any) -> dict[str, Any]:
+    import tensorflow as tf
+
+    if head.weights.ndim == 2:
+        maps = tf.nn.conv2d(features, head.weights[np.newaxis, np.newaxis], 1, "VALID")
+    else:
+        maps = tf.squeeze(features[..., tf.newaxis, :] @ head.weights, axis=-2)
+    height, width, classes = maps.shape[1:]
+    by_class = tf.transpose(tf.reshape(maps, (-1, height * width, classes)), (0, 2, 1))
+    # A product with ones: TFLite's sum overflows in int16x8, and its mean has the steps of the maps in int8.
+    logits = tf.squeeze(by_class @ np.ones((height * width, 1), np.float32), axis=-1) + head.bias
+    activate = {"softmax": tf.nn.softmax, "sigmoid": tf.nn.sigmoid, "linear": tf.identity}[activation]
+    return {"features": features, "scores": activate(logits), "evidence": maps}
 
 
 def _evidence(two_output: TwoOutputModel, features: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,10 @@ from camlite import cam
 
 if TYPE_CHECKING:
     import keras
+
+EvidenceBy = Literal["device", "graph"]
+"""What makes the evidence of an affine head: the device, from features and class weights, or the exported graph, of all
+classes in each run. Of a head that is not affine it is always the graph."""
 
 # A head is affine if it differs from its class weights by rounding alone. Rounding of a float32 sum of n terms
 # is at most n * 6e-8 of the sum of their magnitudes, and grows like the root of n: 3e-5 for n = 250,000.

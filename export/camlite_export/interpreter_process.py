@@ -6,10 +6,10 @@ a process with its reference proves less. So each backend gets a fresh one, and 
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 import camlite
 from camlite import artifact, backends
+from camlite.artifact import Format
 from camlite.backends.interpreter import Tensor
+from camlite.fresh_process import FreshProcess
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,17 @@ class Answers:
 
 
 @contextmanager
-def interpreter_process() -> Iterator[ProcessPoolExecutor]:
+def interpreter_process() -> Iterator[Executor]:
     """One fresh process; submit `tensors`, `answer` and `check` to it."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        yield pool
+    with FreshProcess() as process:
+        yield process
+
+
+@contextmanager
+def interpreter_processes() -> Iterator[Callable[[Format], Executor]]:
+    """One fresh process for each format, started when it is first asked for."""
+    with ExitStack() as stack:
+        yield functools.cache(lambda _: stack.enter_context(interpreter_process()))
 
 
 def tensors(path: Path, backend: str | None) -> tuple[Tensor, Mapping[str, Tensor]]:

@@ -12,7 +12,7 @@ from camlite import cam, image
 from camlite.card import Preprocessing
 from camlite_export.two_output import TwoOutputModel
 
-_BATCH = 32
+BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,29 @@ def answer(two_output: TwoOutputModel, prepared: NDArray[np.float32]) -> Referen
     Evidence is features times class weights, or times Keras's own gradient where the head is not affine.
     """
     batches = [
-        two_output.model(prepared[start : start + _BATCH], training=False) for start in range(0, len(prepared), _BATCH)
+        two_output.model(prepared[start : start + BATCH], training=False) for start in range(0, len(prepared), BATCH)
     ]
     features, scores = (
         np.concatenate([np.asarray(batch[name], np.float32) for batch in batches]) for name in ("features", "scores")
     )
     classes = scores.argmax(axis=1)
+    return Reference(scores, classes, evidence(two_output, features, classes))
+
+
+def evidence(
+    two_output: TwoOutputModel, features: NDArray[np.float32], classes: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Evidence of one class an image, float32 (N, h, w), in logits.
+
+    Args:
+        features: float32 (N, h, w, C).
+        classes: int64 (N,).
+    """
     head = two_output.affine
     if head is None:
-        return Reference(scores, classes, _gradient_evidence(two_output, features, classes))
-    maps = [cam.evidence(one, head.weights, [top])[0] for one, top in zip(features, classes, strict=True)]
-    return Reference(scores, classes, np.stack(maps))
+        return _gradient_evidence(two_output, features, classes)
+    maps = [cam.evidence(one, head.weights, [k])[0] for one, k in zip(features, classes, strict=True)]
+    return np.stack(maps)
 
 
 def _gradient_evidence(

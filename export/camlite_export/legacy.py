@@ -7,6 +7,7 @@ from here on, everything behind knows Keras 3 alone.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ _ROUNDING_16_BITS = 5e-2
 # Functions of TensorFlow that Keras 2 keeps as layers, such as `x / 127.5 - 1`. The others include some that read
 # and write files, and a model file is not to be trusted with them.
 _HARMLESS = ("math.", "nn.", "__operators__.", "image.resize")
+_UNKNOWN = re.compile(r"(?:Unknown layer|Unknown object|Could not locate (?:class|function)):? '([^']+)'")
 _HARMLESS_ALONE = frozenset(
     {
         "cast",
@@ -42,6 +44,11 @@ _HARMLESS_ALONE = frozenset(
 )
 
 
+def is_harmless(symbol: str) -> bool:
+    """Whether a function of TensorFlow, by its name without ``tf.``, only computes."""
+    return symbol.startswith(_HARMLESS) or symbol in _HARMLESS_ALONE
+
+
 def open_keras2(path: Path, trusted: bool) -> keras.Model:
     """Open a model file of Keras 2 as a Keras 3 model.
 
@@ -53,9 +60,20 @@ def open_keras2(path: Path, trusted: bool) -> keras.Model:
     try:
         model = tf_keras.models.load_model(path, compile=False, safe_mode=not trusted)
     except Exception as error:  # the layers raise anything on a file's content
-        reason = " ".join(str(error).split())[:300]
-        raise ClassifierError(f"{path}: Keras 2 (tf_keras {tf_keras.__version__}) cannot open it: {reason}") from error
+        why = reason(error)
+        raise ClassifierError(f"{path}: Keras 2 (tf_keras {tf_keras.__version__}) cannot open it: {why}") from error
     return rebuild(model, str(path))
+
+
+def reason(error: Exception) -> str:
+    """Why Keras cannot open a file, on one line, with a remedy where it is a class that Keras does not know."""
+    unknown = _UNKNOWN.search(str(error))
+    if unknown is None:
+        return " ".join(str(error).split())[:300]
+    return (
+        f"{unknown[1]!r} is no class of Keras's own; in Python, import what defines it, then call "
+        f"camlite.commands.main with this command's arguments and --trust"
+    )
 
 
 def rebuild(model: Any, where: str) -> keras.Model:
@@ -149,7 +167,7 @@ class _Rebuilding:
         return counterpart.from_config(config)  # type: ignore[no-any-return]
 
     def _refuse_harm(self, layer: Any) -> None:
-        if not (layer.symbol.startswith(_HARMLESS) or layer.symbol in _HARMLESS_ALONE):
+        if not is_harmless(layer.symbol):
             raise ClassifierError(
                 f"{self._where}: layer {layer.name!r} calls tf.{layer.symbol}, which camlite does not run from a "
                 f"file; rebuild the classifier with layers"

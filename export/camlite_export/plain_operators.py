@@ -126,15 +126,13 @@ def _gelu(features: Any, approximate: bool = False, **_: Any) -> Any:
 def _sum(operation: Any, gradient: Any) -> Any:
     import tensorflow as tf
 
-    return tf.zeros_like(operation.inputs[0]) + _expanded(operation, gradient), None
+    return tf.broadcast_to(_expanded(operation, gradient), tf.shape(operation.inputs[0])), None
 
 
 def _mean(operation: Any, gradient: Any) -> Any:
-    import tensorflow as tf
-
-    shape = operation.inputs[0].shape
-    count = math.prod(shape[axis] for axis in _axes(operation))
-    return tf.zeros_like(operation.inputs[0]) + _expanded(operation, gradient) / count, None
+    count = math.prod(operation.inputs[0].shape[axis] for axis in _axes(operation))
+    above, none = _sum(operation, gradient)
+    return above / count, none
 
 
 def _max(operation: Any, gradient: Any) -> Any:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import camlite
 from camlite import backends
-from camlite.errors import CamliteError
-from camlite_export import report_pictures
+from camlite_export import page, report_pictures
 from camlite_export.compare import Case, Comparison, Result
 from camlite_export.gates import FIGURES
 from camlite_export.parity import Floats, Measurement
 
-_PAGE, _RECORD = "index.html", "parity.json"
+_KIND = "parity"
 
 # The table of the page: column -> what stands in it -> figure. --json has every figure.
 _COLUMNS: Mapping[str, Mapping[str, str]] = {
@@ -75,56 +70,22 @@ def _number(value: float | None) -> float | None:
 
 
 def check_folder(folder: Path) -> None:
-    """Tell before a long run that a report cannot be written there.
-
-    Raises:
-        CamliteError: something else than a report of ours is in its place, or its parent cannot be written to.
-    """
-    if folder.exists() and not (folder.is_dir() and {entry.name for entry in folder.iterdir()} <= {_PAGE, _RECORD}):
-        raise CamliteError(f"{folder}: holds something else than a report of parity; choose another --report")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CamliteError(f"{folder}: cannot make this folder ({error.strerror}); choose another --report") from None
+    """Tell before a long run that a report cannot be written there, see `camlite_export.page.check_folder`."""
+    page.check_folder(folder, _KIND)
 
 
 def write(comparison: Comparison, folder: Path) -> None:
     """Write ``index.html`` and ``parity.json``; the folder appears whole or not at all, in place of an older report.
 
     Raises:
-        CamliteError: see `check_folder`, or the disk is full.
+        CamliteError: see `camlite_export.page.write`.
     """
-    check_folder(folder)
-    files = {_PAGE: _page(comparison), _RECORD: json.dumps(record(comparison), indent=1) + "\n"}
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    try:
-        part.mkdir()
-        for name, content in files.items():
-            (part / name).write_text(content, encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        part.rename(folder)
-    except OSError as error:
-        raise CamliteError(f"{folder}: cannot write there ({error.strerror}); choose another --report") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def _page(comparison: Comparison) -> str:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("camlite_export"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    failed = [result for result in comparison.results if not result.passed]
-    return environment.get_template("parity.html").render(
-        version=camlite.__version__,
+    page.write(
+        folder,
+        _KIND,
+        record(comparison),
         comparison=comparison,
-        failed=failed,
+        failed=[result for result in comparison.results if not result.passed],
         columns=list(_COLUMNS),
         rows=[_row(result) for result in comparison.results],
         distributions=_distributions([result for result in comparison.results if result.measurement]),
@@ -148,10 +109,9 @@ def _row(result: Result) -> dict[str, Any]:
 
 
 def _gates(results: Sequence[Result]) -> dict[str, list[dict[str, str]]]:
-    """The gates of each precision that was measured, as text."""
-    gates: dict[str, list[dict[str, str]]] = {}
-    for result in results:
-        gates[result.artifact.card.precision] = [
+    """The gates of each precision that was measured, as text; precisions with the same gates share them."""
+    gates = {
+        result.artifact.card.precision: [
             {
                 "title": verdict.gate.figure.title,
                 "limit": verdict.gate.figure.limit_text(verdict.limit, ("≥", "≤")),
@@ -159,7 +119,11 @@ def _gates(results: Sequence[Result]) -> dict[str, list[dict[str, str]]]:
             }
             for verdict in result.verdicts
         ]
-    return gates
+        for result in results
+        if result.verdicts
+    }
+    same = {name: [other for other in gates if gates[other] == limits] for name, limits in gates.items()}
+    return {", ".join(names): gates[name] for name, names in same.items() if name == names[0]}
 
 
 def _distributions(results: Sequence[Result]) -> list[dict[str, str]]:
@@ -180,7 +144,7 @@ def _distributions(results: Sequence[Result]) -> list[dict[str, str]]:
             [one.score_difference for one in measured],
         ),
         chart(
-            "1 - evidence correlation",
+            "1 \N{MINUS SIGN} evidence correlation",
             "how far the correlation of the evidence maps is from 1, image by image",
             "",
             1e-9,
@@ -219,6 +183,6 @@ def _case(case: Case, result: Result, comparison: Comparison) -> dict[str, Any]:
         "received": f"{expected.labels[other]} {case.received[other]:.3f}",
         "same": top == other,
         "truth": None if classes is None else expected.labels[int(classes[case.index])],
-        "correlation": "" if measured is None else f"1 - {1 - measured.correlation[case.index]:.1e}",
-        "difference": f"{difference / largest:.2%}" if largest else "",
+        "correlation": "" if measured is None else f"1 \N{MINUS SIGN} {1 - measured.correlation[case.index]:.1e}",
+        "difference": f"{100 * difference / largest:.2g}%" if largest else "",
     }

@@ -1,9 +1,7 @@
-"""The pictures of the parity report, each as a data URI, so that the page fetches nothing."""
+"""The pictures of the parity report."""
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,18 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite import cam, image
+from camlite import cam, colours, image
 from camlite.card import Preprocessing
+from camlite_export import data_uri
 from camlite_export.compare import Case
 from camlite_export.parity import Floats
 
 # A panel has at most so many pixels a side: a page of many stays small.
 _LARGEST_SIDE = 128
-
-# Readable on white and on black: the contrast to either is 4.5.
-_GREY = "#757575"
-_FILL = "#d9702a"
-_GATE = "#3d85c6"
 
 
 def panels(case: Case, target: Preprocessing) -> dict[str, str]:
@@ -38,10 +32,10 @@ def panels(case: Case, target: Preprocessing) -> dict[str, str]:
     received = np.nan_to_num(case.received_evidence, nan=0.0, posinf=0.0, neginf=0.0)
     resizing = cam.Resizing((received.shape[0], received.shape[1]), (height, width))
     return {
-        "image": _png(pixels if channels == 3 else pixels.repeat(3, axis=2)),
-        "Keras": _png(image.colourize(cam.heatmap(case.expected_evidence, resizing))),
-        "artifact": _png(image.colourize(cam.heatmap(received, resizing))),
-        "difference": _png(_diverging(resizing(received - case.expected_evidence))),
+        "image": data_uri.png(pixels if channels == 3 else pixels.repeat(3, axis=2)),
+        "Keras": data_uri.png(colours.colourize(cam.heatmap(case.expected_evidence, resizing))),
+        "artifact": data_uri.png(colours.colourize(cam.heatmap(received, resizing))),
+        "difference": data_uri.png(_diverging(resizing(received - case.expected_evidence))),
     }
 
 
@@ -54,35 +48,30 @@ def distribution(names: Sequence[str], series: Sequence[Floats], limits: Sequenc
         limits: of the artifacts' gates, drawn as a line.
         floor: the least that is drawn.
     """
-    import matplotlib
     from matplotlib.figure import Figure
 
     known = [np.maximum(one[np.isfinite(one)], floor) for one in series]
     largest = max([floor * 10, *(one.max() for one in known if len(one)), *(limit for limit in limits if limit)])
     edges = np.logspace(np.log10(floor), np.log10(largest * 1.5), 90)
-    with matplotlib.rc_context({"svg.hashsalt": "camlite", "font.size": 9, "text.color": _GREY}):
+    with data_uri.style():
         figure = Figure(figsize=(4.1, 0.6 + 0.42 * len(names)), layout="constrained")
         axes = figure.subplots()
         for row, (one, limit) in enumerate(zip(known, limits, strict=True)):
             _ridge(axes, -row, one, edges, limit)
         axes.set(xscale="log", xlim=(floor, edges[-1]), ylim=(0.95 - len(names), 1.0))
         axes.set_yticks([0.3 - row for row in range(len(names))], names)
-        axes.spines[["left", "right", "top"]].set_visible(False)
-        axes.spines["bottom"].set_color(_GREY)
-        axes.tick_params(which="both", colors=_GREY, labelsize=8)
-        axes.tick_params(axis="y", length=0)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return _uri("image/svg+xml", buffer.getvalue())
+        data_uri.plain_axes(axes)
+        return data_uri.svg(figure)
 
 
 def _ridge(axes: Any, base: float, values: Floats, edges: Floats, limit: float | None) -> None:
     counts, _ = np.histogram(values, edges)
-    heights = 0.85 * counts / max(1, counts.max())
-    axes.stairs(base + heights, edges, baseline=base, fill=True, color=_FILL, alpha=0.85)
-    axes.axhline(base, color=_GREY, linewidth=0.4)
+    # The square root: beside equal scores, which fall into one bin, all else would be too flat to be seen.
+    heights = 0.85 * np.sqrt(counts / max(1, counts.max()))
+    axes.stairs(base + heights, edges, baseline=base, fill=True, color=data_uri.FILL, alpha=0.85)
+    axes.axhline(base, color=data_uri.GREY, linewidth=0.4)
     if limit:
-        axes.plot([limit, limit], [base, base + 0.85], color=_GATE, linewidth=1.6)
+        axes.plot([limit, limit], [base, base + 0.85], color=data_uri.LIMIT, linewidth=1.6)
 
 
 def _diverging(difference: NDArray[np.float32]) -> NDArray[Any]:
@@ -92,15 +81,3 @@ def _diverging(difference: NDArray[np.float32]) -> NDArray[Any]:
     shares = 0.5 + 0.5 * difference / largest if largest else np.full_like(difference, 0.5)
     colours: NDArray[Any] = matplotlib.colormaps["RdBu_r"](shares)[..., :3] * 255
     return colours
-
-
-def _png(colours: NDArray[Any]) -> str:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(np.rint(colours).astype(np.uint8)).save(buffer, format="PNG", optimize=True)
-    return _uri("image/png", buffer.getvalue())
-
-
-def _uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

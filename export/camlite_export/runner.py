@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -18,9 +17,9 @@ from camlite.artifact import Artifact
 from camlite.backends.interpreter import Tensor
 from camlite.card import Preprocessing
 from camlite.errors import BackendError, CamliteError
-from camlite_export import interpreter_process
+from camlite.labelled_images import LabelledImages
+from camlite_export import interpreter_process, keras_reference
 from camlite_export.interpreter_process import Answers
-from camlite_export.labelled_images import LabelledImages
 
 # A batch ends at so many images, or at so many bytes of them: as they were read, or as float32 inputs.
 _MOST_IMAGES = 256
@@ -35,7 +34,7 @@ class Runner:
 
     artifact: Artifact
     backend: str
-    process: ProcessPoolExecutor
+    process: Executor
 
     def tensors(self) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Input and outputs, see `camlite_export.interpreter_process.tensors`."""
@@ -60,7 +59,7 @@ class Runner:
             return future.result()
         except CamliteError:
             raise
-        except BrokenProcessPool:
+        except BrokenExecutor:
             raise BackendError(f"{self.artifact.path}: {self.backend} crashed, and its process with it") from None
         except (RuntimeError, ValueError) as error:
             raise BackendError(f"{self.artifact.path}: {self.backend} cannot run it: {error}") from error
@@ -70,7 +69,7 @@ class Runner:
 def runners(read: Sequence[Artifact], backend: str | None) -> Iterator[list[Runner]]:
     """One runner an artifact; artifacts of one backend share a process."""
     with ExitStack() as stack:
-        processes: dict[str, ProcessPoolExecutor] = {}
+        processes: dict[str, Executor] = {}
         found = []
         for artifact in read:
             name = backend or next(iter(backends.installed(artifact.format)), artifact.format)
@@ -78,6 +77,16 @@ def runners(read: Sequence[Artifact], backend: str | None) -> Iterator[list[Runn
                 processes[name] = stack.enter_context(interpreter_process.interpreter_process())
             found.append(Runner(artifact, name, processes[name]))
         yield found
+
+
+def spread_batches(count: int, target: Preprocessing) -> list[range]:
+    """So many images in batches that are known before the first is read: those of `batches` for images of input size.
+
+    Of larger inputs they hold whole batches of Keras.
+    """
+    input_bytes = 4 * target.height * target.width * target.channels
+    size = max(1, min(_MOST_IMAGES, _MOST_BYTES // input_bytes) // keras_reference.BATCH) * keras_reference.BATCH
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def batches(images: LabelledImages, target: Preprocessing) -> Iterator[tuple[int, list[NDArray[np.uint8]]]]:

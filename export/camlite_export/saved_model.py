@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from camlite import files
 from camlite_export.forward import forward
 from camlite_export.two_output import TwoOutputModel
 
@@ -28,6 +28,6 @@ def saved_model(two_output: TwoOutputModel) -> Iterator[Path]:
         forward(two_output),
         input_signature=[tf.TensorSpec((1, *two_output.image_shape), tf.float32, name="image")],
     )
-    with tempfile.TemporaryDirectory(prefix="camlite-") as folder:
-        archive.write_out(folder, verbose=False)
-        yield Path(folder)
+    with files.scratch() as folder:
+        archive.write_out(str(folder), verbose=False)
+        yield folder

@@ -34,15 +34,15 @@ def failures(artifact: Artifact, image: Tensor, outputs: Mapping[str, Tensor], e
         image, outputs: the tensors as the interpreter has them.
     """
     return [
-        *(Failure("names", text) for text in _names(outputs, expected)),
+        *(Failure("names", text) for text in _names(artifact, outputs, expected)),
         *(Failure("dtypes", text) for text in _dtypes(artifact, image, outputs)),
         *(Failure("shapes", text) for text in _shapes(artifact, image, outputs, expected)),
         *(Failure("card", text) for text in _card(artifact, expected)),
     ]
 
 
-def _names(outputs: Mapping[str, Tensor], expected: Expected) -> Iterator[str]:
-    names = _output_shapes(expected).keys()
+def _names(artifact: Artifact, outputs: Mapping[str, Tensor], expected: Expected) -> Iterator[str]:
+    names = _output_shapes(artifact, expected).keys()
     if outputs.keys() != names:
         yield f"the outputs are {', '.join(sorted(outputs))}, expected {', '.join(sorted(names))}"
 
@@ -63,7 +63,7 @@ def _shapes(artifact: Artifact, image: Tensor, outputs: Mapping[str, Tensor], ex
     head = artifact.card.head
     if image.shape != expected.cut.image_shape:
         yield f"the image is {image.shape}, expected {expected.cut.image_shape}"
-    for name, shapes in _output_shapes(expected).items():
+    for name, shapes in _output_shapes(artifact, expected).items():
         if name in outputs and outputs[name].shape not in shapes:
             yield f"{name} are {outputs[name].shape}, expected {' or '.join(map(str, shapes))}"
     if (head.height, head.width, head.channels) != expected.cut.feature_shape:
@@ -73,15 +73,18 @@ def _shapes(artifact: Artifact, image: Tensor, outputs: Mapping[str, Tensor], ex
         yield f"the card has {len(artifact.card.labels)} labels, expected {expected.cut.classes}"
 
 
-def _output_shapes(expected: Expected) -> dict[str, tuple[tuple[int, ...], ...]]:
+def _output_shapes(artifact: Artifact, expected: Expected) -> dict[str, tuple[tuple[int, ...], ...]]:
     """Every output, and the shapes it may have."""
     height, width, channels = expected.cut.feature_shape
     shapes: dict[str, tuple[tuple[int, ...], ...]] = {
         "features": ((height, width, channels),),
         "scores": ((expected.cut.classes,),),
     }
+    every, top_alone = (height, width, expected.cut.classes), (height, width, 1)
     if expected.cut.method != "cam":
-        shapes["evidence"] = ((height, width, expected.cut.classes), (height, width, 1))
+        shapes["evidence"] = (every, top_alone)
+    elif artifact.arrays.weights is None:
+        shapes["evidence"] = (every,)
     return shapes
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camlite.card import Precision
 from camlite.errors import ClassifierError
-from camlite_export import quirks
+from camlite_export import quantize_onnx, quirks
 from camlite_export.bias_correction import Rounded, to_8_bits
 from camlite_export.forward import forward
 from camlite_export.two_output import TwoOutputModel
@@ -26,10 +25,11 @@ PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "int8")
 _OPSET = 17
 _IR_VERSION = 8
 
-
-STEPS: Mapping[Precision, int] = {"int8": 255}
+STEPS: Mapping[Precision, int] = {"int8": 254}
 """How many the quantizer makes between the largest weight of an output channel and its negative."""
-ROUNDED: Mapping[Precision, Rounded] = {"int8": partial(to_8_bits, steps=127.5)}
+LEFT_ALONE: Mapping[Precision, int] = {}
+"""Of how many weights a kernel must be to be rounded at all."""
+ROUNDED: Mapping[Precision, Rounded] = {"int8": to_8_bits}
 
 
 def convert(two_output: TwoOutputModel, precision: Precision, calibration: NDArray[np.float32] | None) -> bytes:
@@ -47,7 +47,7 @@ def convert(two_output: TwoOutputModel, precision: Precision, calibration: NDArr
     if precision == "int8":
         if calibration is None:
             raise ValueError("int8 needs calibration images")
-        model = _quantize(model, calibration)
+        model = quantize_onnx.quantize(model, calibration)
     serialized: bytes = model.SerializeToString(deterministic=True)
     return serialized
 
@@ -61,8 +61,9 @@ def _trace(two_output: TwoOutputModel) -> onnx.ModelProto:
     signature = [tf.TensorSpec((None, *two_output.image_shape), tf.float32, name="image")]
     function = tf.function(forward(two_output), input_signature=signature, autograph=False)
     model: onnx.ModelProto
-    with quirks.silent_log("tf2onnx"):
+    with quirks.silent_log("tf2onnx"), quirks.copies_collected():
         model, _ = tf2onnx.convert.from_function(function, signature, opset=_OPSET)
+    quirks.constants_for_captured_tensors(model, function.get_concrete_function())
     model.ir_version = _IR_VERSION
     try:
         onnx.checker.check_model(model)
@@ -72,38 +73,3 @@ def _trace(two_output: TwoOutputModel) -> onnx.ModelProto:
         raise ClassifierError(f"ONNX cannot express this classifier: {reason}") from error
     quirks.in_canonical_order(model)
     return model
-
-
-def _quantize(model: onnx.ModelProto, calibration: NDArray[np.float32]) -> onnx.ModelProto:
-    import tempfile
-    from pathlib import Path
-
-    import onnx
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    name = model.graph.input[0].name
-
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self._inputs: Iterator[dict[str, Any]] = ({name: image[np.newaxis]} for image in calibration)
-
-        def get_next(self) -> dict[str, Any] | None:
-            return next(self._inputs, None)
-
-    with tempfile.TemporaryDirectory(prefix="camlite-") as folder:
-        traced, prepared, quantized = (Path(folder, f"{stage}.onnx") for stage in ("traced", "prepared", "quantized"))
-        onnx.save(model, traced)
-        quant_pre_process(traced, prepared, skip_symbolic_shape=True)
-        quantize_static(
-            prepared,
-            quantized,
-            Reader(),
-            quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            # Signed weights saturate on x86 without VNNI (onnxruntime adds two of their products in 16 bits): the 5th
-            # percentile of the evidence correlation is 0.977 with them, and 0.9992 with unsigned ones.
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QUInt8,
-        )
-        return onnx.load(quantized)

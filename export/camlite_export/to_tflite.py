@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from camlite import tflite_model
 from camlite.card import Precision
 from camlite.errors import ClassifierError
 from camlite_export import quirks
@@ -26,8 +27,10 @@ def _large_to_8_bits(kernel: Floats, channel_axes: tuple[int, ...]) -> Floats:
     return kernel if kernel.size < _SMALL_KERNEL else to_8_bits(kernel, channel_axes)
 
 
-STEPS: Mapping[Precision, int] = {"int8": 254, "int16x8": 254}
+STEPS: Mapping[Precision, int] = {"dynamic": 254, "int8": 254, "int16x8": 254}
 """How many the converter makes between the largest weight of an output channel and its negative."""
+LEFT_ALONE: Mapping[Precision, int] = {"dynamic": _SMALL_KERNEL}
+"""Of how many weights a kernel must be to be rounded at all."""
 ROUNDED: Mapping[Precision, Rounded] = {
     "float16": to_16_bits,
     "dynamic": _large_to_8_bits,
@@ -42,16 +45,26 @@ def convert(two_output: TwoOutputModel, precision: Precision, calibration: NDArr
     Args:
         precision: int8 is integer throughout: uint8 pixels in, int8 out. int16x8 keeps float32 at both ends.
         calibration: float32 (N, H, W, channels) inputs of the classifier, for int8 and int16x8.
+
+    Raises:
+        ClassifierError: TFLite has no operator for it, or one that `camlite.tflite_model` would refuse on the device.
     """
     with saved_model(two_output) as folder:
         converter = _converter(str(folder), precision, calibration)
         try:
-            with quirks.silent_native_code():
+            with quirks.silent_native_code(), quirks.new_objects_alone_collected():
                 model: bytes = converter.convert()
         except Exception as error:  # the converter raises Exception, RuntimeError and its own ConverterError
-            missing = re.search(r"TF Select ops: ([\w, ]+)", str(error))
-            reason = f"it has no operator {missing[1]}" if missing else " ".join(str(error).split())[:300]
+            missing = re.search(r"TF Select ops: ([\w, ]+)|operation '(?:tf\.)?(\w+)'", str(error))
+            reason = f"it has no operator {missing[1] or missing[2]}" if missing else " ".join(str(error).split())[:300]
             raise ClassifierError(f"TFLite cannot express this classifier in {precision}: {reason}") from error
+    try:
+        tflite_model.verify(model)
+    except ValueError as error:
+        raise ClassifierError(
+            f"no device would take this classifier in TFLite's {precision}, as camlite cannot prove it sound: {error}; "
+            f"choose other --precisions or --formats onnx"
+        ) from None
     return model
 
 

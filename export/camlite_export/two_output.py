@@ -12,9 +12,9 @@ import numpy as np
 from camlite import cam
 from camlite.card import Activation, Method
 from camlite.errors import ClassifierError
-from camlite_export import heads, last_activation
+from camlite_export import heads, last_activation, places
 from camlite_export.float32 import in_float32
-from camlite_export.heads import AffineHead
+from camlite_export.heads import AffineHead, EvidenceBy
 from camlite_export.journey import Journey, Size, Step, shape_text, walk
 
 if TYPE_CHECKING:
@@ -26,11 +26,7 @@ _ROUNDING = 1e-5
 # Where the classifier computes in 16 bits, and its halves do not: 4e-4 was the most in small classifiers.
 _ROUNDING_16_BITS = 2e-2
 
-# What takes pixels 0..255 to the range that a backbone wants, where it stands in front of the first learned layer.
-_SCALING = frozenset(
-    {"Rescaling", "Normalization", "Subtract", "Divide", "TrueDivide", "Multiply"}
-    | {"tf.math.subtract", "tf.math.truediv", "tf.math.multiply", "tf.nn.bias_add"}
-)
+_WHITE = 255.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +39,7 @@ class TwoOutputModel:
         activation: logits -> scores.
         cut: the step whose output the features are.
         journey: every step from image to scores.
+        evidence_by: what makes the evidence of an affine head, see `camlite_export.heads.EvidenceBy`.
     """
 
     model: keras.Model
@@ -50,6 +47,7 @@ class TwoOutputModel:
     activation: Activation
     cut: Step
     journey: tuple[Step, ...]
+    evidence_by: EvidenceBy = "device"
 
     @cached_property
     def affine(self) -> AffineHead | None:
@@ -60,6 +58,11 @@ class TwoOutputModel:
     def method(self) -> Method:
         """How evidence is made, see `camlite.card.Head`."""
         return "cam" if self.affine else "hirescam"
+
+    @property
+    def gives_evidence(self) -> bool:
+        """Whether what is exported computes evidence itself, as a third output."""
+        return self.affine is None or self.evidence_by == "graph"
 
     @property
     def layer(self) -> str:
@@ -81,14 +84,27 @@ class TwoOutputModel:
         """K."""
         return int(self.model.output["scores"].shape[1])
 
-    @property
+    @cached_property
     def default_preprocessing(self) -> str:
-        """``raw`` where the classifier itself begins by scaling pixels, else ``unit``."""
-        learned = next(i for i, step in enumerate(self.journey) if _is_learned(step))
-        return "raw" if any(step.kind in _SCALING for step in self.journey[:learned]) else "unit"
+        """``raw`` where the classifier itself begins by scaling pixels, else ``unit``: by what it makes of white ones,
+        in front of the first layer that has learned anything.
+        """
+        import keras
+
+        learned = next(i for i, step in enumerate(self.journey) if step.parameters > 0 and step.kind != "Normalization")
+        if learned == 0:
+            return "unit"
+        front = keras.Model(self.model.inputs[0], self.journey[learned - 1].output)
+        seen = np.asarray(front(np.full((1, *self.image_shape), _WHITE, np.float32), training=False), np.float32)
+        return "unit" if np.isclose(seen.max(), _WHITE) else "raw"
 
 
-def cut(classifier: keras.Model, layer: int | str | None = None, size: Size | None = None) -> TwoOutputModel:
+def cut(
+    classifier: keras.Model,
+    layer: int | str | None = None,
+    size: Size | None = None,
+    evidence_by: EvidenceBy = "device",
+) -> TwoOutputModel:
     """Cut a classifier behind one layer.
 
     Args:
@@ -96,6 +112,7 @@ def cut(classifier: keras.Model, layer: int | str | None = None, size: Size | No
         layer: index into ``classifier.layers`` (negative ones count from the end) or a layer's name; by
             default the last layer that gives a feature map and through which every path to the scores goes.
         size: height and width of the image, where the classifier's own are not fixed.
+        evidence_by: see `TwoOutputModel`.
 
     Raises:
         ClassifierError: the classifier has no feature map, the layer is unknown, or the scores do not
@@ -107,22 +124,29 @@ def cut(classifier: keras.Model, layer: int | str | None = None, size: Size | No
     journey = walk(converted, size)
     scores, logits, activation = last_activation.take_off(classifier.name, journey.scores)
     if layer is None:
-        step, head = _last_feature_map(classifier.name, journey.steps, logits)
+        step, head = _last_feature_map(classifier.name, journey, logits)
     else:
         step = _named_step(converted, layer, journey)
         head = _head_behind(classifier.name, step, logits)
+        before = journey.steps[: journey.steps.index(step) + 1]
+        if not places.are_kept(journey.image, before):
+            raise ClassifierError(
+                f"{classifier.name}: the places of layer {step.name!r}, {shape_text(step.shape)}, are not those of the "
+                f"image: its axes were moved on the way; cut at an earlier --layer"
+            )
     model = keras.Model(journey.image, {"features": step.output, "scores": scores}, name=classifier.name)
-    two_output = TwoOutputModel(model, head, activation, step, journey.steps)
+    two_output = TwoOutputModel(model, head, activation, step, journey.steps, evidence_by)
     _prove(classifier, two_output, _ROUNDING if converted is classifier else _ROUNDING_16_BITS)
     return two_output
 
 
-def _last_feature_map(name: str, steps: Sequence[Step], logits: Any) -> tuple[Step, keras.Model]:
-    for step in reversed(steps):
+def _last_feature_map(name: str, journey: Journey, logits: Any) -> tuple[Step, keras.Model]:
+    for index, step in reversed(list(enumerate(journey.steps))):
+        before = journey.steps[: index + 1]
         head = _head(step, logits) if _is_feature_map(step) else None
-        if head is None:
+        if head is None or not places.are_kept(journey.image, before):
             continue
-        if not any(map(_is_learned, steps[: steps.index(step) + 1])):
+        if not any(map(_is_learned, before)):
             break  # no more than the image scaled, normalized or augmented
         mixing = next((one for one in head.layers if "Attention" in type(one).__name__), None)
         if mixing is not None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +39,17 @@ class Convolution:
 
     layer: Any
     moments: Doubles
+
+    def rounded(self, kernel: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
+        """Its kernel rounded, see `together`; most converters ask for the same steps."""
+        if steps not in self._rounded:
+            flat = kernel.reshape(-1, kernel.shape[-1]).astype(np.float64)
+            self._rounded[steps] = together(flat, self.moments, steps).reshape(kernel.shape).astype(np.float32)
+        return self._rounded[steps]
+
+    @cached_property
+    def _rounded(self) -> dict[int, NDArray[np.float32]]:
+        return {}
 
 
 def observe(model: keras.Model, inputs: NDArray[np.float32]) -> list[Convolution]:
@@ -65,19 +77,19 @@ def observe(model: keras.Model, inputs: NDArray[np.float32]) -> list[Convolution
 
 
 @contextlib.contextmanager
-def rounded(convolutions: Sequence[Convolution], steps: int | None) -> Iterator[None]:
+def rounded(convolutions: Sequence[Convolution], steps: int | None, least: int = 0) -> Iterator[None]:
     """Round the kernels in place; when the context ends they are as they were.
 
     Args:
         steps: how many the converter makes between the largest weight of an output channel and its negative; None
             where it does not round.
+        least: of how many weights a kernel must be for the converter to round it.
     """
     kept = [convolution.layer.kernel.numpy() for convolution in convolutions]
     try:
         for convolution, kernel in zip(convolutions, kept, strict=True):
-            if steps is not None:
-                flat = kernel.reshape(-1, kernel.shape[-1]).astype(np.float64)
-                convolution.layer.kernel.assign(together(flat, convolution.moments, steps).reshape(kernel.shape))
+            if steps is not None and kernel.size >= least:
+                convolution.layer.kernel.assign(convolution.rounded(kernel, steps))
         yield
     finally:
         for convolution, kernel in zip(convolutions, kept, strict=True):

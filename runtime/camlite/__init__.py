@@ -7,9 +7,16 @@
 Needs numpy and one interpreter (ai-edge-litert, tflite-runtime or onnxruntime), which `load` imports.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
 from camlite.errors import ArtifactError, BackendError, CamliteError, ClassifierError, ImageError
-from camlite.explainer import Explainer, Explanation, load
-from camlite.golden import Check, check
+
+if TYPE_CHECKING:
+    from camlite.explainer import Explainer, Explanation, load
+    from camlite.golden import Check, check
 
 __version__ = "0.1.0"
 
@@ -25,3 +32,18 @@ __all__ = [
     "check",
     "load",
 ]
+
+# numpy and what needs it come with the first that asks: the commands, and a process that only explains, start sooner.
+_MODULES = {
+    "Check": "camlite.golden",
+    "Explainer": "camlite.explainer",
+    "Explanation": "camlite.explainer",
+    "check": "camlite.golden",
+    "load": "camlite.explainer",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES[name]), name)

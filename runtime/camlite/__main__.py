@@ -1,6 +1,6 @@
 """``python -m camlite``."""
 
-from camlite.commands import main
+from camlite.commands import program
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(program())

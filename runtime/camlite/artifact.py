@@ -8,11 +8,16 @@ card       ``card.json`` in a zip that is          metadata_props ``camlite.card
            appended (``unzip -l`` lists it)
 arrays     ``NAME.npy`` in the same zip            metadata_props ``camlite.arrays``: base64
                                                    of a zip of ``NAME.npy``
+weights    ``weights_place.json`` says where they lie in the model, and ``weights_rest.npy``
+           what its rounding took from them; where it has them in another way, ``weights.npy``
 seal       comment of the zip                      metadata_props ``camlite.seal``
+signature  comment of the zip, behind the seal     metadata_props ``camlite.signature``, and
+                                                   ``camlite.signed`` in front of the seal
 =========  ======================================  ============================================
 
 The seal is the SHA-256 of all payload bytes in front of it, and the card holds the SHA-256 of the model:
 every byte of the file is under one of the two, and both are verified before a native parser sees a byte.
+A signature is of the seal; a file that was made with one and has lost it is damaged.
 Protobuf lets fields be appended to a serialized message, so both formats are sealed by appending, and
 reading an ONNX artifact needs no protobuf library.
 """
@@ -24,51 +29,93 @@ import binascii
 import hashlib
 import io
 import math
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camlite import card as cards
+from camlite import placed, signature, zipped
 from camlite.card import Arrays, Card
-from camlite.errors import ArtifactError
+from camlite.errors import ArtifactError, CamliteError, printable
+from camlite.placed import Place
+from camlite.protobuf import METADATA_TAG, fields, metadata_entry
+from camlite.signature import Signature
+from camlite.zipped import Entry
 
 Format = Literal["tflite", "onnx"]
+Sign = Callable[[bytes], Signature]
 
 _SEAL_MARK = b"camlite seal sha256:"
 _SEAL_LENGTH = len(_SEAL_MARK) + 64
 _CARD_ENTRY = "card.json"
+_PLACE_ENTRY = "weights_place.json"
 _CARD_KEY, _ARRAYS_KEY, _SEAL_KEY = "camlite.card", "camlite.arrays", "camlite.seal"
-_MOST_UNPACKED = 1 << 30
+_SIGNED_KEY, _SIGNATURE_KEY = "camlite.signed", "camlite.signature"
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
-_ZIP_LOCAL = b"PK\x03\x04"
-_ZIP_ENCRYPTED = 0x1
-_METADATA_TAG = b"\x72"  # ModelProto.metadata_props: field 14, length-delimited
+
+# A card is some kB. Parsed, its JSON takes up to 30 times its size (a list of empty objects): 31 MB.
+_MOST_CARD_BYTES = 1 << 20
+# What a payload unpacks to, beside the size of the whole file: class weights stand in the model, too, in no less than
+# an eighth of their 32 bits with pooling windows of 2 x 2; golden samples are small. A zip bomb unpacks to 1,000 times.
+_MOST_UNPACKED_TIMES, _MOST_UNPACKED_BESIDE = 32, 24 << 20
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A verified artifact. ``model`` is what the interpreter is given: the bytes in front of the payload."""
+    """A verified artifact.
+
+    Attributes:
+        path, format: of the file.
+        model: what the interpreter is given: the bytes in front of the payload.
+        card, arrays: what it says about itself.
+        signer: the public key, 32 bytes, that it says it was signed with; None where it is not signed.
+        trusted: whether that signature was verified, and its key is a trusted one.
+    """
 
     path: Path
     format: Format
     model: bytes
     card: Card
     arrays: Arrays
+    signer: bytes | None = None
+    trusted: bool = False
 
 
-def read(path: str | Path) -> Artifact:
+class _Zip(NamedTuple):
+    """The bytes that a zip stands in, and what its directory says."""
+
+    content: bytes
+    entries: Sequence[Entry]
+
+
+class _Parts(NamedTuple):
+    """A file taken apart: where the payload starts, its seal (verified), the signature (not), card and arrays."""
+
+    start: int
+    seal: bytes
+    signature: Signature | None
+    card: bytes | None  # None where it is in the zip
+    packed: _Zip
+
+
+def read(path: str | Path, trusted: Sequence[str | Path] | None = None) -> Artifact:
     """Read an artifact and verify every byte of it.
 
+    Args:
+        path: of the file.
+        trusted: files of public keys, one of which the artifact must be signed with; None where that does not matter.
+
     Raises:
-        ArtifactError: no such file, neither format, truncated, altered, or of another format version.
+        ArtifactError: no such file, neither format, truncated, altered, or of another format version; or not signed
+            with one of the trusted keys.
+        CamliteError: a key cannot be read, or its library is not installed.
     """
     path = Path(path)
+    keys = None if trusted is None else signature.public_keys(trusted)
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -79,15 +126,24 @@ def read(path: str | Path) -> Artifact:
         raise ArtifactError(f"{where}: neither a TFLite nor an ONNX file; expected an artifact of `camlite export`")
     split = _split_tflite if format_ == "tflite" else _split_onnx
     try:
-        start, card_text, packed = split(content, where)
-        card = cards.from_json(card_text, where)
-        if hashlib.sha256(memoryview(content)[:start]).hexdigest() != card.model_sha256:
+        parts = split(content, where)
+        if keys is not None:
+            signature.verify(parts.signature, parts.seal, keys, where)
+        _check_entries(parts.packed, len(content), where)
+        text = _entry(parts.packed, _CARD_ENTRY) if parts.card is None else parts.card
+        _check_sizes({_CARD_ENTRY: len(text)}, len(content), where)  # in an ONNX file it is in no zip
+        card = cards.from_json(text.decode(), where)
+        model = content[: parts.start]
+        if hashlib.sha256(model).hexdigest() != card.model_sha256:
             raise _damaged(where, "the model bytes are not those that the card was sealed with")
-        arrays = _unpack_arrays(packed, where)
-    except (zipfile.BadZipFile, UnicodeDecodeError, EOFError, NotImplementedError, zlib.error) as error:
-        raise _damaged(where, str(error) or type(error).__name__) from None
+        arrays = _unpack_arrays(parts.packed, model, card, where)
+    except CamliteError:
+        raise
+    except ValueError as error:
+        raise _damaged(where, str(error)) from None
     cards.check_arrays(card, arrays, where)
-    return Artifact(path, format_, content[:start], card, arrays)
+    signer = parts.signature.public_key if parts.signature else None
+    return Artifact(path, format_, model, card, arrays, signer, trusted=keys is not None)
 
 
 def format_of(content: bytes) -> Format | None:
@@ -99,16 +155,46 @@ def format_of(content: bytes) -> Format | None:
     return None
 
 
-def pack(format_: Format, model: bytes, card: Card, arrays: Arrays) -> bytes:
-    """Model bytes + card + arrays -> the bytes of an artifact; the same bytes for the same input."""
+def pack(format_: Format, model: bytes, card: Card, arrays: Arrays, sign: Sign | None = None) -> bytes:
+    """Model bytes + card + arrays -> the bytes of an artifact; the same bytes for the same input.
+
+    Args:
+        format_: ``tflite`` or ``onnx``.
+        model: what the converter has made.
+        card: with the digest of the model.
+        arrays: those that the card implies.
+        sign: signs the seal; None for an artifact without signature.
+
+    Raises:
+        ArtifactError: `read` would refuse it: the card, or its arrays, are too large.
+    """
     text = cards.to_json(card).encode()
-    present = {name: getattr(arrays, name) for name in cards.ARRAY_DTYPES if getattr(arrays, name) is not None}
-    files = {f"{name}.npy": _npy(array) for name, array in present.items()}
+    place = _place(model, card, arrays)
+    left_out = "weights_rest" if place is None else "weights"
+    present = {name: getattr(arrays, name) for name in cards.ARRAY_DTYPES if name != left_out}
+    files = {f"{name}.npy": _npy(array) for name, array in present.items() if array is not None}
+    if place is not None:
+        files[_PLACE_ENTRY] = place.to_json().encode()
+    _check_sizes({_CARD_ENTRY: len(text)} | {name: len(npy) for name, npy in files.items()}, len(model), card.name)
     if format_ == "tflite":
-        unsealed = _zip({_CARD_ENTRY: text, **files}, after=model, comment_length=_SEAL_LENGTH)
-        return unsealed + _seal(memoryview(unsealed)[len(model) :])
-    payload = _property(_CARD_KEY, text) + _property(_ARRAYS_KEY, base64.b64encode(_zip(files)))
-    return model + payload + _property(_SEAL_KEY, _seal(payload))
+        behind = _SEAL_LENGTH + (signature.LENGTH if sign else 0)
+        unsealed = _zip({_CARD_ENTRY: text, **files}, after=model, comment_length=behind)
+        seal = _seal(memoryview(unsealed)[len(model) :])
+        return unsealed + seal + (sign(seal).to_bytes() if sign else b"")
+    payload = metadata_entry(_CARD_KEY, text) + metadata_entry(_ARRAYS_KEY, base64.b64encode(_zip(files)))
+    payload += metadata_entry(_SIGNED_KEY, b"ed25519") if sign else b""
+    seal = _seal(payload)
+    signed = metadata_entry(_SIGNATURE_KEY, sign(seal).to_bytes()) if sign else b""
+    return model + payload + metadata_entry(_SEAL_KEY, seal) + signed
+
+
+def _place(model: bytes, card: Card, arrays: Arrays) -> Place | None:
+    """Where the model has the class weights, if they are those that it has there."""
+    place, weights = arrays.weights_place, arrays.weights
+    if place is None or weights is None:
+        return None
+    there = place.read(model, card.head.channels, len(card.labels), arrays.weights_rest)
+    return place if np.array_equal(there, weights) else None
 
 
 def _seal(payload: bytes | memoryview) -> bytes:
@@ -116,7 +202,7 @@ def _seal(payload: bytes | memoryview) -> bytes:
 
 
 def _damaged(where: str, what: str) -> ArtifactError:
-    return ArtifactError(f"{where}: damaged artifact: {what[:200]}; copy or export it again")
+    return ArtifactError(f"{where}: damaged artifact: {printable(what[:200])}; copy or export it again")
 
 
 def _unsealed(where: str) -> ArtifactError:
@@ -125,6 +211,8 @@ def _unsealed(where: str) -> ArtifactError:
 
 def _zip(files: Mapping[str, bytes], after: bytes = b"", comment_length: int = 0) -> bytes:
     """A zip with fixed dates and modes, behind other bytes. A comment that is to follow is counted, not written."""
+    import zipfile  # see `camlite.zipped`
+
     buffer = io.BytesIO(after)
     buffer.seek(len(after))
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -145,23 +233,31 @@ def _npy(array: NDArray[np.generic]) -> bytes:
     return buffer.getvalue()
 
 
-def _split_tflite(content: bytes, where: str) -> tuple[int, str, zipfile.ZipFile]:
-    if content[-_SEAL_LENGTH:-64] != _SEAL_MARK:
+def _split_tflite(content: bytes, where: str) -> _Parts:
+    end, signed = len(content), None
+    if content[-signature.LENGTH :].startswith(signature.MARK):
+        end -= signature.LENGTH
+        signed = signature.from_bytes(content[end:])
+    seal = content[end - _SEAL_LENGTH : end] if end >= _SEAL_LENGTH else b""
+    if not seal.startswith(_SEAL_MARK):
         raise _unsealed(where)
-    archive = zipfile.ZipFile(io.BytesIO(content))
-    start = min((entry.header_offset for entry in archive.infolist()), default=-1)
-    if start < 0 or content[start : start + 4] != _ZIP_LOCAL:
+    entries = zipped.entries(content, end - _SEAL_LENGTH)
+    start = min((entry.start for entry in entries), default=-1)
+    if start < 0 or content[start : start + 4] != zipped.LOCAL_MARK:
         raise _damaged(where, "the card's zip has no beginning")
-    _check_seal(memoryview(content)[start:-_SEAL_LENGTH], content[-_SEAL_LENGTH:], where)
-    return start, _entry(archive, _CARD_ENTRY, where).decode(), archive
+    payload = memoryview(content)[start : end - _SEAL_LENGTH]
+    _check_seal(payload, seal, where)
+    if int.from_bytes(payload[-2:], "little") != len(content) - end + _SEAL_LENGTH:
+        raise _damaged(where, "what stands behind the zip is not what it was sealed with")
+    return _Parts(start, seal, signed, None, _Zip(content, entries))
 
 
-def _split_onnx(content: bytes, where: str) -> tuple[int, str, zipfile.ZipFile]:
+def _split_onnx(content: bytes, where: str) -> _Parts:
     start, properties, seal_start = -1, dict[str, bytes](), -1
-    for begin, end, tag, body in _fields(content, where):
-        if tag != _METADATA_TAG[0]:
+    for begin, end, tag, body in fields(content):
+        if tag != METADATA_TAG[0]:
             continue
-        entry = {inner_tag: content[a:b] for _, b, inner_tag, a in _fields(content, where, body, end)}
+        entry = {inner.tag: content[inner.body : inner.end] for inner in fields(content, body, end)}
         key = entry.get(0x0A, b"").decode()
         if key == _CARD_KEY:
             start = begin
@@ -171,13 +267,19 @@ def _split_onnx(content: bytes, where: str) -> tuple[int, str, zipfile.ZipFile]:
     if start < 0 or seal_start < start or _ARRAYS_KEY not in properties:
         raise _unsealed(where)
     _check_seal(memoryview(content)[start:seal_start], properties[_SEAL_KEY], where)
-    if content[seal_start:] != _property(_SEAL_KEY, properties[_SEAL_KEY]):
+    ending, signed = metadata_entry(_SEAL_KEY, properties[_SEAL_KEY]), None
+    if _SIGNED_KEY in properties:
+        text = properties.get(_SIGNATURE_KEY, b"")
+        ending, signed = ending + metadata_entry(_SIGNATURE_KEY, text), signature.from_bytes(text)
+    if content[seal_start:] != ending:
         raise _damaged(where, "bytes follow the seal")
     try:
         packed = base64.b64decode(properties[_ARRAYS_KEY], validate=True)
     except binascii.Error as error:
         raise _damaged(where, f"arrays: {error}") from None
-    return start, properties[_CARD_KEY].decode(), zipfile.ZipFile(io.BytesIO(packed))
+    return _Parts(
+        start, properties[_SEAL_KEY], signed, properties[_CARD_KEY], _Zip(packed, zipped.entries(packed, len(packed)))
+    )
 
 
 def _check_seal(payload: memoryview, seal: bytes, where: str) -> None:
@@ -185,19 +287,47 @@ def _check_seal(payload: memoryview, seal: bytes, where: str) -> None:
         raise _damaged(where, "the card and its arrays are not those that were sealed")
 
 
-def _unpack_arrays(archive: zipfile.ZipFile, where: str) -> Arrays:
-    arrays: dict[str, NDArray[Any] | None] = {}
-    present = set(archive.namelist())
+def _check_entries(archive: _Zip, file_size: int, where: str) -> None:
+    """The entries must be ours alone, each once: other tools unpack whatever names they find."""
+    names = [entry.name for entry in archive.entries]
+    known = {_CARD_ENTRY, _PLACE_ENTRY, *(f"{name}.npy" for name in cards.ARRAY_DTYPES)}
+    odd = [name for name in names if name not in known or names.count(name) > 1][:1]
+    if odd:
+        raise _damaged(where, f"entry {odd[0]!r} is unknown, or there twice")
+    _check_sizes({entry.name: entry.size for entry in archive.entries}, file_size, where)
+
+
+def _check_sizes(unpacked: Mapping[str, int], file_size: int, where: str) -> None:
+    """Bound the memory that a file can ask for."""
+    most = _MOST_UNPACKED_TIMES * file_size + _MOST_UNPACKED_BESIDE
+    if unpacked.get(_CARD_ENTRY, 0) > _MOST_CARD_BYTES:
+        raise _damaged(where, f"{_CARD_ENTRY} has {unpacked[_CARD_ENTRY]} bytes, expected at most {_MOST_CARD_BYTES}")
+    if sum(unpacked.values()) > most:
+        raise _damaged(where, f"card and arrays say they unpack to {sum(unpacked.values())} bytes, at most {most} fit")
+
+
+def _unpack_arrays(archive: _Zip, model: bytes, card: Card, where: str) -> Arrays:
+    arrays: dict[str, Any] = {}
+    present = {entry.name for entry in archive.entries}
     for name, dtype in cards.ARRAY_DTYPES.items():
         if name in cards.OPTIONAL_ARRAYS and f"{name}.npy" not in present:
             arrays[name] = None
             continue
-        npy = _entry(archive, f"{name}.npy", where)
+        npy = _entry(archive, f"{name}.npy")
         try:
             arrays[name] = _array(npy, np.dtype(dtype))
         except ValueError as error:
             raise _damaged(where, f"{name}: {error}") from None
-    return Arrays(**arrays)  # type: ignore[arg-type]
+    if _PLACE_ENTRY in present:
+        if arrays["weights"] is not None:
+            raise _damaged(where, f"class weights are there twice: weights.npy and {_PLACE_ENTRY}")
+        try:
+            place = placed.from_json(_entry(archive, _PLACE_ENTRY).decode())
+            arrays["weights"] = place.read(model, card.head.channels, len(card.labels), arrays["weights_rest"])
+        except ValueError as error:  # numpy's, too, where the rest has another shape
+            raise _damaged(where, f"{_PLACE_ENTRY}: {error}") from None
+        arrays["weights_place"] = place
+    return Arrays(**arrays)
 
 
 def _array(npy: bytes, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -219,58 +349,8 @@ def _array(npy: bytes, dtype: np.dtype[Any]) -> NDArray[Any]:
     return np.frombuffer(values, dtype).reshape(shape)
 
 
-def _entry(archive: zipfile.ZipFile, name: str, where: str) -> bytes:
-    try:
-        entry = archive.getinfo(name)
-    except KeyError:
-        raise _damaged(where, f"{name} is missing") from None
-    if entry.file_size > _MOST_UNPACKED:
-        raise _damaged(where, f"{name} says it unpacks to {entry.file_size} bytes")
-    if entry.compress_type != zipfile.ZIP_DEFLATED or entry.flag_bits & _ZIP_ENCRYPTED:
-        raise _damaged(where, f"{name} is not packed as camlite packs it")
-    return archive.read(entry)
-
-
-def _property(key: str, value: bytes) -> bytes:
-    """One metadata_props entry: StringStringEntryProto {key = 1; value = 2} as field 14."""
-    body = b"".join(tag + _varint(len(part)) + part for tag, part in ((b"\x0a", key.encode()), (b"\x12", value)))
-    return _METADATA_TAG + _varint(len(body)) + body
-
-
-def _varint(number: int) -> bytes:
-    digits = bytearray()
-    while number > 0x7F:
-        digits.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes(digits) + bytes([number])
-
-
-def _fields(content: bytes, where: str, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int, int, int]]:
-    """Walk the fields of a protobuf message: (begin, end, tag, start of the body) of each."""
-    end = len(content) if end is None else end
-    while start < end:
-        tag, body = _read_varint(content, start, end, where)
-        wire_type = tag & 7
-        if wire_type == 0:
-            _, stop = _read_varint(content, body, end, where)
-        elif wire_type == 2:
-            length, body = _read_varint(content, body, end, where)
-            stop = body + length
-        elif wire_type in (1, 5):
-            stop = body + (8 if wire_type == 1 else 4)
-        else:
-            raise _damaged(where, f"no ONNX file: wire type {wire_type} at byte {start}")
-        if stop > end:
-            raise _damaged(where, f"truncated: the field at byte {start} ends behind the file")
-        yield start, stop, tag, body
-        start = stop
-
-
-def _read_varint(content: bytes, start: int, end: int, where: str) -> tuple[int, int]:
-    number = 0
-    for index in range(start, min(start + 10, end)):
-        byte = content[index]
-        number |= (byte & 0x7F) << (7 * (index - start))
-        if byte < 0x80:
-            return number, index + 1
-    raise _damaged(where, f"truncated at byte {end}")
+def _entry(archive: _Zip, name: str) -> bytes:
+    found = next((entry for entry in archive.entries if entry.name == name), None)
+    if found is None:
+        raise ValueError(f"{name} is missing")
+    return zipped.unpack(archive.content, found)

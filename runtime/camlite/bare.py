@@ -39,12 +39,11 @@ def _tflite(model: Path, module: str, threads: int, scale: float, offset: float)
     runner = interpreter.get_signature_runner("serving_default")
     scores = runner.get_output_details()["scores"]["index"]
     del runner  # it holds a reference that `invoke` refuses
-    is_float = image["dtype"] == np.float32
+    prepare = _preparation(scale, offset) if image["dtype"] == np.float32 else lambda pixels: pixels
     where = image["index"]
 
     def classify(pixels: NDArray[np.uint8]) -> int:
-        prepared = pixels.astype(np.float32) * np.float32(scale) + np.float32(offset) if is_float else pixels
-        interpreter.set_tensor(where, prepared[np.newaxis])
+        interpreter.set_tensor(where, prepare(pixels)[np.newaxis])
         interpreter.invoke()
         return int(interpreter.get_tensor(scores)[0].argmax())
 
@@ -58,10 +57,18 @@ def _onnx(model: Path, threads: int, scale: float, offset: float) -> Classify:
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
+    prepare = _preparation(scale, offset)
 
     def classify(pixels: NDArray[np.uint8]) -> int:
-        prepared = pixels.astype(np.float32) * np.float32(scale) + np.float32(offset)
-        (scores,) = session.run(["scores"], {name: prepared[np.newaxis]})
+        (scores,) = session.run(["scores"], {name: prepare(pixels)[np.newaxis]})
         return int(scores[0].argmax())
 
     return classify
+
+
+def _preparation(scale: float, offset: float) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """Nobody adds an offset of 0."""
+    factor, shift = np.float32(scale), np.float32(offset)
+    if shift:
+        return lambda pixels: pixels.astype(np.float32) * factor + shift
+    return lambda pixels: pixels.astype(np.float32) * factor

@@ -6,23 +6,20 @@ turn by turn, a round gives their medians, and a ratio is the median of the roun
 
 from __future__ import annotations
 
-import multiprocessing
-import tempfile
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camlite import artifact as artifacts
-from camlite import bare
+from camlite import bare, files
 from camlite.explainer import Explainer
-
-_T = TypeVar("_T")
+from camlite.fresh_process import FreshProcess
 
 _WARM_UP = 20
 _ROUNDS = 15
@@ -71,22 +68,24 @@ def run(path: Path, backend: str, threads: int = 1) -> Benchmark:
         CamliteError: the artifact cannot be read or run.
     """
     artifact = artifacts.read(path)
-    with tempfile.TemporaryDirectory(prefix="camlite-") as folder:
+    target = artifact.card.preprocessing
+    shape = (target.height, target.width, target.channels)
+    # numpy's linear algebra has threads of its own, which the interpreter's are not to be measured against.
+    environment = {name: str(threads) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")}
+    with files.scratch() as folder, FreshProcess(environment) as process:
         model = Path(folder, f"model.{artifact.format}")
         model.write_bytes(artifact.model)
-        timings, ratios = _in_fresh_process(_race, path, model, backend, threads)
-        explaining = _in_fresh_process(_resident_explaining, path, backend, threads)
-        target = artifact.card.preprocessing
-        shape = (target.height, target.width, target.channels)
-        classifying = _in_fresh_process(_resident_classifying, model, shape, backend, threads)
+        timings, ratio, all_classes_ratio = process.submit(_race, path, model, backend, threads).result()
+        explaining = _resident(_EXPLAINING, path, backend, threads, shape)
+        classifying = _resident(_CLASSIFYING, model, backend, threads, shape)
     return Benchmark(
         artifact=path.name,
         backend=backend,
         threads=threads,
         classify=timings["classify"],
         explain=timings["explain"],
-        explain_ratio=ratios["explain"],
-        all_classes_ratio=ratios["explain all"] / ratios["explain"] if "explain all" in ratios else None,
+        explain_ratio=ratio,
+        all_classes_ratio=all_classes_ratio,
         size_ratio=path.stat().st_size / len(artifact.model),
         memory_ratio=explaining / classifying if explaining and classifying else None,
     )
@@ -127,18 +126,24 @@ def _turns(contenders: Mapping[str, Callable[[], object]]) -> int:
     return max(_LEAST_TURNS, int(_SECONDS_A_ROUND / (time.perf_counter() - start)))
 
 
-def _race(path: Path, model: Path, backend: str, threads: int) -> tuple[dict[str, Timing], dict[str, float]]:
+def _race(path: Path, model: Path, backend: str, threads: int) -> tuple[dict[str, Timing], float, float | None]:
+    """Timings, explain over classify, and all classes over one.
+
+    Two at a time: a third would leave its numbers in the caches of whoever comes next, and its own not.
+    """
     explainer = Explainer(artifacts.read(path), backend, threads)
     classify = _bare(explainer, model, backend, threads)
     pixels = _image(explainer)
     everything = range(len(explainer.labels))
-    contenders: dict[str, Callable[[], object]] = {
-        "classify": lambda: classify(pixels),
-        "explain": lambda: explainer.explain(pixels).heatmap,
-    }
-    if explainer.any_class:
-        contenders["explain all"] = lambda: explainer.explain(pixels, everything).evidence
-    return interleave(contenders, "classify")
+    timings, ratios = interleave(
+        {"classify": lambda: classify(pixels), "explain": lambda: explainer.explain(pixels).heatmap}, "classify"
+    )
+    if not explainer.any_class:
+        return timings, ratios["explain"], None
+    _, of_classes = interleave(
+        {"one": lambda: explainer.explain(pixels), "all": lambda: explainer.explain(pixels, everything)}, "one"
+    )
+    return timings, ratios["explain"], of_classes["all"]
 
 
 def _bare(explainer: Explainer, model: Path, backend: str, threads: int) -> bare.Classify:
@@ -152,34 +157,34 @@ def _image(explainer: Explainer) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
 
-def _resident_explaining(path: Path, backend: str, threads: int) -> int | None:
-    explainer = Explainer(artifacts.read(path), backend, threads)
-    pixels = _image(explainer)
-    for _ in range(_WARM_UP):
-        _ = explainer.explain(pixels).heatmap
-    return _resident()
+# The bare loop is read from its file: importing it would import camlite.
+_CLASSIFYING = f"""
+import pathlib, runpy, sys, numpy
+path, backend, threads, *shape = sys.argv[1:]
+classifier = runpy.run_path({bare.__file__!r})["classifier"]
+run = classifier(pathlib.Path(path), backend, int(threads), 1.0, 0.0)
+"""
+_EXPLAINING = """
+import sys, numpy, camlite
+path, backend, threads, *shape = sys.argv[1:]
+explainer = camlite.load(path, backend, int(threads))
+run = lambda pixels: explainer.explain(pixels).heatmap
+"""
+_RUNNING = f"""
+pixels = numpy.zeros([*map(int, shape)], numpy.uint8)
+for _ in range({_WARM_UP}): run(pixels)
+print("resident:", next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1])
+"""
 
 
-def _resident_classifying(model: Path, shape: tuple[int, int, int], backend: str, threads: int) -> int | None:
-    classify = bare.classifier(model, backend, threads, 1.0, 0.0)
-    pixels = np.zeros(shape, np.uint8)
-    for _ in range(_WARM_UP):
-        classify(pixels)
-    return _resident()
-
-
-def _resident() -> int | None:
-    """Resident memory of this process in kB, as Linux tells it."""
-    status = Path("/proc/self/status")
-    if not status.exists():
+def _resident(source: str, path: Path, backend: str, threads: int, shape: Sequence[int]) -> int | None:
+    """Resident memory in kB, as Linux tells it, of a process that runs an image some times; None elsewhere."""
+    if not Path("/proc/self/status").exists():
         return None
-    line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1])
-
-
-def _in_fresh_process(function: Callable[..., _T], *arguments: object) -> _T:
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
+    arguments = [str(path), backend, str(threads), *map(str, shape)]
+    command = [sys.executable, "-c", source + _RUNNING, *arguments]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    return int(finished.stdout.rpartition("resident:")[2])
 
 
 def rows(benchmarks: Sequence[Benchmark]) -> list[list[str]]:

@@ -11,6 +11,7 @@ Class weights that are the same at every place are (C, K), with the pooling's 1 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,9 +20,6 @@ from numpy.typing import NDArray
 from camlite.card import Activation
 
 Floats = NDArray[np.float32]
-
-# As arrays, because numpy turns a Python number into one at each call.
-_ZERO, _ONE = np.zeros((), np.float32), np.ones((), np.float32)
 
 
 def evidence(features: Floats, weights: Floats, classes: Sequence[int] | NDArray[np.intp]) -> Floats:
@@ -37,9 +35,15 @@ def evidence(features: Floats, weights: Floats, classes: Sequence[int] | NDArray
         places = features.reshape(-1, channels)
         if len(classes) == 1:  # a product with a vector: the usual case, and twice as fast
             return np.asarray(places @ weights[:, classes[0]]).reshape(1, height, width)
-        maps = weights.T[np.asarray(classes, np.intp)] @ places.T
+        maps = _of(classes, weights).T @ places.T
         return np.ascontiguousarray(maps.reshape(len(classes), height, width))
-    return np.ascontiguousarray(np.einsum("yxc,yxck->kyx", features, weights[..., np.asarray(classes, np.intp)]))
+    return np.ascontiguousarray(np.einsum("yxc,yxck->kyx", features, _of(classes, weights)))
+
+
+def _of(classes: Sequence[int] | NDArray[np.intp], weights: Floats) -> Floats:
+    """Class weights of some classes, the last axis; those of all are not copied, which takes as long as their sum."""
+    every = isinstance(classes, range) and classes == range(weights.shape[-1])
+    return weights if every else weights[..., np.asarray(classes, np.intp)]
 
 
 def logits(features: Floats, weights: Floats, bias: Floats) -> Floats:
@@ -61,38 +65,61 @@ def activate(logits: Floats, activation: Activation) -> NDArray[np.float64]:
     return values
 
 
-def completeness(features: Floats, weights: Floats, bias: Floats, scores: Floats, activation: Activation) -> float:
-    """How far the evidence is from adding up to the scores: the largest difference over all classes, in scores."""
-    expected = activate(logits(features, weights, bias), activation)
-    return float(np.abs(expected - scores).max())
+def completeness(logits: Floats, scores: Floats, activation: Activation) -> float:
+    """How far the evidence is from adding up to the scores: the largest difference over all classes, in scores.
+
+    Args:
+        logits: what evidence and bias add up to, float32 (K,).
+        scores: float32 (K,).
+    """
+    return float(np.abs(activate(logits, activation) - scores).max())
+
+
+@functools.lru_cache(maxsize=64)
+def taps(size: int, target: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+    """Bilinear resizing of one axis: each of `target` numbers lies between two of `size`.
+
+    Pixel centres at half coordinates, edges held, no antialiasing: what ``tf.image.resize`` computes.
+
+    Returns:
+        Index of the number before, index of the one behind, and the share of the one behind, float32; (target,) each.
+    """
+    centres = ((np.arange(target) + 0.5) * (size / target) - 0.5).clip(0, size - 1)
+    before = np.floor(centres).astype(np.intp)
+    found = before, np.minimum(before + 1, size - 1), (centres - before).astype(np.float32)
+    for array in found:
+        array.flags.writeable = False
+    return found
 
 
 def resize_matrix(size: int, target: int) -> Floats:
-    """Bilinear resizing of one axis as a matrix, float32 (target, size); its rows add up to 1.
-
-    Pixel centres at half coordinates, edges held, no antialiasing: what ``tf.image.resize`` computes.
-    """
-    centres = (np.arange(target) + 0.5) * (size / target) - 0.5
-    centres = centres.clip(0, size - 1)
-    below = np.floor(centres).astype(np.intp)
-    above = np.minimum(below + 1, size - 1)
-    share = centres - below
+    """`taps` as a matrix, float32 (target, size); its rows add up to 1."""
+    before, behind, share = taps(size, target)
     matrix = np.zeros((target, size), np.float32)
     rows = np.arange(target)
-    np.add.at(matrix, (rows, below), 1 - share)
-    np.add.at(matrix, (rows, above), share)
+    np.add.at(matrix, (rows, before), 1 - share)
+    np.add.at(matrix, (rows, behind), share)
     return matrix
 
 
 class Resizing:
-    """Bilinear resizing of maps (h, w) to (H, W): two small matrices, made once and used often."""
+    """Bilinear resizing of maps (h, w) to (H, W): two small matrices, made once and used often.
+
+    Attributes:
+        floor: zeros (H, W) that heatmaps are clipped at; numpy compares with an array ten times as fast as with a
+            number.
+    """
 
     def __init__(self, size: tuple[int, int], target: tuple[int, int]) -> None:
-        self._rows = resize_matrix(size[0], target[0])
+        self._rows = np.asfortranarray(resize_matrix(size[0], target[0]))
         self._columns = np.ascontiguousarray(resize_matrix(size[1], target[1]).T)
+        self.floor = np.zeros(target, np.float32)
 
     def __call__(self, maps: Floats) -> Floats:
         """Resize float32 (..., h, w) to (..., H, W)."""
+        if maps.ndim == 2:  # `dot` starts a microsecond earlier than `@`
+            resized: Floats = self._rows.dot(maps).dot(self._columns)
+            return resized
         return np.asarray(self._rows @ maps @ self._columns)
 
 
@@ -102,7 +129,9 @@ def heatmap(maps: Floats, resizing: Resizing) -> Floats:
     A map without positive evidence gives a heatmap of zeros.
     """
     resized = resizing(maps)
-    np.maximum(resized, _ZERO, out=resized)
-    peak = resized.max() if maps.ndim == 2 else resized.max(axis=(-2, -1), keepdims=True)
-    resized /= np.where(peak > 0, peak, _ONE)
-    return resized
+    np.maximum(resized, resizing.floor, resized)
+    if maps.ndim == 2:
+        peak = resized.item(resized.argmax())  # `max` takes ten times as long
+        return np.divide(resized, np.float32(peak), resized) if peak > 0 else resized
+    peaks = resized.max(axis=(-2, -1), keepdims=True)
+    return np.divide(resized, np.where(peaks > 0, peaks, np.float32(1)), resized)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args
@@ -16,7 +17,8 @@ from typing import Any, Literal, TypeVar, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite.errors import ArtifactError
+from camlite.errors import ArtifactError, printable
+from camlite.placed import Place
 
 FORMAT_VERSION = 1
 
@@ -26,6 +28,8 @@ Activation = Literal["softmax", "sigmoid", "linear"]
 Method = Literal["cam", "hirescam"]
 ChannelOrder = Literal["rgb", "bgr"]
 
+# A terminal obeys control characters, and a lone surrogate cannot be written anywhere.
+_CONTROL = "[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]"
 _LARGEST_SIDE = 16_384
 _MOST_CLASSES = 1_000_000
 
@@ -59,7 +63,8 @@ class Head:
         layer: name of the layer whose output the features are.
         height, width, channels: shape of the features of one image.
         activation: what turns logits into scores.
-        method: how evidence is made. ``cam``: features times class weights (Zhou et al., 2016), on the device.
+        method: how evidence is made. ``cam``: features times class weights (Zhou et al., 2016), on the device, or by
+            the model itself where the arrays have no class weights, as its output ``evidence`` (h, w, K).
             ``hirescam``: features times the gradient of the logit (Draelos and Carin, 2020), by the model
             itself, as its output ``evidence`` (h, w, K), or (h, w, 1) where it gives the top class alone.
     """
@@ -102,7 +107,7 @@ class Arrays:
 
     Attributes:
         weights: class weights float32, (C, K) where they are the same at every place, else (h, w, C, K); None
-            where the method is not ``cam``.
+            where the model itself gives evidence, see `Head.method`.
         bias: float32 (K,), in logits; None where the method is not ``cam``.
         golden_images: uint8 (N, H, W, channels); of any size, resized as any image is.
         golden_scores: the Keras reference's scores for them, float32 (N, K).
@@ -110,6 +115,10 @@ class Arrays:
         golden_errors: how far the artifact was from those where it was exported, float32 (N, 3): score difference,
             evidence error and completeness (0 where there is none), see `camlite.golden.Sample`; None where no
             interpreter was installed there.
+        weights_place: where the model has the class weights, so that they are not carried a second time; None where
+            it has them in another way.
+        weights_rest: what the model's rounding took from them, int8 (C, K), see `camlite.placed.Place.read`; None
+            where they are as the model has them.
     """
 
     weights: NDArray[np.float32] | None
@@ -118,6 +127,8 @@ class Arrays:
     golden_scores: NDArray[np.float32]
     golden_evidence: NDArray[np.float32]
     golden_errors: NDArray[np.float32] | None = None
+    weights_place: Place | None = None
+    weights_rest: NDArray[np.int8] | None = None
 
 
 ARRAY_DTYPES: Mapping[str, type[np.generic]] = {
@@ -127,10 +138,11 @@ ARRAY_DTYPES: Mapping[str, type[np.generic]] = {
     "golden_scores": np.float32,
     "golden_evidence": np.float32,
     "golden_errors": np.float32,
+    "weights_rest": np.int8,
 }
 
 
-OPTIONAL_ARRAYS = frozenset({"weights", "bias", "golden_errors"})
+OPTIONAL_ARRAYS = frozenset({"weights", "bias", "golden_errors", "weights_rest"})
 
 
 def to_json(card: Card) -> str:
@@ -172,13 +184,16 @@ def check_arrays(card: Card, arrays: Arrays, where: str) -> None:
     place = (head.height, head.width)
     expected: dict[str, tuple[int, ...] | None] = {"weights": None, "bias": None}
     if head.method == "cam":
-        per_place = arrays.weights is not None and arrays.weights.ndim == 4
-        expected = {"weights": (*(place if per_place else ()), head.channels, classes), "bias": (classes,)}
+        expected["bias"] = (classes,)
+        if arrays.weights is not None:
+            per_place = place if arrays.weights.ndim == 4 else ()
+            expected["weights"] = (*per_place, head.channels, classes)
     expected |= {
         "golden_images": (samples, *arrays.golden_images.shape[1:3], image.channels),
         "golden_scores": (samples, classes),
         "golden_evidence": (samples, *place),
         "golden_errors": None if arrays.golden_errors is None else (samples, 3),
+        "weights_rest": None if arrays.weights_rest is None else (head.channels, classes),
     }
     for name, shape in expected.items():
         array = getattr(arrays, name)
@@ -198,7 +213,7 @@ def _build(kind: type[_T], fields: Mapping[str, Any], where: str) -> _T:
     known = {field.name: field.type for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     odd = sorted(known.keys() ^ fields.keys())
     if odd:
-        raise ArtifactError(f"{where}: fields missing or unknown: {', '.join(odd)[:200]}")
+        raise ArtifactError(f"{where}: fields missing or unknown: {printable(', '.join(odd)[:200])}")
     return kind(**{name: _read(str(known[name]), fields[name], f"{where}.{name}") for name in known})
 
 
@@ -214,14 +229,25 @@ def _read(annotation: str, value: Any, where: str) -> Any:
         kind = _SCALARS[annotation[len("tuple[") : -len(", ...]")]]
         if not isinstance(value, list) or not all(type(item) is kind for item in value):
             raise ArtifactError(f"{where}: expected a list of {kind.__name__}")
-        return tuple(value)
+        return tuple(_printable(item, where) for item in value)
     if annotation.startswith("Mapping"):
         if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
             raise ArtifactError(f"{where}: expected an object of strings")
-        return value
+        return {_printable(name, where): _printable(item, where) for name, item in value.items()}
     if type(value) is not _SCALARS[annotation]:
         raise ArtifactError(f"{where}: expected {annotation}, received {type(value).__name__}")
+    return _printable(value, where)
+
+
+def _printable(value: Any, where: str) -> Any:
+    if isinstance(value, str) and has_control_characters(value):
+        raise ArtifactError(f"{where}: {value[:40]!r} has control characters; export again without them")
     return value
+
+
+def has_control_characters(text: str) -> bool:
+    """Whether a text holds what a terminal obeys or no file can hold; the card's texts must not. Tabs may be there."""
+    return not text.isprintable() and re.search(_CONTROL, text) is not None
 
 
 _SCALARS: Mapping[str, type] = {"int": int, "float": float, "str": str}
@@ -247,6 +273,6 @@ def _check_ranges(card: Card, where: str) -> None:
     for name in ("scale", "offset"):
         numbers = getattr(image, name)
         if len(numbers) != image.channels or not all(map(math.isfinite, numbers)):
-            raise ArtifactError(f"{where}: card: {name} {numbers}, expected {image.channels} finite numbers")
+            raise ArtifactError(f"{where}: card: {name} {str(numbers)[:60]}, expected {image.channels} finite numbers")
     if not 1 <= len(card.labels) <= _MOST_CLASSES:
         raise ArtifactError(f"{where}: card: {len(card.labels)} labels, expected 1 to {_MOST_CLASSES}")

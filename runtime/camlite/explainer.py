@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,55 +11,68 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite import artifact as artifacts
-from camlite import backends, cam, image
+from camlite import backends, cam, evidence, image
 from camlite.artifact import Artifact
 from camlite.errors import ArtifactError, CamliteError
 from camlite.image import Pixels
 
 
-def load(path: str | Path, backend: str | None = None, threads: int = 1) -> Explainer:
+def load(
+    path: str | Path, backend: str | None = None, threads: int = 1, trusted: Sequence[str | Path] | None = None
+) -> Explainer:
     """Open an artifact for explaining.
 
     Args:
         path: a ``.tflite`` or ``.onnx`` file of ``camlite export``.
         backend: ``ai-edge-litert``, ``tflite-runtime`` or ``onnxruntime``; by default whichever is installed.
         threads: how many threads one run may use.
+        trusted: files of public keys (``camlite keygen``), one of which the artifact must be signed with; by default
+            signatures do not matter.
 
     Raises:
-        ArtifactError: the file is no artifact or is damaged.
+        ArtifactError: the file is no artifact, is damaged, or is not signed with a trusted key.
         BackendError: no installed backend can run it.
     """
-    return Explainer(artifacts.read(path), backend, threads)
+    return Explainer(artifacts.read(path, trusted), backend, threads)
 
 
 class Explanation:
-    """The answer for one image. Evidence and heatmap are made when they are first asked for.
+    """The answer for one image. The heatmap is made when it is first asked for.
 
     Attributes:
         image: the image that was explained, uint8 (H, W, channels).
-        scores: float32 (K,), in the order of the labels.
         classes: the classes that are explained; by default the one with the highest score.
+        evidence: the raw map in logits: float32 (h, w) of the top class, or (n, h, w) of the n classes asked for.
         explainer: what made it.
     """
+
+    __slots__ = ("_features", "_heatmap", "_maps", "_scores", "classes", "evidence", "explainer", "image")
 
     def __init__(
         self,
         explainer: Explainer,
         image: Pixels,
-        scores: NDArray[np.float32],
+        scores: NDArray[Any],
+        features: NDArray[Any],
+        maps: NDArray[Any] | None,
         classes: tuple[int, ...],
-        kept: Mapping[str, NDArray[Any]],
-        single: bool,
+        evidence: NDArray[np.float32],
     ) -> None:
-        self.explainer, self.image, self.scores, self.classes = explainer, image, scores, classes
-        self._kept, self._single = kept, single
-        self._evidence: NDArray[np.float32] | None = None
+        # What the model gave stays as stored until somebody asks for it in real numbers.
+        self.explainer, self.image, self._scores, self._features = explainer, image, scores, features
+        self._maps = maps
+        self.classes, self.evidence = classes, evidence
         self._heatmap: NDArray[np.float32] | None = None
+
+    @property
+    def scores(self) -> NDArray[np.float32]:
+        """Scores, float32 (K,), in the order of the labels."""
+        return self.explainer.outputs["scores"].dequantize(self._scores)
 
     @property
     def label(self) -> str:
         """Label of the class with the highest score."""
-        return self.explainer.labels[int(self.scores.argmax())]
+        return self.explainer.labels[int(self._scores.argmax())]
 
     @property
     def score(self) -> float:
@@ -68,15 +82,7 @@ class Explanation:
     @property
     def features(self) -> NDArray[np.float32]:
         """The last feature map, float32 (h, w, C)."""
-        return self.explainer.outputs["features"].dequantize(self._kept["features"])
-
-    @property
-    def evidence(self) -> NDArray[np.float32]:
-        """The raw map in logits: float32 (h, w) of the top class, or (n, h, w) of the n classes asked for."""
-        if self._evidence is None:
-            maps = self.explainer.evidence(self._kept, self.classes)
-            self._evidence = maps[0] if self._single else maps
-        return self._evidence
+        return self.explainer.outputs["features"].dequantize(self._features)
 
     @property
     def heatmap(self) -> NDArray[np.float32]:
@@ -93,12 +99,37 @@ class Explanation:
         """How far evidence and bias are from adding up to the scores: the largest difference, in scores.
 
         Near 0 where features, class weights and scores belong together; the precision sets how near. None
-        where evidence is not made of class weights: gradients need not add up to the score.
+        where evidence is made of gradients: they need not add up to the score.
         """
         arrays, head = self.explainer.artifact.arrays, self.explainer.artifact.card.head
-        if arrays.weights is None or arrays.bias is None:
+        if arrays.bias is None:
             return None
-        return cam.completeness(self.features, arrays.weights, arrays.bias, self.scores, head.activation)
+        if arrays.weights is not None:
+            logits = cam.logits(self.features, arrays.weights, arrays.bias)
+        else:
+            maps = self.explainer.outputs["evidence"].dequantize(np.asarray(self._maps))
+            logits = maps.sum(axis=(0, 1)) + arrays.bias
+        return cam.completeness(logits, self.scores, head.activation)
+
+    def spread(self, height: int, width: int, index: int = 0) -> NDArray[np.float32]:
+        """The heatmap over the whole image, at some size: float32 (height, width) in 0..1.
+
+        It is 0 where the classifier does not see the image (``fit: crop``).
+
+        Args:
+            height: of the result; the image's own, or that of the picture it is drawn as.
+            width: likewise.
+            index: which of the explained classes.
+        """
+        rows, columns = image.window(height, width, self.explainer.artifact.card.preprocessing)
+        maps = self.evidence if self.evidence.ndim == 2 else self.evidence[index]
+        seen = (rows.stop - rows.start, columns.stop - columns.start)
+        heat = cam.heatmap(maps, cam.Resizing((maps.shape[0], maps.shape[1]), seen))
+        if seen == (height, width):
+            return heat
+        whole = np.zeros((height, width), np.float32)
+        whole[rows, columns] = heat
+        return whole
 
     def overlay(self, opacity: float = 0.8, zoom: int = 1) -> Pixels:
         """The heatmap of the first explained class over the image: uint8 (H * zoom, W * zoom, 3).
@@ -109,34 +140,37 @@ class Explanation:
             opacity: of the hottest place, 0..1.
             zoom: each pixel of the image is drawn as so many by so many.
         """
-        large = self.image.repeat(zoom, axis=0).repeat(zoom, axis=1)
-        height, width = large.shape[:2]
-        rows, columns = image.window(height, width, self.explainer.artifact.card.preprocessing)
-        maps = self.evidence if self._single else self.evidence[0]
-        heat = np.zeros((height, width), np.float32)
-        seen = (rows.stop - rows.start, columns.stop - columns.start)
-        resizing = cam.Resizing((maps.shape[0], maps.shape[1]), seen)
-        heat[rows, columns] = cam.heatmap(maps, resizing)
+        large = self.image if zoom == 1 else self.image.repeat(zoom, axis=0).repeat(zoom, axis=1)
+        heat = self.spread(large.shape[0], large.shape[1])
         return image.overlay(large, heat, opacity)
 
 
 class Explainer:
-    """A loaded artifact. Not for several threads at once: open one in each."""
+    """A loaded artifact.
+
+    Several threads may share one: a lock lets one image at a time into the interpreter, whose memory it fills. For
+    more speed open one in each thread; interpreters let others run while they compute.
+
+    Attributes:
+        artifact, backend: what runs, on what.
+        outputs: the model's output tensors, by name.
+        resizing: from evidence to the size of the classifier's input.
+    """
 
     def __init__(self, artifact: Artifact, backend: str | None = None, threads: int = 1) -> None:
         self.artifact = artifact
+        self._lock = threading.Lock()
         self._interpreter = backends.open_interpreter(artifact, backend, threads)
         self.backend = backend or backends.installed(artifact.format)[0]
         self._check_tensors()
         self.outputs = self._interpreter.outputs
         target, head = artifact.card.preprocessing, artifact.card.head
+        results = self._interpreter.results
         self._prepare = image.Preparation(target, self._interpreter.input, self._interpreter.image)
-        self._kept = [name for name in ("features", "evidence") if name in self.outputs]
-        weights = artifact.arrays.weights
-        self._weight_sums = None
-        if weights is not None and self.outputs["features"].scale:
-            sums = weights.sum(axis=-2)  # (K,), or (h, w, K)
-            self._weight_sums = np.moveaxis(sums.reshape(1, 1, -1) if sums.ndim == 1 else sums, -1, 0)
+        self._invoke, self._scores, self._features = self._interpreter.invoke, results["scores"], results["features"]
+        weights, bias = artifact.arrays.weights, artifact.arrays.bias
+        self._maps = results["evidence"] if weights is None and bias is not None else None
+        self._evidence = evidence.reading(weights, self.outputs, results)
         self.resizing = cam.Resizing((head.height, head.width), (target.height, target.width))
 
     @property
@@ -161,47 +195,41 @@ class Explainer:
             ImageError: the image has another dtype or shape.
             CamliteError: a class is unknown.
         """
-        # The hot path. The model's input and output memory is used in place; what an explanation keeps is copied
-        # once, as the next run overwrites it, and stays as stored until somebody asks for it in real numbers.
-        checked = image.check(np.array(pixels))  # a copy too: a camera's buffer may change before overlay()
-        self._prepare(checked)
-        self._interpreter.invoke()
-        results = self._interpreter.results
-        scores = self.outputs["scores"].dequantize(results["scores"])
-        top = int(scores.argmax())
-        chosen = (top,) if classes is None else self._chosen(classes, top)
-        kept = {name: results[name].copy() for name in self._kept}
-        return Explanation(self, checked, scores, chosen, kept, classes is None)
+        # The hot path, as short as the measurements in docs/performance.md made it. The model's input and output
+        # memory is used in place. What an explanation keeps is copied once: the next run overwrites the results, and
+        # a camera its buffer. An array's own methods (copy, argmax, dot) start within a tenth of a microsecond, the
+        # functions of numpy take ten times as long.
+        with self._lock:
+            seen = self._prepare(pixels)
+            self._invoke()
+            top = int(self._scores.argmax())
+            chosen: tuple[int, ...] = (top,)
+            if classes is None:
+                maps = self._evidence.one(top)
+            else:
+                chosen, maps = self._of(classes, top)
+            every = None if self._maps is None else self._maps.copy()
+            return Explanation(self, seen, self._scores.copy(), self._features.copy(), every, chosen, maps)
 
-    def evidence(self, outputs: Mapping[str, NDArray[Any]], classes: tuple[int, ...]) -> NDArray[np.float32]:
-        """Evidence of some classes, float32 (n, h, w), from outputs as the interpreter stores them.
-
-        Integer features are multiplied as they are, and scale and zero point put right on the few numbers of the
-        map: both are linear.
-        """
-        weights = self.artifact.arrays.weights
-        if weights is None:
-            chosen = classes if self.any_class else (0,)
-            maps = self.outputs["evidence"].dequantize(outputs["evidence"][..., chosen])
-            return np.ascontiguousarray(np.moveaxis(maps, -1, 0))
-        tensor, features = self.outputs["features"], outputs["features"]
-        if self._weight_sums is None:
-            return cam.evidence(features, weights, classes)
-        evidence = cam.evidence(features.astype(np.float32), weights, classes)
-        evidence -= tensor.zero_point * self._weight_sums[list(classes)]
-        evidence *= np.float32(tensor.scale)
-        return evidence
-
-    def _chosen(self, classes: Sequence[int | str], top: int) -> tuple[int, ...]:
-        chosen = tuple(map(self._class_index, classes))
+    def _of(self, classes: Sequence[int | str], top: int) -> tuple[tuple[int, ...], NDArray[np.float32]]:
+        """Indices of classes, and their evidence (n, h, w)."""
+        every = range(len(self.labels))
+        if isinstance(classes, range) and classes == every and self.any_class:
+            return tuple(every), self._evidence.many(every)  # to look up a thousand takes as long as to sum their maps
+        chosen = tuple(map(self.class_index, classes))
         if not self.any_class and any(k != top for k in chosen):
             raise CamliteError(
                 f"{self.artifact.path}: carries evidence of the top class alone ({self.labels[top]}); "
                 f"leave `classes` out"
             )
-        return chosen
+        return chosen, self._evidence.many(chosen)
 
-    def _class_index(self, wanted: int | str) -> int:
+    def class_index(self, wanted: int | str) -> int:
+        """Index of a class, given by index or label.
+
+        Raises:
+            CamliteError: it is unknown.
+        """
         labels = self.labels
         if isinstance(wanted, str) and wanted in labels:
             return labels.index(wanted)
@@ -219,9 +247,9 @@ class Explainer:
             "scores": (len(card.labels),),
         }
         received = {name: tensor.shape for name, tensor in self._interpreter.outputs.items()}
-        if head.method != "cam":
-            maps = 1 if received.get("evidence", (0,))[-1] == 1 else len(card.labels)
-            expected["evidence"] = (head.height, head.width, maps)
+        if self.artifact.arrays.weights is None:
+            top_alone = head.method == "hirescam" and received.get("evidence", (0,))[-1] == 1
+            expected["evidence"] = (head.height, head.width, 1 if top_alone else len(card.labels))
         image_shape = (target.height, target.width, target.channels)
         if received != expected or self._interpreter.input.shape != image_shape:
             raise ArtifactError(

@@ -155,7 +155,8 @@ def explain(device: Device, artifact: Path, pictures: Sequence[Path]) -> list[An
     with device.machine.copied(artifact, *pictures) as folder:
         names = [folder / file.name for file in pictures]
         said = succeed(device.run("camlite", "explain", folder / artifact.name, *names, "--output", folder, "--json"))
-        answers: list[Answer] = [json.loads(line) for line in said.splitlines()]
+        lines = map(json.loads, said.splitlines())
+        answers: list[Answer] = [{**line, "evidence": line["explained"][0]["evidence"]} for line in lines]
         for name, answer in zip(names, answers, strict=True):
             overlay = picture.read(device.machine.outside(folder / f"{name.stem}.overlay.png"))
             if answer["image"] != str(name) or overlay.ndim != 3:

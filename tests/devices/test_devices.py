@@ -1,6 +1,6 @@
 """The wheel as devices have it: each Python with each backend, in an environment of its own.
 
-This Python with each of the newest backends always runs. ``-m devices`` (`make test-devices`) runs all, examines the
+This Python with each of the newest backends always runs. `make test-devices` runs all (``-m ""``), examines the
 reference classifier as well, and writes docs/devices.md.
 """
 

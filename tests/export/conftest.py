@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import ExitStack
 
 import pytest
@@ -19,7 +19,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 
 @pytest.fixture(scope="session")
-def interpreters() -> Iterator[Mapping[str, ProcessPoolExecutor]]:
+def interpreters() -> Iterator[Mapping[str, Executor]]:
     """A process for each installed backend that loads no other."""
     with ExitStack() as stack:
         yield {

@@ -10,7 +10,7 @@ import gc
 import json
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,13 @@ import numpy as np
 import pytest
 
 import bare_artifacts
+import photographs
 from camlite import cam
 from camlite_export import classifier, keras_reference, to_onnx, to_tflite, two_output
 from camlite_export.preprocessing import preprocessing
 from classifier_kinds import APPLICATION_FIGURES
 from fresh_process import BACKENDS
+from reference_classifier import camlite
 
 pytestmark = pytest.mark.applications
 
@@ -53,7 +55,7 @@ class Application:
 APPLICATIONS = [
     Application(keras.applications.MobileNet, "conv_pw_13_relu", "cam", "signed"),
     Application(keras.applications.MobileNetV2, "out_relu", "cam", "signed"),
-    Application(keras.applications.MobileNetV3Small, "multiply", "hirescam", "raw"),
+    Application(keras.applications.MobileNetV3Small, "activation", "hirescam", "raw"),
     Application(keras.applications.EfficientNetB0, "top_activation", "cam", "raw"),
     Application(keras.applications.EfficientNetV2B0, "top_activation", "cam", "raw"),
     Application(keras.applications.ResNet50, "conv5_block3_out", "cam", "caffe"),
@@ -106,7 +108,7 @@ def saved_and_opened(application: Application, folder: Path) -> tuple[keras.Mode
 
 @pytest.mark.parametrize("application", APPLICATIONS, ids=str)
 def test_every_backend_answers_as_keras_does(
-    application: Application, tmp_path: Path, interpreters: Mapping[str, ProcessPoolExecutor]
+    application: Application, tmp_path: Path, interpreters: Mapping[str, Executor]
 ) -> None:
     model, images = saved_and_opened(application, tmp_path)
     cut = two_output.cut(model, size=images[0].shape[:2] if None in model.input_shape[1:] else None)
@@ -117,7 +119,7 @@ def test_every_backend_answers_as_keras_does(
     expected = keras_reference.answer(cut, keras_reference.inputs(images, target))
     assert expected.scores.max() > 0.02, "the scores say nothing"
     measured: dict[str, Any] = {"layer": cut.layer, "features": cut.feature_shape, "method": cut.method}
-    for format_, converter in (("tflite", to_tflite), ("onnx", to_onnx)):
+    for format_, converter in (("onnx", to_onnx), ("tflite", to_tflite)):  # what takes the most memory, first
         content = converter.convert(cut, "float32", None)
         path = bare_artifacts.write(cut, target, format_, content, tmp_path / f"network.{format_}")
         del content
@@ -143,6 +145,40 @@ def keep(application: Application, measured: Mapping[str, Any]) -> None:
         known[str(application)] = json.loads(json.dumps(measured).replace("NaN", "null"))
         ordered = {str(one): known[str(one)] for one in APPLICATIONS if str(one) in known}
         APPLICATION_FIGURES.write_text(json.dumps(ordered, indent=1) + "\n")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders ``calibration`` and ``evaluation``, 220 crops each."""
+    folder = tmp_path_factory.mktemp("photos")
+    photographs.write_crops(folder / "calibration", "left", 220)
+    photographs.write_crops(folder / "evaluation", "right", 220)
+    return folder
+
+
+def int8_passes_the_gates(model: Path, photos: Path, folder: Path, *options: object) -> None:
+    exported = camlite(
+        *("export", model, "--preprocess", "signed", "--precisions", "int8", "--output", folder),
+        *("--calibration", photos / "calibration", *options),
+    )
+    assert exported.returncode == 0, exported.stderr
+    artifacts = sorted([*folder.glob("*.tflite"), *folder.glob("*.onnx")])
+    assert len(artifacts) == 2
+    measured = camlite("parity", model, *artifacts, "--data", photos / "evaluation")
+    print(measured.stdout)
+    assert measured.returncode == 0, measured.stdout
+
+
+def test_int8_of_mobilenet_v2_passes_the_gates(photos: Path, tmp_path: Path) -> None:
+    application = next(one for one in APPLICATIONS if one.build is keras.applications.MobileNetV2)
+    saved_and_opened(application, tmp_path)
+    int8_passes_the_gates(tmp_path / "network.keras", photos, tmp_path / "out")
+
+
+@pytest.mark.skipif("TEACHABLE_MACHINE_DIR" not in os.environ, reason="needs TEACHABLE_MACHINE_DIR")
+def test_int8_of_a_teachable_machine_model_passes_the_gates(photos: Path, tmp_path: Path) -> None:
+    folder = Path(os.environ["TEACHABLE_MACHINE_DIR"])
+    int8_passes_the_gates(folder / "keras_model.h5", photos, tmp_path / "out", "--labels", folder / "labels.txt")
 
 
 @pytest.fixture(autouse=True)

@@ -158,15 +158,23 @@ def kernels_of_tflite(flatbuffer: bytes) -> Iterator[np.ndarray]:
 
 
 def kernels_of_onnx(serialized: bytes) -> Iterator[np.ndarray]:
+    """Of convolutions of real numbers, and of that of integers, whose sums are scaled by its input's steps as well."""
     import onnx
     from onnx import numpy_helper
 
-    constants = {one.name: numpy_helper.to_array(one) for one in onnx.load_from_string(serialized).graph.initializer}
+    graph = onnx.load_from_string(serialized).graph
+    constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    makers = {name: node for node in graph.node for name in node.output}
+    takers = {name: node for node in graph.node for name in node.input}
     for name, stored in constants.items():
-        if stored.ndim == 4 and name.endswith("_quantized"):
-            scale, zero = (constants[name.replace("_quantized", end)] for end in ("_scale", "_zero_point"))
-            shape = (-1, 1, 1, 1)
-            real = (stored.astype(np.float32) - zero.reshape(shape).astype(np.float32)) * scale.reshape(shape)
+        if stored.ndim == 4 and stored.dtype == np.uint8:
+            node = takers[name]
+            if node.op_type == "ConvInteger":
+                steps = constants[takers[node.output[0]].input[1]] / constants[makers[node.input[0]].input[1]]
+                zero = constants[node.input[3]]
+            else:
+                steps, zero = constants[node.input[1]], constants[node.input[2]].reshape(-1, 1, 1, 1)
+            real = (stored.astype(np.float32) - zero.astype(np.float32)) * steps.reshape(-1, 1, 1, 1)
             yield real.transpose(2, 3, 1, 0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import classifier_kinds as kinds
 from camlite.errors import ClassifierError
 from camlite_export import classifier, two_output
 from camlite_export.classifier import open_classifier
+from classifier_kinds import FILE_REFUSALS, FileRefusal
 
 IMAGES = np.random.default_rng(0).uniform(0, 1, (4, 16, 16, 3)).astype(np.float32)
 
@@ -91,6 +93,13 @@ def test_a_compiled_model_is_opened_without_its_loss(tmp_path: Path) -> None:
     model.compile(optimizer="adam", loss="categorical_crossentropy")
     model.save(tmp_path / "model.keras")
     assert not open_classifier(tmp_path / "model.keras").compiled
+
+
+@pytest.mark.parametrize("kind", FILE_REFUSALS, ids=str)
+def test_files_that_are_refused(tmp_path: Path, kind: FileRefusal) -> None:
+    reason = kinds.file_refusal(kind, tmp_path)
+    assert kind.why in reason
+    assert "\n" not in reason
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
@@ -260,3 +269,86 @@ def test_the_version_of_keras_decides_how_a_file_is_opened(tmp_path: Path, monke
         assert bool(opened) == is_legacy, version
         with h5py.File(tmp_path / "model.h5", "r+") as file:
             file.attrs["keras_version"] = "3"
+
+
+def with_layers(path: Path, change: Any, folder: Path) -> Path:
+    """A copy of a ``.keras`` file whose structure is changed."""
+    copy = folder / "changed.keras"
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w") as changed:
+        for name in archive.namelist():
+            content = archive.read(name)
+            if name == "config.json":
+                structure = json.loads(content)
+                change(structure["config"]["layers"])
+                content = json.dumps(structure).encode()
+            changed.writestr(name, content)
+    return copy
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "small.keras"
+    small().save(path)
+    return path
+
+
+@pytest.fixture
+def little_memory() -> Callable[[], int]:
+    """Resident memory, at the most, above that of the beginning; in bytes."""
+
+    def status(field: str) -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith(field)).split()[1])
+
+    Path("/proc/self/clear_refs").write_text("5")
+    before = status("VmRSS")
+    return lambda: status("VmHWM") - before
+
+
+def test_a_structure_that_declares_far_more_than_the_file_has_gets_no_memory(
+    saved: Path, tmp_path: Path, little_memory: Callable[[], int]
+) -> None:
+    def enlarge(parts: list[dict]) -> None:
+        parts[-1]["config"]["units"] = 100_000_000
+
+    assert "declares 500000" in refusal(with_layers(saved, enlarge, tmp_path))
+    assert little_memory() < 64 << 20
+
+
+def test_a_zip_that_unpacks_to_far_more_than_it_has_gets_no_memory(
+    saved: Path, tmp_path: Path, little_memory: Callable[[], int]
+) -> None:
+    bomb = tmp_path / "bomb.keras"
+    with zipfile.ZipFile(saved) as archive, zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as changed:
+        for name in ("metadata.json", "config.json"):
+            changed.writestr(name, archive.read(name))
+        with changed.open("model.weights.h5", "w") as entry:
+            for _ in range(256):
+                entry.write(bytes(1 << 20))
+
+    assert "declares" in refusal(bomb)
+    assert little_memory() < 64 << 20
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+def test_arrays_that_were_never_written_get_no_memory(
+    suffix: str, saved: Path, tmp_path: Path, little_memory: Callable[[], int]
+) -> None:
+    """HDF5 gives zeros for them: a file of some kB may declare any shape."""
+    if suffix == ".h5":
+        hostile = saved.with_suffix(".h5")
+        small().save(hostile)
+        with h5py.File(hostile, "r+") as file:
+            file["model_weights"].create_dataset("more", (1 << 20, 1 << 20), "f4", chunks=(64, 64))
+    else:
+        hostile = tmp_path / "hostile.keras"
+        weights = tmp_path / "model.weights.h5"
+        with h5py.File(weights, "w") as file:
+            file.create_dataset("more", (1 << 20, 1 << 20), "f4", chunks=(64, 64))
+        with zipfile.ZipFile(saved) as archive, zipfile.ZipFile(hostile, "w") as changed:
+            for name in ("metadata.json", "config.json"):
+                changed.writestr(name, archive.read(name))
+            changed.write(weights, "model.weights.h5")
+
+    assert "declares 1099511627" in refusal(hostile)
+    assert little_memory() < 64 << 20

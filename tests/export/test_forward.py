@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ from keras import layers
 
 import classifier_kinds as kinds
 from camlite.errors import ClassifierError
-from camlite_export import forward, saved_model, two_output
+from camlite_export import forward, saved_model, to_tflite, two_output
 from camlite_export.two_output import TwoOutputModel
 from classifier_kinds import AFFINE_HEADS, OTHER_HEADS, Kind
 from flatbuffer_operators import operators
@@ -61,6 +64,15 @@ def test_evidence_of_every_class_is_features_times_kerass_gradient(kind: Kind) -
     agree(exported(model, images)["evidence"], gradient_evidence(model, images))
 
 
+@pytest.mark.parametrize("kind", AFFINE_HEADS, ids=str)
+def test_class_weights_in_the_graph_give_evidence_of_every_class_and_the_same_scores(kind: Kind) -> None:
+    model = cut(kind)
+    images = inputs(model)
+    outputs = exported(dataclasses.replace(model, evidence_by="graph"), images)
+    agree(outputs["evidence"], gradient_evidence(model, images))
+    agree(outputs["scores"], np.asarray(model.model(images)["scores"]))
+
+
 @titled
 def test_of_many_classes_there_is_evidence_of_the_top_class_alone(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forward, "_MOST_CLASSES", 2)
@@ -70,6 +82,20 @@ def test_of_many_classes_there_is_evidence_of_the_top_class_alone(kind: Kind, mo
     top = outputs["scores"].argmax(axis=1)
     expected = np.take_along_axis(gradient_evidence(model, images), top[:, None, None, None], axis=-1)
     agree(outputs["evidence"], expected)
+
+
+@titled
+def test_tflite_gives_evidence_of_the_top_class_of_many(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one image, so that shapes are constants: its converter makes other operators of them."""
+    monkeypatch.setattr(forward, "_MOST_CLASSES", 2)
+    model = cut(kind)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of an interpreter that is not to be loaded beside this one
+        interpreter = tf.lite.Interpreter(model_content=to_tflite.convert(model, "float32", None))
+    image = inputs(model)[:1]
+    received = interpreter.get_signature_runner()(image=image)
+    top = int(received["scores"][0].argmax())
+    agree(received["evidence"], gradient_evidence(model, image)[..., top : top + 1])
 
 
 @pytest.mark.parametrize("kind", AFFINE_HEADS[:2], ids=str)

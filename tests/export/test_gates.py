@@ -201,3 +201,41 @@ def test_a_gate_is_read_from_the_command_line() -> None:
 def test_a_gate_that_makes_no_sense_is_refused_with_what_was_expected(text: str) -> None:
     with pytest.raises(CamliteError, match="expected NAME=VALUE"):
         gates.parse(text)
+
+
+# --- Gates for classifiers that are not steady ----------------------------------------------------------------------
+
+
+def test_a_gate_asks_no_more_than_the_classifier_with_rounded_tensors_gives() -> None:
+    noise = measurement(correlation=[0.9] * 20, evidence_difference=[0.1] * 20)
+    found = gates.as_steady_as(gates.of("int8", {}), noise, "int8")
+    assert found["correlation_p5"].limit == pytest.approx(0.8)  # what it lacks, twice
+    assert found["evidence_error_mean"].limit == pytest.approx(0.1 * 2**0.5)
+    assert (found["correlation_p5"].usual, found["evidence_error_mean"].usual) == (0.999, 0.03)
+    assert "8 bits" in found["correlation_p5"].reason
+    assert found["score_difference_mean"] == gates.of("int8", {})["score_difference_mean"]
+
+
+def test_a_steady_classifier_keeps_its_gates() -> None:
+    ours = gates.of("int8", {})
+    assert gates.as_steady_as(ours, measurement(correlation=[0.9999] * 20), "int8") == ours
+
+
+def test_a_gate_of_the_callers_is_taken_literally() -> None:
+    theirs = gates.of("int8", {"correlation_p5": 0.99})
+    found = gates.as_steady_as(theirs, measurement(correlation=[0.5] * 20), "int8")
+    assert found["correlation_p5"].limit == 0.99
+
+
+def test_an_artifact_far_beyond_the_noise_fails_all_the_same() -> None:
+    noise = measurement(correlation=[0.9] * 20, same_class=[1.0] * 18 + [0.0] * 2)
+    judges = gates.as_steady_as(gates.of("int8", {}), noise, "int8")
+    far = measurement(correlation=[0.7] * 20, same_class=[1.0] * 8 + [0.0] * 12)
+    failed = {one.gate.figure.name for one in gates.judge(far, judges) if not one.passed}
+    assert failed == {"correlation_p5", "top1_agreement"}
+
+
+def test_a_share_stays_a_share() -> None:
+    judges = gates.as_steady_as(gates.of("int8", {}), measurement(same_class=[0.0] * 20), "int8")
+    assert judges["top1_agreement"].limit == 0.0
+    assert all(one.passed for one in gates.judge(measurement(same_class=[0.0] * 20), judges))

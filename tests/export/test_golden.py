@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from camlite.card import Preprocessing
+from camlite.labelled_images import LabelledImages
 from camlite_export import golden, two_output
-from camlite_export.labelled_images import LabelledImages
 from camlite_export.preprocessing import preprocessing
 from camlite_export.two_output import TwoOutputModel
 
@@ -59,7 +59,7 @@ def test_fewer_images_are_fewer_samples() -> None:
     assert len(chosen(images_of(shades(1, 8, 8)), preprocessing((8, 8, 3)))) == 1
 
 
-@pytest.mark.parametrize(("size", "expected"), [((28, 28), (28, 28)), ((224, 224), (64, 64)), ((50, 300), (50, 64))])
+@pytest.mark.parametrize(("size", "expected"), [((28, 28), (28, 28)), ((224, 224), (48, 48)), ((50, 300), (48, 48))])
 def test_they_are_small(size: tuple[int, int], expected: tuple[int, int]) -> None:
     found = chosen(images_of(shades(3, 300, 400)), preprocessing((*size, 3)))
     assert found.shape == (3, *expected, 3)
@@ -92,7 +92,7 @@ def test_what_a_crop_leaves_out_is_left_out() -> None:
 def test_without_calibration_images_they_are_random_fields_always_the_same(shape: tuple[int, int, int]) -> None:
     first, second = (chosen(None, preprocessing(shape)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
-    assert first.shape == (4, min(64, shape[0]), min(64, shape[1]), shape[2])
+    assert first.shape == (4, min(48, shape[0]), min(48, shape[1]), shape[2])
     assert first.dtype == np.uint8
     assert len(np.unique(first.reshape(4, -1), axis=0)) == 4
     assert first.std() > 20

@@ -11,6 +11,7 @@ import pytest
 from camlite import artifact
 from camlite.artifact import Artifact
 from camlite_export import golden
+from camlite_export.interpreter_process import interpreter_processes
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +25,11 @@ def packed(one: Artifact) -> dict[str, bytes]:
     return {"a.float32.tflite": artifact.pack(one.format, one.model, one.card, one.arrays)}
 
 
+def carried(files: dict[str, bytes]) -> dict[str, bytes]:
+    with interpreter_processes() as process_of:
+        return golden.carry_errors(files, process_of)
+
+
 def read_back(files: dict[str, bytes], folder: Path) -> Artifact:
     ((name, content),) = files.items()
     (folder / name).write_bytes(content)
@@ -33,7 +39,7 @@ def read_back(files: dict[str, bytes], folder: Path) -> Artifact:
 def test_an_artifact_carries_how_far_it_is_from_keras_and_is_else_the_same(
     unmeasured: Artifact, tmp_path: Path
 ) -> None:
-    before, after = unmeasured, read_back(golden.carry_errors(packed(unmeasured)), tmp_path)
+    before, after = unmeasured, read_back(carried(packed(unmeasured)), tmp_path)
     assert after.model == before.model
     assert after.card == before.card
     errors = after.arrays.golden_errors
@@ -44,11 +50,11 @@ def test_an_artifact_carries_how_far_it_is_from_keras_and_is_else_the_same(
 
 
 def test_two_measurements_give_the_same_bytes(unmeasured: Artifact) -> None:
-    assert golden.carry_errors(packed(unmeasured)) == golden.carry_errors(packed(unmeasured))
+    assert carried(packed(unmeasured)) == carried(packed(unmeasured))
 
 
 def test_an_artifact_that_answers_no_numbers_is_left_as_it_is(unmeasured: Artifact) -> None:
     assert unmeasured.arrays.weights is not None
     weights = np.full_like(unmeasured.arrays.weights, 3e38)
     wrong = dataclasses.replace(unmeasured, arrays=dataclasses.replace(unmeasured.arrays, weights=weights))
-    assert golden.carry_errors(packed(wrong)) == packed(wrong)
+    assert carried(packed(wrong)) == packed(wrong)

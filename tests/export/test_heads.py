@@ -120,7 +120,8 @@ def test_evidence_and_bias_add_up_to_the_scores(kind: Kind) -> None:
     for features, scores in zip(np.asarray(outputs["features"]), np.asarray(outputs["scores"]), strict=True):
         derived = affine(model.head)
         scale = max(1.0, float(np.abs(scores).max()))  # linear scores are not bounded
-        assert cam.completeness(features, derived.weights, derived.bias, scores, model.activation) <= 1e-5 * scale
+        logits = cam.logits(features, derived.weights, derived.bias)
+        assert cam.completeness(logits, scores, model.activation) <= 1e-5 * scale
 
 
 @pytest.mark.parametrize("kind", OTHER_HEADS, ids=str)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ SCORES, EVIDENCE, COMPLETENESS = 1e-5, 2e-5, 1e-5
 @pytest.mark.parametrize("format_", ["tflite", "onnx"])
 @pytest.mark.parametrize("kind", [*AFFINE_HEADS, *OTHER_HEADS, *SHAPES], ids=str)
 def test_every_backend_answers_as_keras_does(
-    kind: Kind, format_: Format, tmp_path: Path, interpreters: Mapping[str, ProcessPoolExecutor]
+    kind: Kind, format_: Format, tmp_path: Path, interpreters: Mapping[str, Executor]
 ) -> None:
     model = kinds.cut(kind)
     assert isinstance(model, TwoOutputModel), model

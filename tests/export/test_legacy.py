@@ -104,7 +104,23 @@ def test_a_lambda_layer_runs_only_where_the_file_is_trusted(keras2: Path) -> Non
 
 
 def test_functions_of_tensorflow_that_are_not_known_to_be_harmless_do_not_run(keras2: Path) -> None:
-    assert "calls tf.quantization.fake_quant_with_min_max_args" in refusal(keras2 / "forbidden.h5")
+    assert "a call of tf.quantization.fake_quant_with_min_max_args" in refusal(keras2 / "forbidden.h5")
+
+
+def test_functions_that_touch_files_do_not_run_while_keras_2_builds_the_graph(keras2: Path, tmp_path: Path) -> None:
+    """Keras 2 calls them with the arguments in the file as it opens it, before anybody could look at the layers."""
+    path, victim = tmp_path / "model.h5", tmp_path / "victim"
+    victim.mkdir()
+    path.write_bytes((keras2 / "forbidden.h5").read_bytes())
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        (layer,) = (one for one in config["config"]["layers"] if one["class_name"] == "TFOpLambda")
+        layer["config"]["function"] = "io.gfile.rmtree"
+        layer["inbound_nodes"] = [["_CONSTANT_VALUE", -1, str(victim), {}]]
+        file.attrs["model_config"] = json.dumps(config)
+
+    assert "carries code (a call of tf.io.gfile.rmtree)" in refusal(path)
+    assert victim.exists()
 
 
 def test_a_file_that_keras_2_cannot_open_either(keras2: Path, tmp_path: Path) -> None:
@@ -157,3 +173,8 @@ def test_a_model_that_comes_out_different_is_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(keras.layers, "ReLU", keras.layers.ELU)
     with pytest.raises(ClassifierError, match="its scores differ by"):
         legacy.rebuild(model, "model.h5")
+
+
+@pytest.mark.parametrize("said", ["Could not locate class 'Mine'. Make sure", "Unknown layer: 'Mine'. Please ensure"])
+def test_an_unknown_class_is_named_with_what_to_do(said: str) -> None:
+    assert legacy.reason(ValueError(said)).startswith("'Mine' is no class of Keras's own; in Python, import")

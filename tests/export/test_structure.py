@@ -61,16 +61,25 @@ def test_outputs_of_other_names_are_named(outputs: dict[str, Tensor]) -> None:
 def test_evidence_must_be_an_output_where_the_head_is_not_affine() -> None:
     read = with_card("head.method", "hirescam")
     assert "expected evidence, features, scores" in found(read, method="hirescam")["names"]
-    evidence = dataclasses.replace(OUTPUTS["features"], name="evidence")
+    evidence = OUTPUTS["features"]._replace(name="evidence")
     for shape in ((2, 3, 3), (2, 3, 1)):
-        outputs = {**OUTPUTS, "evidence": dataclasses.replace(evidence, shape=shape)}
+        outputs = {**OUTPUTS, "evidence": evidence._replace(shape=shape)}
         assert found(read, outputs=outputs, method="hirescam") == {}
 
 
+def test_evidence_of_every_class_must_be_an_output_where_no_class_weights_are_carried() -> None:
+    read = dataclasses.replace(RIGHT, arrays=dataclasses.replace(RIGHT.arrays, weights=None))
+    assert "expected evidence, features, scores" in found(read)["names"]
+    evidence = OUTPUTS["features"]._replace(name="evidence", shape=(2, 3, 3))
+    assert found(read, outputs={**OUTPUTS, "evidence": evidence}) == {}
+    alone = evidence._replace(shape=(2, 3, 1))
+    assert "evidence are (2, 3, 1)" in found(read, outputs={**OUTPUTS, "evidence": alone})["shapes"]
+
+
 def test_integers_stand_at_both_ends_of_an_int8_tflite_file() -> None:
-    floating = {name: dataclasses.replace(one, dtype=np.dtype(np.float32), scale=0.0) for name, one in OUTPUTS.items()}
+    floating = {name: one._replace(dtype=np.dtype(np.float32), scale=0.0) for name, one in OUTPUTS.items()}
     assert found(outputs=floating)["dtypes"].startswith("scores")
-    assert "image is int8, expected uint8" in found(image=dataclasses.replace(IMAGE, dtype=np.dtype(np.int8)))["dtypes"]
+    assert "image is int8, expected uint8" in found(image=IMAGE._replace(dtype=np.dtype(np.int8)))["dtypes"]
 
 
 def test_integers_stand_at_no_end_of_any_other() -> None:
@@ -81,7 +90,7 @@ def test_integers_stand_at_no_end_of_any_other() -> None:
 
 
 def test_integers_without_a_scale_mean_nothing() -> None:
-    outputs = {**OUTPUTS, "features": dataclasses.replace(OUTPUTS["features"], scale=0.0)}
+    outputs = {**OUTPUTS, "features": OUTPUTS["features"]._replace(scale=0.0)}
     assert "features has quantization scale 0.0" in found(outputs=outputs)["dtypes"]
 
 
@@ -119,7 +128,7 @@ def test_rounding_is_no_other_preprocessing() -> None:
 
 
 def test_the_checks_come_in_order() -> None:
-    outputs = {"scores": dataclasses.replace(OUTPUTS["scores"], shape=(2,), dtype=np.dtype(np.int16))}
+    outputs = {"scores": OUTPUTS["scores"]._replace(shape=(2,), dtype=np.dtype(np.int16))}
     failures = structure.failures(with_card("head.layer", "another"), IMAGE, outputs, expected())
     assert list(dict.fromkeys(failure.check for failure in failures)) == ["names", "dtypes", "shapes", "card"]
 

@@ -204,9 +204,15 @@ def two_output_head(classifier: keras.Model) -> keras.Model:
         ((layers.RandomFlip(), layers.Rescaling(1 / 255)), "raw"),
         ((layers.Normalization(mean=[1.0, 2, 3], variance=[4.0, 5, 6]),), "raw"),
         ((keras.Sequential([layers.Rescaling(1 / 127.5, offset=-1)]),), "raw"),
+        ((layers.Lambda(lambda pixels: pixels / 127.5 - 1),), "raw"),
         ((layers.Conv2D(3, 1), layers.Rescaling(0.5)), "unit"),
+        ((layers.BatchNormalization(),), "unit"),
+        ((layers.ZeroPadding2D(1), layers.Resizing(12, 12)), "unit"),
     ],
-    ids=["nothing", "augmentation", "rescaling", "normalization", "nested rescaling", "rescaling behind a convolution"],
+    ids=[
+        *("nothing", "augmentation", "rescaling", "normalization", "nested rescaling", "a function"),
+        *("rescaling behind a convolution", "batch normalization, which has learned", "padding"),
+    ],
 )
 def test_pixels_are_taken_raw_where_the_classifier_begins_by_scaling_them(
     front: tuple[Any, ...], expected: str

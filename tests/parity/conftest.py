@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+import reference_classifier
 from reference_classifier import CLASSIFIER, LABELS, PROTOTYPES, camlite, run
+
+# Before TensorFlow is imported.
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 
 @dataclass(frozen=True)
@@ -40,17 +46,17 @@ def all_made(made: Path) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def parity(all_made: list[Path]) -> Verdicts:
+def parity_says(all_made: list[Path]) -> Verdicts:
     """``camlite parity`` over all of them, with the labels and the preprocessing that the classifier was trained on."""
     options = ["--data", PROTOTYPES, "--labels", LABELS, "--preprocess", "unit", "--json"]
-    finished = camlite("parity", CLASSIFIER, *all_made, *options)
+    finished = reference_classifier.parity(CLASSIFIER, *all_made, *options)
     assert finished.returncode in (0, 1), finished.stderr
     found = json.loads(finished.stdout)["artifacts"]
     return Verdicts(finished.returncode, {Path(one["artifact"]).name: one for one in found})
 
 
 @pytest.fixture(scope="session")
-def check(all_made: list[Path]) -> Verdicts:
+def check_says(all_made: list[Path]) -> Verdicts:
     """``camlite check`` over all of them; one that cannot be opened has a line on standard error instead."""
     finished = camlite("check", *all_made, "--json")
     found = {Path(one["artifact"]).name: one for one in map(json.loads, finished.stdout.splitlines())}

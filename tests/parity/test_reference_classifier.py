@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fresh_process import BACKENDS
-from reference_classifier import CLASSIFIER, LABELS, PROTOTYPES, camlite, run
+from reference_classifier import CLASSIFIER, LABELS, PROTOTYPES, parity, run
 
 pytest.importorskip("tensorflow")
 
@@ -30,7 +30,7 @@ def _figures(backend: str, exported: Path, data: Path) -> Iterator[tuple[str, di
     """(precision, figures) of each artifact that a backend runs."""
     paths = sorted(exported.glob(f"*.{BACKENDS[backend]}"))
     options = ["--data", data, "--labels", LABELS, "--preprocess", "unit", "--backend", backend, "--json"]
-    finished = camlite("parity", CLASSIFIER, *paths, *options)
+    finished = parity(CLASSIFIER, *paths, *options)
     assert finished.returncode in (0, 1), finished.stderr
     found = json.loads(finished.stdout)["artifacts"]
     assert len(found) == len(paths)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import html.parser
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import browser
-from reference_classifier import CLASSIFIER, LABELS, PROTOTYPES, camlite
+from page_tags import fetched, pictures
+from reference_classifier import CLASSIFIER, LABELS, PROTOTYPES, parity
 
 
 @dataclass(frozen=True)
@@ -31,20 +30,8 @@ def report(made: Path, tmp_path_factory) -> Made:
     wrong = ("zero-point.int8.tflite", "NaN-in-the-features.float32.onnx", "outputs-swapped.float32.tflite")
     folder = tmp_path_factory.mktemp("report") / "new" / "parity"
     options = ["--data", PROTOTYPES, "--labels", LABELS, "--report", folder]
-    finished = camlite("parity", CLASSIFIER, *right, *(made / "wrong" / name for name in wrong), *options)
+    finished = parity(CLASSIFIER, *right, *(made / "wrong" / name for name in wrong), *options)
     return Made(folder, (folder / "index.html").read_text(), finished.stdout, finished.returncode)
-
-
-class Tags(html.parser.HTMLParser):
-    """Every start tag of a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
 
 
 def test_the_folder_holds_the_page_and_the_record_alone(report: Made) -> None:
@@ -58,7 +45,7 @@ def test_the_record_is_json_that_any_parser_reads(report: Made) -> None:
 
     record = json.loads((report.folder / "parity.json").read_text(), parse_constant=refuse)
     assert [one["passed"] for one in record["artifacts"]] == [True, True, False, False, False]
-    assert record["artifacts"][0]["gates"]["score_difference_max"]["limit"] == 1e-5
+    assert record["artifacts"][0]["gates"]["score_difference_max"]["limit"] == 1e-4
     assert record["images"] == 200
 
 
@@ -68,20 +55,13 @@ def test_the_program_says_where_the_page_is_and_fails(report: Made) -> None:
 
 
 def test_the_page_fetches_nothing(report: Made) -> None:
-    for tag, attributes in Tags(report.page).found:
-        assert tag not in ("link", "script", "iframe", "object", "embed")
-        for name in ("src", "href", "srcset"):
-            value = attributes.get(name)
-            assert value is None or value.startswith("data:image/"), (tag, value)
-    styles = " ".join(re.findall(r"<style>(.*?)</style>", report.page, re.DOTALL))
-    assert "url(" not in styles
-    assert "@import" not in styles
+    assert fetched(report.page) == []
 
 
 def test_every_picture_says_what_it_shows(report: Made) -> None:
-    pictures = [attributes for tag, attributes in Tags(report.page).found if tag == "img"]
-    assert len(pictures) == 3 + 4 * 4 * 4  # three charts; four artifacts, four images, four panels
-    assert all(attributes["alt"] for attributes in pictures)
+    found = pictures(report.page)
+    assert len(found) == 3 + 4 * 4 * 4  # three charts; four artifacts, four images, four panels
+    assert all(attributes["alt"] for attributes in found)
 
 
 def test_what_failed_stands_at_the_top(report: Made) -> None:
@@ -96,7 +76,7 @@ def test_labels_and_names_cannot_bring_markup_of_their_own(made: Path, tmp_path:
     labels.write_text("\n".join([f"<b onclick=alert({k})>" for k in range(10)]))
     right = made / "right" / "right.float32.tflite"
     folder = tmp_path / "report"
-    camlite("parity", CLASSIFIER, right, "--labels", labels, "--report", folder)
+    parity(CLASSIFIER, right, "--labels", labels, "--report", folder)
     page = (folder / "index.html").read_text()
     assert "<b onclick" not in page
     assert "&lt;b onclick" in page
@@ -104,7 +84,7 @@ def test_labels_and_names_cannot_bring_markup_of_their_own(made: Path, tmp_path:
 
 def test_another_folder_is_left_alone(made: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("")
-    finished = camlite("parity", CLASSIFIER, made / "right" / "right.float32.tflite", "--report", tmp_path)
+    finished = parity(CLASSIFIER, made / "right" / "right.float32.tflite", "--report", tmp_path)
     assert finished.returncode == 2
     assert finished.stderr.splitlines() == [
         f"camlite: {tmp_path}: holds something else than a report of parity; choose another --report"
@@ -114,7 +94,7 @@ def test_another_folder_is_left_alone(made: Path, tmp_path: Path) -> None:
 
 def test_a_run_that_cannot_finish_leaves_the_older_report(report: Made, tmp_path: Path) -> None:
     before = (report.folder / "index.html").stat().st_mtime_ns
-    finished = camlite("parity", CLASSIFIER, tmp_path / "missing.tflite", "--report", report.folder)
+    finished = parity(CLASSIFIER, tmp_path / "missing.tflite", "--report", report.folder)
     assert finished.returncode == 2
     assert (report.folder / "index.html").stat().st_mtime_ns == before
 

@@ -32,11 +32,21 @@ def test_five_lines_give_a_test_for_each_artifact_and_check(made: Path, tmp_path
         assert f"PASSED test_own.py::test_parity[{test}]" in printed
 
 
-def test_each_fault_fails_the_test_of_its_check_with_its_line(made: Path, tmp_path: Path) -> None:
-    wrong = made / "wrong"
+@pytest.fixture(scope="module")
+def faults_and_golden_samples(made: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str]:
+    """Two suites in one file: of wrong artifacts, and of a right one without images."""
+    wrong, right = made / "wrong", made / "right" / "right.int8.tflite"
     faults = [str(wrong / f"{name}.float32.tflite") for name in ("outputs-swapped", "head-weight-5-percent")]
-    names = {"classifier": str(CLASSIFIER), "artifacts": faults, "data": str(PROTOTYPES)}
-    status, printed = pytest_on(tmp_path, FIVE_LINES.format(**names))
+    lines = [
+        "from camlite_export.suite import parity_suite",
+        f"test_parity = parity_suite({str(CLASSIFIER)!r}, {faults!r}, data={str(PROTOTYPES)!r})",
+        f"test_without_images = parity_suite({str(CLASSIFIER)!r}, {str(right)!r})",
+    ]
+    return pytest_on(tmp_path_factory.mktemp("faults"), "\n".join(lines))
+
+
+def test_each_fault_fails_the_test_of_its_check_with_its_line(faults_and_golden_samples: tuple[int, str]) -> None:
+    status, printed = faults_and_golden_samples
     assert status == 1
     failed = {line.split("[")[1].split("]")[0] for line in printed.splitlines() if line.startswith("FAILED")}
     assert {name for name in failed if name.startswith("head")} == {
@@ -48,15 +58,11 @@ def test_each_fault_fails_the_test_of_its_check_with_its_line(made: Path, tmp_pa
     assert "features are (10,), expected (3, 3, 128)" in printed
 
 
-def test_what_the_images_cannot_tell_is_skipped(made: Path, tmp_path: Path) -> None:
+def test_what_the_images_cannot_tell_is_skipped(faults_and_golden_samples: tuple[int, str]) -> None:
     """The golden samples, which stand in for images, have no classes."""
-    artifact = made / "right" / "right.int8.tflite"
-    lines = [
-        "from camlite_export.suite import parity_suite",
-        f"test_parity = parity_suite({str(CLASSIFIER)!r}, {str(artifact)!r})",
-    ]
-    _, printed = pytest_on(tmp_path, "\n".join(lines))
+    _, printed = faults_and_golden_samples
     assert "not known for these images" in printed
+    assert "PASSED test_own.py::test_without_images[right.int8.tflite-golden samples]" in printed
 
 
 def test_a_pattern_that_finds_nothing_is_an_error_at_once(tmp_path: Path) -> None:

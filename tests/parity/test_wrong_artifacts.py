@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reference_classifier import CLASSIFIER, PROTOTYPES, camlite
+from reference_classifier import CLASSIFIER, PROTOTYPES, parity
 
 KINDS = ("float32.tflite", "float32.onnx", "int8.tflite", "int8.onnx")
 FLOATS, INTEGERS = KINDS[:2], KINDS[2:]
@@ -28,7 +28,7 @@ FAULTS = {
     "another-digest": (KINDS, "card", None),
     "labels-permuted": (KINDS, "card", None),
     "preprocessing": (KINDS, "card", "score difference"),
-    "zero-point": (INTEGERS, "completeness", "evidence error"),
+    "zero-point": (INTEGERS, "evidence_error", "evidence error"),
     "NaN-in-the-features": (FLOATS, "finiteness", "evidence error is nan"),
 }
 TRIED = [
@@ -41,42 +41,42 @@ def test_every_wrong_artifact_that_was_made_is_tried(made: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_parity_passes_a_right_artifact(parity, kind: str) -> None:
-    assert parity.of[f"right.{kind}"]["failures"] == []
+def test_parity_passes_a_right_artifact(parity_says, kind: str) -> None:
+    assert parity_says.of[f"right.{kind}"]["failures"] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_check_passes_a_right_artifact(check, kind: str) -> None:
-    assert check.of[f"right.{kind}"]["failures"] == []
+def test_check_passes_a_right_artifact(check_says, kind: str) -> None:
+    assert check_says.of[f"right.{kind}"]["failures"] == []
 
 
 @pytest.mark.parametrize(("name", "by_parity"), [row[:2] for row in TRIED])
-def test_parity_catches_a_wrong_artifact(parity, name: str, by_parity: str) -> None:
-    checks = [failure["check"] for failure in parity.of[name]["failures"]]
+def test_parity_catches_a_wrong_artifact(parity_says, name: str, by_parity: str) -> None:
+    checks = [failure["check"] for failure in parity_says.of[name]["failures"]]
     assert any(check.startswith(by_parity) for check in checks), checks
 
 
 @pytest.mark.parametrize(("name", "by_check"), [(name, by_check) for name, _, by_check in TRIED if by_check])
-def test_check_catches_a_wrong_artifact_without_the_classifier(check, name: str, by_check: str) -> None:
-    failures = check.of[name]["failures"]
+def test_check_catches_a_wrong_artifact_without_the_classifier(check_says, name: str, by_check: str) -> None:
+    failures = check_says.of[name]["failures"]
     assert any(by_check in failure for failure in failures), failures
 
 
 @pytest.mark.parametrize("name", [name for name, _, by_check in TRIED if by_check is None])
-def test_check_cannot_know_what_a_card_says_of_the_world(check, name: str) -> None:
+def test_check_cannot_know_what_a_card_says_of_the_world(check_says, name: str) -> None:
     """Labels and origin have no consequence on the device that it could be held against."""
-    assert check.of[name]["failures"] == []
+    assert check_says.of[name]["failures"] == []
 
 
-def test_one_failure_among_many_artifacts_is_the_exit_code(parity, check) -> None:
-    assert parity.status == 1
-    assert check.status == 2  # two of them cannot even be opened
+def test_one_failure_among_many_artifacts_is_the_exit_code(parity_says, check_says) -> None:
+    assert parity_says.status == 1
+    assert check_says.status == 2  # two of them cannot even be opened
 
 
 def test_permuted_labels_are_caught_by_pictures_in_folders_alone(made: Path, folder_of_pictures: Path) -> None:
     """Without a labels file parity believes the card, and then most pictures lie in the wrong folder."""
     wrong = made / "wrong" / "labels-permuted.float32.tflite"
-    finished = camlite("parity", CLASSIFIER, wrong, "--data", folder_of_pictures, "--json")
+    finished = parity(CLASSIFIER, wrong, "--data", folder_of_pictures, "--json")
     assert finished.returncode == 1, finished.stderr
     (found,) = json.loads(finished.stdout)["artifacts"]
     (failure,) = found["failures"]
@@ -86,7 +86,7 @@ def test_permuted_labels_are_caught_by_pictures_in_folders_alone(made: Path, fol
 
 def test_another_preprocessing_than_the_first_artifacts_is_caught_where_none_is_given(made: Path) -> None:
     right, wrong = made / "right" / "right.float32.tflite", made / "wrong" / "preprocessing.float32.tflite"
-    finished = camlite("parity", CLASSIFIER, right, wrong, "--data", PROTOTYPES, "--json")
+    finished = parity(CLASSIFIER, right, wrong, "--data", PROTOTYPES, "--json")
     first, second = json.loads(finished.stdout)["artifacts"]
     assert first["failures"] == []
     assert "card" in {failure["check"] for failure in second["failures"]}

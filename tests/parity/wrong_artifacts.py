@@ -109,11 +109,12 @@ def _move_zero_point_of_tflite(model: bytes, by: int = 8) -> bytes:
 
 
 def _move_zero_point_of_onnx(model: bytes, by: int = 8) -> bytes:
+    """The last convolution, which sums in integers, takes another number for 0 than its input was rounded with."""
     import onnx
     from onnx import numpy_helper
 
     content = onnx.load_from_string(model)
-    (last,) = (node for node in content.graph.node if "features" in node.output)
+    (last,) = (node for node in content.graph.node if node.op_type == "ConvInteger")
     (old,) = (one for one in content.graph.initializer if one.name == last.input[2])
     moved = numpy_helper.to_array(old) + np.asarray(by, numpy_helper.to_array(old).dtype)
     content.graph.initializer.append(numpy_helper.from_array(moved, "moved"))

@@ -74,4 +74,5 @@ def subjects(name: str, only: tuple[str, ...] | None = None) -> Any:
 
 stripes = subjects("stripes")
 colours = subjects("colours", ("float32", "int8"))
+graph = subjects("graph", ("float32", "int8"))
 hidden = subjects("hidden", ("float32",))

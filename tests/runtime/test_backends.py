@@ -29,7 +29,7 @@ def load_without(modules: str, path: str | Path, *backend: str) -> str:
     source = (
         "import sys, camlite; sys.modules.update(dict.fromkeys(sys.argv[2].split(',')))\n"
         "try: camlite.load(sys.argv[1], *sys.argv[3:])\n"
-        "except camlite.BackendError as error: print(error)"
+        "except camlite.CamliteError as error: print(error)"
     )
     finished = run_python(source, str(path), modules, *backend)
     assert finished.stderr == ""
@@ -114,7 +114,7 @@ def test_a_process_imports_no_other_backend_than_the_one_it_uses(backend, tiny):
 REFUSED = {"tflite": b"\x1c\0\0\0TFL3" + bytes(500), "onnx": MODELS["onnx"]}
 
 
-def test_a_model_that_the_interpreter_refuses_is_refused_in_one_line(backend, tmp_path):
+def test_a_model_that_is_not_sound_or_that_the_interpreter_refuses_is_refused_in_one_line(backend, tmp_path):
     format_ = BACKENDS[backend]
     card = changed(SMALL, "model_sha256", hashlib.sha256(REFUSED[format_]).hexdigest())
     path = tmp_path / "artifact"
@@ -122,7 +122,8 @@ def test_a_model_that_the_interpreter_refuses_is_refused_in_one_line(backend, tm
 
     line = load_without("none", path, backend)
 
-    assert line.startswith(f"{path}: {backend} {backends.version(backend)} cannot load it: ")
+    refused = {"tflite": "no sound tflite model: ", "onnx": f"{backend} {backends.version(backend)} cannot load it: "}
+    assert line.startswith(f"{path}: {refused[format_]}")
 
 
 def test_a_model_of_other_shapes_than_its_card_says_is_refused_with_both(backend, tiny, tmp_path):

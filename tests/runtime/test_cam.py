@@ -158,17 +158,18 @@ def test_linear_scores_are_the_logits(logits):
 @given(features_and_weights(), st.sampled_from(["softmax", "sigmoid", "linear"]))
 def test_completeness_is_0_where_the_scores_follow_from_the_features(drawn, activation):
     features, weights, bias = drawn
-    scores = cam.activate(cam.logits(features, weights, bias), activation).astype(np.float32)
+    logits = cam.logits(features, weights, bias)
+    scores = cam.activate(logits, activation).astype(np.float32)
 
     # Scores are rounded to float32 here, which is up to 6e-8 of their size.
-    assert cam.completeness(features, weights, bias, scores, activation) <= 6e-8 * max(1, np.abs(scores).max())
+    assert cam.completeness(logits, scores, activation) <= 6e-8 * max(1, np.abs(scores).max())
 
 
 def test_completeness_is_the_largest_difference_over_all_classes():
     features, weights, bias = np.ones((2, 2, 1), np.float32), np.ones((1, 3), np.float32), np.zeros(3, np.float32)
     scores = np.array([4, 4.5, 1], np.float32)  # the logits are 4, 4, 4
 
-    assert cam.completeness(features, weights, bias, scores, "linear") == 3
+    assert cam.completeness(cam.logits(features, weights, bias), scores, "linear") == 3
 
 
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid", "linear"])
@@ -177,7 +178,7 @@ def test_completeness_shows_class_weights_of_another_model(activation):
     features, weights, bias = (random.normal(size=shape).astype(np.float32) for shape in ((3, 3, 8), (8, 4), 4))
     scores = cam.activate(cam.logits(features, weights, bias), activation).astype(np.float32)
 
-    assert cam.completeness(features, weights[:, ::-1], bias, scores, activation) > 0.1
+    assert cam.completeness(cam.logits(features, weights[:, ::-1], bias), scores, activation) > 0.1
 
 
 @given(sides, st.integers(1, 12))
@@ -282,4 +283,10 @@ def test_nothing_changes_its_arguments(drawn):
     maps.flags.writeable = False
     cam.heatmap(maps, cam.Resizing(maps.shape[1:], (3, 3)))
     cam.heatmap(maps[0], cam.Resizing(maps.shape[1:], maps.shape[1:]))
-    cam.completeness(features, weights, bias, cam.logits(features, weights, bias), "softmax")
+    cam.completeness(cam.logits(features, weights, bias), cam.logits(features, weights, bias), "softmax")
+
+
+def test_what_is_kept_between_calls_cannot_be_written_to():
+    for array in cam.taps(3, 8):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1

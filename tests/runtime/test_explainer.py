@@ -99,6 +99,15 @@ def test_a_class_has_the_same_evidence_alone_and_beside_others(stripes):
     np.testing.assert_allclose(together.evidence[1], top.evidence, rtol=0, atol=1e-7)
 
 
+def test_the_range_of_all_classes_is_each_of_them(stripes):
+    """It is not looked up one by one."""
+    (one_by_one,) = stripes.explain(VERTICAL, classes=[0, 1, 2])
+    (every,) = stripes.explain(VERTICAL, classes=range(3))
+
+    assert every.classes == one_by_one.classes
+    np.testing.assert_allclose(every.evidence, one_by_one.evidence, rtol=0, atol=1e-7)
+
+
 @pytest.mark.parametrize("wanted", ["diagonal", "", 3, -1, 0.5, None], ids=repr)
 def test_an_unknown_class_is_refused_with_those_there_are(wanted, stripes):
     with pytest.raises(CamliteError) as raised:

@@ -1,4 +1,5 @@
-"""`camlite.Explainer` where class weights differ by place (``colours``), or evidence is in the graph (``hidden``)."""
+"""`camlite.Explainer` where class weights differ by place (``colours``), or evidence is in the graph: that of class
+weights (``graph``), or of gradients (``hidden``)."""
 
 from __future__ import annotations
 
@@ -61,6 +62,42 @@ def test_what_the_classifier_does_not_see_of_the_image_changes_no_score_and_stay
     assert np.array_equal(wide_seen.overlay[:, 20:40], narrow_seen.overlay)
     outside = np.delete(wide_seen.overlay, np.s_[20:40], axis=1)
     assert (outside == outside[..., :1]).all()
+
+
+# Of evidence and heatmap. float32; in int8 half a step of all maps, which lie within 0.4, with half a step of features.
+IN_THE_GRAPH = {"float32": (1e-7, 1e-6), "int8": (0.002, 0.02)}
+
+
+def test_evidence_in_the_graph_is_that_of_the_class_weights(graph):
+    on_the_device = graph.path.parents[1] / "stripes" / f"stripes.{graph.precision}{graph.path.suffix}"
+    noise = np.random.default_rng(0).integers(0, 256, (16, 24)).astype(np.uint8)
+    of_evidence, of_heatmap = IN_THE_GRAPH[graph.precision]
+
+    for pixels in (HORIZONTAL // 2, VERTICAL // 2, noise):  # brighter ones are beyond the calibrated range
+        for classes in (None, [2, 0], ["vertical"], range(3)):
+            (seen,) = graph.explain(pixels, classes=classes)
+            (expected,) = graph.run(
+                graph.backend, fresh_process.explain, on_the_device, graph.backend, [pixels], classes
+            )
+
+            assert seen.classes == expected.classes
+            np.testing.assert_allclose(seen.evidence, expected.evidence, rtol=0, atol=of_evidence)
+            np.testing.assert_allclose(seen.heatmap, expected.heatmap, rtol=0, atol=of_heatmap)
+
+
+def test_scores_are_the_sums_of_the_maps_that_the_graph_gives(graph):
+    bias = artifact.read(graph.path).arrays.bias
+
+    (seen,) = graph.explain(VERTICAL, classes=[0, 1, 2])
+
+    logits = seen.evidence.sum(axis=(1, 2)) + bias
+    scores = np.exp(logits) / np.exp(logits).sum()
+    assert np.abs(scores - seen.scores).max() == pytest.approx(seen.completeness, abs=1e-6)
+    assert seen.completeness <= COMPLETENESS[graph.precision]
+
+
+def test_an_artifact_with_evidence_in_the_graph_carries_no_class_weights(graph):
+    assert artifact.read(graph.path).arrays.weights is None
 
 
 def test_evidence_in_the_graph_is_features_times_the_gradient_of_the_logit(hidden):

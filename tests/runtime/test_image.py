@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from camlite import ImageError, cam, image
+from camlite import ImageError, cam, colours, image
 from camlite.backends.interpreter import Tensor
 from camlite.card import Preprocessing
 
@@ -184,31 +184,37 @@ def test_preparation_writes_what_prepare_gives_into_the_memory_of_the_input(dtyp
         assert np.array_equal(memory, TENSORS[dtype].quantize(image.prepare(pixels, wanted)))
 
 
+@pytest.mark.parametrize("zero_point", [127, 128])
+def test_a_pixel_half_way_between_two_steps_of_the_input_keeps_its_own_number(zero_point):
+    """Pixels of -1..1 are 127.5 steps from 0, which must be a step itself."""
+    wanted = Preprocessing(16, 16, 1, (1 / 127.5,), (-1.0,), "stretch")
+    tensor = Tensor("image", (16, 16, 1), np.dtype(np.uint8), 2 / 255, zero_point)
+    memory = np.zeros((16, 16, 1), np.uint8)
+    pixels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+
+    image.Preparation(wanted, tensor, memory)(pixels)
+
+    assert np.array_equal(memory, pixels)
+    error = np.abs(tensor.dequantize(memory) - image.prepare(pixels, wanted)) / tensor.scale
+    assert error.max() <= 0.501  # no step is nearer
+
+
+def test_one_table_serves_channels_that_are_prepared_alike():
+    wanted = Preprocessing(16, 48, 3, (1 / 58,) * 3, (-2.0,) * 3, "stretch")
+    memory = np.zeros((16, 48, 3), np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, memory.shape).astype(np.uint8)
+
+    image.Preparation(wanted, TENSORS["uint8"], memory)(pixels)
+
+    assert np.array_equal(memory, TENSORS["uint8"].quantize(image.prepare(pixels, wanted)))
+
+
 @given(pictures)
 def test_preparing_changes_no_pixel_of_the_image(pixels):
     pixels.flags.writeable = False  # a write would raise
 
     image.prepare(pixels, target(3, 5, 1))
     image.prepare(pixels, target(*pixels.shape[:2], channels=3))
-
-
-def test_colours_are_those_of_inferno():
-    colormaps = pytest.importorskip("matplotlib").colormaps
-    places = np.linspace(0, 1, 256, dtype=np.float32)
-
-    colours = image.colourize(places[np.newaxis])[0]
-
-    assert (colours.shape, colours.dtype) == ((256, 3), np.float32)
-    # 33 of the 256 colours are kept; between them, interpolation is off by up to 1.42 of 255.
-    np.testing.assert_allclose(colours, colormaps["inferno"](places)[:, :3] * 255, rtol=0, atol=1.5)
-
-
-def test_colours_grow_brighter_with_the_heat():
-    colours = image.colourize(np.linspace(0, 1, 1000, dtype=np.float32)[np.newaxis])[0]
-
-    assert (np.diff(colours.sum(axis=1)) > 0).all()
-    assert colours.min() >= 0
-    assert colours.max() <= 255
 
 
 heats = st.floats(0, 1, width=32)
@@ -233,7 +239,7 @@ def test_an_overlay_blends_grey_with_the_colour_of_the_heat(data, pixels, opacit
         pixel, heat = pixels[y, x].astype(float), float(heatmap[y, x])
         grey = pixel @ [0.299, 0.587, 0.114] if len(pixel) == 3 else pixel[0]
         share = opacity * heat**0.5
-        expected = grey * (1 - share) + image.colourize(heatmap)[y, x] * share
+        expected = grey * (1 - share) + colours.colourize(heatmap)[y, x] * share
         # Rounded to whole numbers, where float32 may fall to the other side of a half.
         np.testing.assert_allclose(overlay[y, x], expected, rtol=0, atol=0.501)
 
@@ -259,3 +265,31 @@ def test_the_hottest_place_has_the_brightest_colour_at_full_opacity():
     overlay = image.overlay(np.zeros((1, 1, 1), np.uint8), np.ones((1, 1), np.float32), 1.0)
 
     assert np.array_equal(overlay[0, 0], [252, 255, 164])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_overlay_on_a_frame_of_a_camera_is_that_on_its_parts(channels):
+    """A large picture looks its colours up; its parts are small enough to be blended pixel by pixel."""
+    random = np.random.default_rng(0)
+    frame = random.integers(0, 256, (720, 1280, channels)).astype(np.uint8)
+    heatmap = random.random((720, 1280)).astype(np.float32) ** 2
+
+    overlay = image.overlay(frame, heatmap, 0.8).astype(int)
+
+    parts = [image.overlay(frame[top : top + 120], heatmap[top : top + 120], 0.8) for top in range(0, 720, 120)]
+    difference = np.abs(overlay - np.concatenate(parts))
+    # One of 255: grey is rounded, and heat has 1024 levels.
+    assert difference.max() <= 1
+
+
+@pytest.mark.parametrize("size", [(720, 1280), (224, 224), (5, 7)])
+def test_a_frame_of_a_camera_is_resized_as_by_the_matrices(size):
+    random = np.random.default_rng(0)
+    frame = random.integers(0, 256, (720, 1280, 3)).astype(np.uint8)
+
+    prepared = image.prepare(frame, target(*size, channels=3))
+
+    rows, columns = (cam.resize_matrix(*sizes).astype(float) for sizes in zip(frame.shape, size, strict=False))
+    expected = np.einsum("yi,ijc,xj->yxc", rows, frame, columns, optimize=True)
+    # Three products and sums of float32, of pixels up to 255: 255 * 3 * 6e-8.
+    np.testing.assert_allclose(prepared, expected, rtol=0, atol=5e-5)

@@ -261,3 +261,21 @@ def test_a_picture_that_fails_half_way_leaves_the_old_one_whole(tmp_path):
     assert finished.stdout == f"{path}: cannot write it (File too large); check the folder\n", finished.stderr
     assert np.array_equal(picture.read(path), GREY)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_pillow_logs_of_a_damaged_file_does_not_stand_beside_the_error(tmp_path):
+    path = tmp_path / "samples.tif"
+    Image.new("RGB", (4, 4)).save(path)
+    content = bytearray(path.read_bytes())
+    samples = content.index(b"\x15\x01\x03\x00\x01\x00\x00\x00") + 8  # the tag SamplesPerPixel, one number of 16 bits
+    content[samples] = 64
+    path.write_bytes(content)
+    script = (
+        "import sys\nfrom camlite import ImageError, picture\n"
+        "try: picture.read(sys.argv[1])\nexcept ImageError as error: print(error)"
+    )
+
+    finished = run_python(script, str(path))
+
+    assert finished.stdout.startswith(f"{path}: cannot read it as an image")
+    assert finished.stderr == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -11,7 +12,9 @@ import numpy as np
 from camlite.artifact import Format
 from camlite.card import Precision
 from camlite.table import table
+from camlite_export import signing
 from camlite_export.commands import options
+from camlite_export.heads import EvidenceBy
 
 if TYPE_CHECKING:
     from camlite_export.export import Exported
@@ -31,6 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--formats", nargs="+", choices=get_args(Format), default=get_args(Format))
     parser.add_argument("--precisions", nargs="+", choices=get_args(Precision), help="default: all that can be made")
+    parser.add_argument("--sign", type=Path, metavar="KEY", help="sign the artifacts with this key of `camlite keygen`")
+    parser.add_argument(
+        "--evidence",
+        choices=get_args(EvidenceBy),
+        default="device",
+        help="what computes it: the device, from class weights (default), or the graph, as an output, of all classes "
+        "in every run; programs without camlite can read it",
+    )
     options.add_classifier(parser)
     options.add_size(parser)
     options.add_preprocessing(parser)
@@ -38,19 +49,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Export, then print how each artifact agrees with Keras."""
-    options.quieten_tensorflow()
+    sign = signing.signer(arguments.sign) if arguments.sign else None  # a wrong key is told before the long work
+    options.import_tensorflow_for(arguments.classifier, arguments.trust)
     from tqdm import tqdm
 
-    from camlite_export import contact_sheet, export, labelled_images, labels, two_output
+    from camlite import labelled_images
+    from camlite_export import contact_sheet, export, labels, two_output
     from camlite_export.classifier import open_classifier
     from camlite_export.preprocessing import preprocessing
 
     path: Path = arguments.classifier
     classifier = open_classifier(path, arguments.trust)
-    cut = two_output.cut(classifier, options.layer(arguments.layer), arguments.size)
+    cut = two_output.cut(classifier, options.layer(arguments.layer), arguments.size, arguments.evidence)
     class_labels = labels.read(arguments.labels, cut.classes)
     calibration = labelled_images.load(arguments.calibration, class_labels) if arguments.calibration else None
     wanted = export.kinds(arguments.formats, arguments.precisions, calibration is not None, cut.affine is not None)
+    if not (arguments.preprocess or arguments.mean or arguments.std) and (hint := options.pixels_hint(cut)):
+        print(f"{path}: {hint}", file=sys.stderr)
     preprocess = arguments.preprocess or cut.default_preprocessing
     target = preprocessing(cut.image_shape, preprocess, arguments.mean, arguments.std, arguments.fit)
     name = arguments.name or path.stem
@@ -73,6 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
             wanted=wanted,
             folder=folder,
             progress=progress,
+            sign=sign,
         )
         progress("heatmaps.png")
         shown = _shown(exported)
@@ -82,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
             ["file", "kB", "top-1 agreement", "evidence correlation (5th percentile)"], [_row(one) for one in exported]
         )
     )
-    if calibration is None:
+    if calibration is None and not arguments.precisions:
         print("\nint8 and int16x8 were left out: they need representative images, --calibration FOLDER|NPZ")
     elif not cut.affine and not arguments.precisions:
         print("\nint16x8 was left out: it cannot compute the gradient of this classifier's head")

@@ -12,7 +12,7 @@ from camlite_export.commands import options
 def run(arguments: argparse.Namespace) -> int:
     """Print a row a layer, and where the classifier is cut."""
     size = options.size(arguments.size) if arguments.size else None
-    options.quieten_tensorflow()
+    options.import_tensorflow_for(arguments.file, arguments.trust)
     from camlite_export import two_output
     from camlite_export.classifier import open_classifier
 
@@ -57,6 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"evidence by {cut.method}: {how}")
     why = "it scales them itself" if cut.default_preprocessing == "raw" else "it does not scale them itself"
     print(f"pixels by default: --preprocess {cut.default_preprocessing}, because {why}")
+    if hint := options.pixels_hint(cut):
+        print(hint)
     return 0
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
-from typing import get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
 from camlite.card import Fit
 from camlite.errors import ClassifierError
 from camlite_export import preprocessing, quirks
+
+if TYPE_CHECKING:
+    from camlite_export.two_output import TwoOutputModel
 
 
 def add_classifier(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +52,17 @@ def add_preprocessing(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def pixels_hint(cut: TwoOutputModel) -> str | None:
+    """What to say where nobody said what pixels a classifier takes, and its layers are known to want others."""
+    family = preprocessing.of_the_family([step.name for step in cut.journey])
+    if family is None or cut.default_preprocessing != "unit":
+        return None
+    return (
+        f"pixels are taken as 0..1; but the layers look like {family[0]}, trained with --preprocess {family[1]}: "
+        f"say which, with --preprocess"
+    )
+
+
 def layer(text: str | None) -> int | str | None:
     """``-3`` is an index, ``conv_128`` a name."""
     if text is None:
@@ -71,6 +86,18 @@ def numbers(text: str) -> Sequence[float]:
 # argparse puts these into its messages
 size.__name__ = "size, as 224 or 240x320"
 numbers.__name__ = "list of numbers"
+
+
+def import_tensorflow_for(path: Path, trusted: bool) -> None:
+    """Import TensorFlow for a classifier; that takes seconds, so a file that is none is refused before.
+
+    Raises:
+        ClassifierError: see `camlite_export.classifier.examine`.
+    """
+    from camlite_export import classifier
+
+    classifier.examine(path, trusted)
+    quieten_tensorflow()
 
 
 def quieten_tensorflow() -> None:

@@ -7,12 +7,11 @@ backend's file only when that backend is to run.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import importlib.util
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from camlite.errors import BackendError
+from camlite.errors import ArtifactError, BackendError
 
 if TYPE_CHECKING:
     from camlite.artifact import Artifact, Format
@@ -37,16 +36,28 @@ def installed(format_: Format) -> list[str]:
 
 def version(backend: str) -> str:
     """The installed version of a backend; "of unknown version" where another distribution brings its module."""
+    import importlib.metadata  # it brings email with it, and takes a tenth of the time that `import camlite` takes
+
     try:
         return importlib.metadata.version(backend)
     except importlib.metadata.PackageNotFoundError:
         return "of unknown version"
 
 
-def open_interpreter(artifact: Artifact, backend: str | None = None, threads: int = 1) -> Interpreter:
-    """Load the artifact's model into an interpreter.
+def verify(format_: Format, model: bytes) -> None:
+    """Prove that a model is one that an interpreter may see.
 
     Raises:
+        ValueError: it is not; says where.
+    """
+    importlib.import_module(f"camlite.{format_}_model").verify(model)
+
+
+def open_interpreter(artifact: Artifact, backend: str | None = None, threads: int = 1) -> Interpreter:
+    """Load the artifact's model into an interpreter, after its structure was verified.
+
+    Raises:
+        ArtifactError: the model is not of the structure that the interpreter's native parser takes for granted.
         BackendError: the backend does not run this format, is not installed, or cannot load the model.
     """
     able = _MODULES[artifact.format]
@@ -60,6 +71,10 @@ def open_interpreter(artifact: Artifact, backend: str | None = None, threads: in
         wanted = backend or f"backend for {artifact.format} artifacts"
         raise BackendError(f"{artifact.path}: no {wanted} installed; {_INSTALL[artifact.format]}")
     name = backend or found[0]
+    try:
+        verify(artifact.format, artifact.model)
+    except ValueError as error:
+        raise ArtifactError(f"{artifact.path}: no sound {artifact.format} model: {error}; export it again") from None
     module = importlib.import_module(f"camlite.backends.{_MODULES[artifact.format][name]}_backend")
     try:
         interpreter: Interpreter = module.open_model(artifact.model, threads)

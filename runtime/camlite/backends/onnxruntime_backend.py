@@ -45,7 +45,8 @@ def open_model(model: bytes, threads: int) -> OnnxInterpreter:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        # Its fallback would print to standard output, and try the same again.
+        session = onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # the base class of all that onnxruntime raises
         raise RuntimeError(str(error)) from error
     return OnnxInterpreter(session)

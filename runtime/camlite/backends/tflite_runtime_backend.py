@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from camlite.backends.tflite_interpreter import TFLiteInterpreter, without_notices
+from camlite.backends.tflite_interpreter import TFLiteInterpreter
+from camlite.notices import without_notices
 
 
 def open_model(model: bytes, threads: int) -> TFLiteInterpreter:

@@ -6,12 +6,11 @@ import argparse
 import dataclasses
 import json
 import math
-import sys
 from pathlib import Path
 
 import camlite
 from camlite import backends
-from camlite.commands import options
+from camlite.commands import complain, options
 from camlite.errors import CamliteError
 from camlite.golden import Check, Sample, Tolerance
 from camlite.table import table
@@ -29,10 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
     rows, lines, status = [], [], 0
     for path in arguments.artifacts:
         try:
-            explainer = camlite.load(path, arguments.backend, arguments.threads)
+            explainer = options.open_explainer(arguments, path)
         except CamliteError as error:
-            print(f"camlite: {' '.join(str(error).split())}", file=sys.stderr)
-            status = 2
+            status = complain(str(error))
             continue
         result = camlite.check(explainer)
         status = status or int(not result.passed)

@@ -3,87 +3,98 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import camlite
-from camlite import picture
-from camlite.commands import options
+import numpy as np
+from numpy.typing import NDArray
+
+from camlite import drawing, inputs, picture
+from camlite.commands import complain, options
+from camlite.drawing import Drawing
 from camlite.errors import CamliteError
 from camlite.explainer import Explanation
 from camlite.table import table
 
-# A picture of fewer pixels is drawn larger, each pixel as a square, so that it can be seen.
-_SMALLEST_SIDE = 224
+_COLUMNS = 56
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     parser.add_argument("artifact", type=Path, help="a .tflite or .onnx file of `camlite export`")
-    parser.add_argument("images", type=Path, nargs="+", metavar="image", help="picture files")
-    parser.add_argument("--output", type=Path, default=Path(), metavar="DIR", help="where overlays go (default: here)")
     parser.add_argument(
-        "--class", dest="label", metavar="LABEL", help="explain this class, by label or index (default: the top one)"
+        "images", nargs="+", metavar="image", help="picture files, folders, patterns, or - for standard input"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where pictures go (default: here)")
+    options.add_classes(parser)
+    options.add_drawing(parser)
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
+    shown.add_argument(
+        "--ansi", action="store_true", help="show it in the terminal; pictures are written with --output alone"
+    )
     options.add_interpreter(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Explain each image, write ``NAME.overlay.png``, print a row."""
-    explainer = camlite.load(arguments.artifact, arguments.backend, arguments.threads)
-    classes = None if arguments.label is None else [_class(arguments.label, explainer.labels)]
-    names = _overlay_names(arguments.images)
+    """Explain each image, write ``NAME.STYLE.png``, print a row; 2 where one cannot be read, the others done."""
+    explainer = options.open_explainer(arguments, arguments.artifact)
+    choice, drawn_as = options.choice(arguments), options.drawing(arguments)
+    choice.check(explainer)
+    names, status = _names(arguments.images)
+    folder = None if arguments.ansi and arguments.output is None else arguments.output or Path()
     rows = []
-    for image, name in zip(arguments.images, names, strict=True):
-        explanation = explainer.explain(picture.read(image), classes)
-        _make_folder(arguments.output)
-        overlay = arguments.output / name
-        zoom = -(-_SMALLEST_SIDE // max(explanation.image.shape[:2]))
-        picture.write(overlay, explanation.overlay(zoom=zoom))
+    for name, drawn in zip(names, inputs.drawn_names(names, arguments.style), strict=True):
+        try:
+            explanation = choice.explain(explainer, inputs.read(name))
+        except CamliteError as error:
+            status = complain(str(error))
+            continue
+        target = None if folder is None else _written(folder, drawn, drawing.draw(explanation, drawn_as))
+        rows.append([name, explanation.label, f"{explanation.score:.3f}", str(target)])
         if arguments.json:
-            print(json.dumps(_record(image, overlay, explanation)), flush=True)
-        rows.append([str(image), explanation.label, f"{explanation.score:.3f}", str(overlay)])
-    if not arguments.json:
-        print(table(["image", "label", "score", "overlay"], rows))
-    return 0
+            from camlite import record  # here, as `terminal` below: most calls need neither, and start sooner
+
+            print(record.line({"image": name, **record.of(explanation), "picture": rows[-1][-1]}), flush=True)
+        elif arguments.ansi:
+            print(_in_terminal(name, explanation, drawn_as), flush=True)
+    if rows and not (arguments.json or arguments.ansi):
+        print(table(["image", "label", "score", "picture"], rows))
+    return status
 
 
-def _class(text: str, labels: Sequence[str]) -> int | str:
-    """``3`` is an index, unless it is a label."""
-    return int(text) if text not in labels and text.isdecimal() else text
+def _names(arguments: Sequence[str]) -> tuple[list[str], int]:
+    """All pictures, and 2 where an argument stands for none."""
+    names, status = [], 0
+    for argument in arguments:
+        try:
+            found = inputs.expand(argument)
+        except CamliteError as error:
+            status = complain(str(error))
+            continue
+        names += found
+    return names, status
 
 
-def _record(image: Path, overlay: Path, explanation: Explanation) -> dict[str, object]:
-    labels = explanation.explainer.labels
-    maps = explanation.evidence.reshape(-1, *explanation.evidence.shape[-2:])
-    return {
-        "image": str(image),
-        "label": explanation.label,
-        "score": explanation.score,
-        "scores": {label: float(score) for label, score in zip(labels, explanation.scores, strict=True)},
-        "explained": labels[explanation.classes[0]],
-        "evidence": maps[0].tolist(),
-        "completeness": explanation.completeness,
-        "overlay": str(overlay),
-    }
-
-
-def _overlay_names(images: list[Path]) -> list[str]:
-    """``STEM.overlay.png``; a stem that comes again gets a number, so that no overlay replaces another."""
-    names: dict[str, None] = {}
-    for image in images:
-        name, count = f"{image.stem}.overlay.png", 1
-        while name in names:
-            count += 1
-            name = f"{image.stem}.{count}.overlay.png"
-        names[name] = None
-    return list(names)
-
-
-def _make_folder(folder: Path) -> None:
+def _written(folder: Path, name: str, pixels: NDArray[np.uint8]) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CamliteError(f"{folder}: cannot make this folder ({error.strerror}); choose another --output") from None
+    picture.write(folder / name, pixels)
+    return folder / name
+
+
+def _in_terminal(name: str, explanation: Explanation, drawn: Drawing) -> str:
+    """A line for each explained class, and below it what the terminal can show."""
+    from camlite import terminal
+
+    level, parts = terminal.level(), []
+    for index, chosen in enumerate(explanation.classes):
+        parts.append(f"{name}: {explanation.explainer.labels[chosen]} {explanation.scores[chosen]:.3f}")
+        if level == "ascii":
+            height, width = explanation.image.shape[:2]
+            parts.append(terminal.plain(explanation.spread(height, width, index), _COLUMNS))
+        else:
+            parts.append(terminal.coloured(drawing.panel(explanation, index, drawn), _COLUMNS, level))
+    return "\n".join(parts)

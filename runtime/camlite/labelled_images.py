@@ -49,12 +49,11 @@ class LabelledImages(Sequence[Pixels]):
     def __iter__(self) -> Iterator[Pixels]:
         return map(self.read, range(len(self)))
 
-    def first_of_each_class(self, most: int) -> list[int]:
-        """Indices of one image a class, `most` at the most; of the first images where classes are not known."""
+    def of_each_class(self, classes: int, images: int) -> list[list[int]]:
+        """Indices of the first images of each of the first classes; one image each where classes are not known."""
         if self.classes is None:
-            return list(range(min(most, len(self))))
-        _, firsts = np.unique(self.classes, return_index=True)
-        return [int(first) for first in firsts[:most]]
+            return [[i] for i in range(min(classes, len(self)))]
+        return [np.flatnonzero(self.classes == k)[:images].tolist() for k in np.unique(self.classes)[:classes]]
 
 
 def load(path: Path, labels: Sequence[str]) -> LabelledImages:

@@ -1,4 +1,4 @@
-"""`camlite_export.labelled_images`: images from a folder or an .npz, with their classes where they are known."""
+"""`camlite.labelled_images`: images from a folder or an .npz, with their classes where they are known."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from camlite import picture
+from camlite import labelled_images, picture
 from camlite.errors import ImageError
-from camlite_export import labelled_images
 
 LABELS = ("cat", "dog")
 
@@ -88,17 +87,17 @@ def test_it_is_a_sequence(tmp_path: Path) -> None:
         images[5]
 
 
-def test_one_image_of_each_class(tmp_path: Path) -> None:
+def test_the_first_images_of_each_class(tmp_path: Path) -> None:
     path = npz(tmp_path, images=np.zeros((5, 2, 2), np.uint8), classes=np.array([1, 1, 0, 0, 1]))
     images = labelled_images.load(path, LABELS)
-    assert images.first_of_each_class(9) == [2, 0]
-    assert images.first_of_each_class(1) == [2]
+    assert images.of_each_class(9, 2) == [[2, 3], [0, 1]]
+    assert images.of_each_class(1, 9) == [[2, 3]]
 
 
 def test_the_first_images_where_no_class_is_known(tmp_path: Path) -> None:
     images = labelled_images.load(npz(tmp_path, images=np.zeros((5, 2, 2), np.uint8)), LABELS)
-    assert images.first_of_each_class(3) == [0, 1, 2]
-    assert images.first_of_each_class(9) == [0, 1, 2, 3, 4]
+    assert images.of_each_class(3, 2) == [[0], [1], [2]]
+    assert images.of_each_class(9, 2) == [[0], [1], [2], [3], [4]]
 
 
 def test_pictures_are_read_when_they_are_asked_for(tmp_path: Path) -> None:

@@ -1,0 +1,80 @@
+"""COCO's annotations, read with pycocotools."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from camlite.audit.boxed_images import Object, masked_images
+from camlite.audit.masked_images import Mask, MaskedImages
+from camlite.errors import ImageError
+
+
+def load(path: Path, pictures: Path | None, labels: Sequence[str]) -> MaskedImages:
+    """Open COCO's object annotations: polygons, run lengths, or boxes where an object has no segmentation.
+
+    Args:
+        path: the ``.json``.
+        pictures: folder of the pictures; by default that of the annotations, or ``images`` in it.
+        labels: the classifier's; categories are found by their names.
+
+    Raises:
+        ImageError: no such file, no COCO, a picture is missing, or no object is of one of the labels.
+    """
+    from pycocotools.coco import COCO
+
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # it reports how long reading takes
+            coco = COCO(str(path))
+        names = {category["id"]: str(category["name"]) for category in coco.dataset["categories"]}
+        images = [coco.imgs[key] for key in sorted(coco.imgs)]
+        folder = pictures or (path.parent / "images" if (path.parent / "images").is_dir() else path.parent)
+        files = [_inside(folder, str(one["file_name"])) for one in images]
+        objects = [
+            [Object(names[one["category_id"]], float(one["area"]), (coco, one)) for one in coco.imgToAnns[image["id"]]]
+            for image in images
+        ]
+    except ImageError:
+        raise
+    except OSError as error:
+        raise ImageError(f"{path}: cannot read it ({error.strerror}); check the path") from None
+    except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
+        raise ImageError(
+            f"{path}: no annotations of COCO ({type(error).__name__}: {error}); "
+            f"expected images, annotations and categories"
+        ) from None
+    missing = [file for file in files if not file.is_file()]
+    if missing:
+        raise ImageError(f"{missing[0]}: {len(missing)} of {len(files)} pictures are not there; give --images DIR")
+    return masked_images(path, files, objects, labels, _draw)
+
+
+def _inside(folder: Path, name: str) -> Path:
+    file = folder / name
+    if not file.resolve().is_relative_to(folder.resolve()):
+        raise ImageError(f"{file}: lies outside of {folder}; expected names of pictures in that folder")
+    return file
+
+
+def _draw(shape: tuple[Any, dict[str, Any]], mask: Mask) -> None:
+    coco, annotation = shape
+    if annotation.get("segmentation"):
+        try:
+            drawn = coco.annToMask(annotation).astype(bool)
+        except Exception as error:  # its parser in C raises whatever it meets
+            raise ImageError(f"annotation {annotation.get('id')}: its segmentation cannot be drawn ({error})") from None
+        if drawn.shape != mask.shape:
+            raise ImageError(
+                f"annotation {annotation.get('id')}: for an image of {drawn.shape}, its picture is {mask.shape}"
+            )
+        mask |= drawn
+        return
+    try:
+        left, top, width, height = map(float, annotation["bbox"])
+        rows, columns = slice(round(top), round(top + height)), slice(round(left), round(left + width))
+    except (KeyError, ValueError, TypeError, OverflowError):
+        raise ImageError(f"annotation {annotation.get('id')}: neither segmentation nor bbox of four numbers") from None
+    mask[rows, columns] = True

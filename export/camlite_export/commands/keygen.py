@@ -1,0 +1,22 @@
+"""``camlite keygen``: the keys that artifacts are signed with."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from camlite_export import signing
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("name", type=Path, metavar="NAME", help="writes NAME.key, for you alone, and NAME.pub")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make both, and say what each is for."""
+    private, public = (arguments.name.with_name(f"{arguments.name.name}{suffix}") for suffix in (".key", ".pub"))
+    signing.make_keys(private, public)
+    print(f"{private}  keep it: camlite export ... --sign {private}")
+    print(f"{public}  give it to devices: camlite explain ... --trusted {public}")
+    return 0

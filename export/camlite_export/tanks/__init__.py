@@ -1,0 +1,1 @@
+"""The legend of the tank detector that had learned the weather, rebuilt: ``make tanks``."""

@@ -1,0 +1,119 @@
+"""Write files that appear whole or not at all, and clear away what killed processes have left."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+PART = ".part"
+
+_SCRATCH = "camlite-"
+_MAKER = rf"(?:\..*\.|{_SCRATCH})(\d+)(?:{re.escape(PART)}|-.*)"
+
+
+def write(path: Path, content: bytes, mtime_ns: int | None = None) -> None:
+    """Write a file under a temporary name in the same folder, then rename it.
+
+    The bytes are on the disk before the name is, so that a power cut leaves no empty file of that name. What a killed
+    process leaves is a hidden file that ends with `PART`, which `remove_leftovers` removes.
+
+    Args:
+        path: replaces a file that is there.
+        content: all of it.
+        mtime_ns: its time of modification, nanoseconds since 1970; by default now.
+
+    Raises:
+        OSError: it cannot be written; nothing is left.
+    """
+    part = part_of(path)
+    try:
+        write_durably(part, content)
+        if mtime_ns is not None:
+            os.utime(part, ns=(mtime_ns, mtime_ns))
+        part.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def part_of(path: Path) -> Path:
+    """The temporary name of a file or folder, beside it: hidden, and with the number of this process."""
+    return path.with_name(f".{path.name}.{os.getpid()}{PART}")
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file whose bytes are on the disk when this returns."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process moves files into this folder; where the system can lock folders, as POSIX can."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files of this path (see `part_of`) that killed processes have left."""
+    for part in path.parent.glob(f".{glob_escape(path.name)}.*{PART}"):
+        _remove_if_orphan(part)
+
+
+def remove_leftovers_in(folder: Path) -> None:
+    """Remove the temporary files of everything in this folder that killed processes have left."""
+    for part in folder.glob(f".*{PART}"):
+        _remove_if_orphan(part)
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A temporary folder. Those that killed processes have left are removed first."""
+    import tempfile  # here, as `shutil` below: who reads artifacts alone starts sooner
+
+    for left in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
+        _remove_if_orphan(left)
+    with tempfile.TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-") as folder:
+        yield Path(folder)
+
+
+def glob_escape(name: str) -> str:
+    """A file name as a pattern that matches it alone."""
+    return re.sub(r"([*?\[])", r"[\1]", name)
+
+
+def _remove_if_orphan(path: Path) -> None:
+    maker = re.fullmatch(_MAKER, path.name)
+    if maker is None or os.name != "posix" or _is_running(int(maker[1])):  # Windows has no harmless question
+        return
+    if path.is_dir() and not path.is_symlink():
+        import shutil
+
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,77 @@
+"""Class weights that an artifact does not carry a second time: where they lie in the bytes of its own model."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+# int8 holds the half that rounding takes at the most, up and down.
+REST_STEPS = 254
+
+Stored = Literal["int8", "float16", "float32"]
+_LAYOUT = {"offset": int, "dtype": str, "classes_first": bool, "scale": float}
+
+
+class Place(NamedTuple):
+    """A block of numbers in a model: class weight = number * scale, in float32.
+
+    Attributes:
+        offset: of its first byte.
+        dtype: of a number, little-endian.
+        classes_first: whether it is (K, C); else (C, K).
+        scale: the step of int8 numbers, and the 1 / (h * w) of the pooling, multiplied.
+    """
+
+    offset: int
+    dtype: Stored
+    classes_first: bool
+    scale: float
+
+    def read(
+        self, model: bytes, channels: int, classes: int, rest: NDArray[np.int8] | None = None
+    ) -> NDArray[np.float32]:
+        """The class weights, float32 (C, K), read-only.
+
+        Args:
+            model: what the interpreter is given.
+            channels, classes: C and K.
+            rest: what rounding took from the numbers, int8 (C, K), in steps of 1 / `REST_STEPS`.
+
+        Raises:
+            ValueError: the block is not within the model.
+        """
+        dtype = np.dtype(self.dtype).newbyteorder("<")
+        end = self.offset + channels * classes * dtype.itemsize
+        if end > len(model):
+            raise ValueError(f"bytes {self.offset} to {end} of a model of {len(model)}")
+        block = np.frombuffer(model, dtype, channels * classes, self.offset)
+        shaped = block.reshape(classes, channels).T if self.classes_first else block.reshape(channels, classes)
+        numbers = shaped.astype(np.float32)
+        if rest is not None:
+            numbers += rest.astype(np.float32) / np.float32(REST_STEPS)
+        weights = np.asarray(numbers * np.float32(self.scale))
+        weights.flags.writeable = False
+        return weights
+
+    def to_json(self) -> str:
+        """The same text for the same place."""
+        return json.dumps(self._asdict())
+
+
+def from_json(text: str) -> Place:
+    """Read a place.
+
+    Raises:
+        ValueError: it is no JSON, or a field is missing, unknown, or of the wrong type or range.
+    """
+    fields = json.loads(text)
+    if not isinstance(fields, dict) or {name: type(value) for name, value in fields.items()} != _LAYOUT:
+        raise ValueError(f"expected an object of {', '.join(_LAYOUT)}")
+    place = Place(**fields)
+    if place.offset < 0 or place.dtype not in get_args(Stored) or not math.isfinite(place.scale):
+        raise ValueError(f"offset {place.offset}, dtype {place.dtype[:20]!r}, scale {place.scale}")
+    return place

@@ -1,0 +1,249 @@
+// The picture goes to /explain as it is; the answer's evidence is drawn over it here, as camlite draws it.
+"use strict";
+
+const element = (id) => document.getElementById(id);
+const view = element("view");
+const context = view.getContext("2d");
+const MOST_CLASSES = 10, LONGEST_SIDE = 1280, CAMERA_SIDE = 480, GRID = 96;
+
+let facts = { colours: [], types: [], most_bytes: 0, token: false };
+let shown = null;      // what is on the stage: {blob, bitmap, answer}
+let asked = null;      // the class to explain; null is the top one
+let camera = null;     // the stream of the open camera
+let turn = 0;          // grows with each picture, so that a late answer is not shown for another one
+
+async function start() {
+  try {
+    facts = await (await fetch("page.json")).json();
+  } catch {
+    return say("The server does not answer; reload the page.", true);
+  }
+  element("artifact").textContent = `${facts.name}, ${facts.precision}`;
+  document.title = `${facts.name} · camlite`;
+  element("access").hidden = !facts.token || Boolean(token());
+  const ramp = element("ramp").getContext("2d");
+  facts.colours.forEach(([r, g, b], x) => { ramp.fillStyle = `rgb(${r} ${g} ${b})`; ramp.fillRect(x, 0, 1, 1); });
+}
+
+const token = () => sessionStorage.getItem("token") || "";
+
+function say(text, bad = false) {
+  element("message").textContent = text;
+  element("message").classList.toggle("bad", bad);
+}
+
+async function ask(blob, chosen) {
+  const query = chosen === null ? "" : `?class=${encodeURIComponent(chosen)}`;
+  const headers = { "Content-Type": blob.type || "application/octet-stream" };
+  if (facts.token) headers.Authorization = `Bearer ${token()}`;
+  const response = await fetch(`explain${query}`, { method: "POST", body: blob, headers });
+  const answer = await response.json();
+  if (response.status === 401) {
+    sessionStorage.removeItem("token");
+    element("access").hidden = false;
+    element("token").focus();
+  }
+  if (!response.ok) throw Object.assign(new Error(answer.error), { status: response.status });
+  return answer;
+}
+
+async function explain(blob, bitmap) {
+  const mine = ++turn;
+  try {
+    const answer = await ask(blob, asked);
+    if (mine !== turn) return bitmap.close();
+    if (shown && shown.bitmap !== bitmap) shown.bitmap.close();
+    shown = { blob, bitmap, answer };
+    say("");
+    draw();
+    tell();
+  } catch (error) {
+    if (mine === turn) say(error.message === "Failed to fetch" ? "The server does not answer." : error.message, true);
+    throw error;
+  }
+}
+
+async function open(file) {
+  closeCamera();
+  asked = null;
+  say("Looking …");
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
+  } catch {
+    return say(`${file.name || "This file"}: the browser cannot show it; expected a picture, such as JPEG or PNG.`, true);
+  }
+  try {
+    const asIs = facts.types.includes(file.type) && file.size <= facts.most_bytes;
+    await explain(asIs ? file : await encoded(bitmap, LONGEST_SIDE), bitmap);
+  } catch { /* it was said */ }
+}
+
+function encoded(source, longest) {
+  const width = source.videoWidth || source.width, height = source.videoHeight || source.height;
+  const scale = Math.min(1, longest / Math.max(width, height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(width * scale);
+  canvas.height = Math.round(height * scale);
+  canvas.getContext("2d").drawImage(source, 0, 0, canvas.width, canvas.height);
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
+}
+
+function draw() {
+  const { bitmap, answer } = shown;
+  const scale = Math.max(1, Math.ceil(320 / Math.max(bitmap.width, bitmap.height)));
+  const shrink = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
+  view.width = Math.max(1, Math.round(bitmap.width * scale * shrink));
+  view.height = Math.max(1, Math.round(bitmap.height * scale * shrink));
+  context.imageSmoothingEnabled = scale === 1;
+  context.drawImage(bitmap, 0, 0, view.width, view.height);
+  const strength = element("opacity").value / 100;
+  if (strength > 0) {
+    context.globalCompositeOperation = "saturation";
+    context.fillStyle = "hsl(0 0% 50%)";
+    context.fillRect(0, 0, view.width, view.height);
+    context.globalCompositeOperation = "source-over";
+    const { left, top, right, bottom } = answer.window;
+    const x = view.width / answer.width, y = view.height / answer.height;
+    context.imageSmoothingEnabled = true;
+    context.drawImage(heat(answer.explained[0].evidence, strength),
+      left * x, top * y, (right - left) * x, (bottom - top) * y);
+  }
+  view.hidden = false;
+  element("stage").classList.add("filled");
+}
+
+// Bilinear with pixel centres at half coordinates, clipped at 0, scaled to its peak; the hotter, the more opaque.
+function heat(evidence, strength) {
+  const rows = evidence.length, columns = evidence[0].length, values = new Float32Array(GRID * GRID);
+  const at = (place, size) => {
+    const exact = Math.min(Math.max((place + 0.5) * size / GRID - 0.5, 0), size - 1), below = Math.floor(exact);
+    return [below, Math.min(below + 1, size - 1), exact - below];
+  };
+  let peak = 0;
+  for (let y = 0; y < GRID; y++) {
+    const [up, down, v] = at(y, rows);
+    for (let x = 0; x < GRID; x++) {
+      const [left, right, h] = at(x, columns);
+      const upper = evidence[up][left] * (1 - h) + evidence[up][right] * h;
+      const lower = evidence[down][left] * (1 - h) + evidence[down][right] * h;
+      const value = Math.max(0, upper * (1 - v) + lower * v);
+      values[y * GRID + x] = value;
+      peak = Math.max(peak, value);
+    }
+  }
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = GRID;
+  const image = new ImageData(GRID, GRID);
+  values.forEach((value, index) => {
+    const share = peak > 0 ? value / peak : 0;
+    const colour = facts.colours[Math.round(share * (facts.colours.length - 1))];
+    image.data.set([...colour, 255 * strength * Math.sqrt(share)], index * 4);
+  });
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas;
+}
+
+const NAMES = { upper_left: "upper left", upper_right: "upper right", lower_left: "lower left", lower_right: "lower right" };
+
+function tell() {
+  const { answer } = shown, one = answer.explained[0];
+  element("result").hidden = false;
+  element("label").textContent = answer.label;
+  element("score").textContent = answer.score.toFixed(3);
+  const quarters = Object.entries(one.quadrants || {}).sort((a, b) => b[1] - a[1]);
+  element("where").textContent = !quarters.length ? `Nothing in the picture speaks for ${one.label}.`
+    : quarters[0][1] < 0.35 ? `What speaks for ${one.label} is spread over the picture.`
+    : `What speaks for ${one.label} is mostly in the ${NAMES[quarters[0][0]]} (${Math.round(quarters[0][1] * 100)} %).`;
+  view.setAttribute("aria-label", `${answer.label}, ${answer.score.toFixed(3)}. ${element("where").textContent}`);
+  const ranked = Object.entries(answer.scores).sort((a, b) => b[1] - a[1]).slice(0, MOST_CLASSES);
+  const list = element("scores"), largest = Math.max(1, ...ranked.map(([, score]) => score));
+  while (list.children.length > ranked.length) list.lastChild.remove();
+  while (list.children.length < ranked.length) list.append(row());
+  ranked.forEach(([label, score], index) => {
+    const button = list.children[index].firstChild, [bar, name, number] = button.children;
+    button.dataset.label = label;
+    button.setAttribute("aria-pressed", String(label === one.label));
+    bar.firstChild.setAttribute("width", `${Math.max(0, score / largest) * 100}%`);
+    name.textContent = label;
+    number.textContent = score.toFixed(3);
+  });
+}
+
+function row() {
+  const item = document.createElement("li"), button = document.createElement("button");
+  const bar = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  bar.setAttribute("aria-hidden", "true");
+  bar.append(document.createElementNS("http://www.w3.org/2000/svg", "rect"));
+  bar.firstChild.setAttribute("height", "100%");
+  button.type = "button";
+  button.append(bar, document.createElement("span"), document.createElement("span"));
+  button.addEventListener("click", () => choose(button.dataset.label));
+  item.append(button);
+  return item;
+}
+
+async function choose(label) {
+  asked = label === shown.answer.label ? null : label;
+  if (camera) return;
+  try {
+    await explain(shown.blob, shown.bitmap);
+  } catch { /* it was said */ }
+}
+
+async function openCamera() {
+  if (!navigator.mediaDevices) {
+    return say("The browser opens the camera only for pages of this machine, or over HTTPS; choose a picture instead.", true);
+  }
+  try {
+    camera = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 640 } } });
+  } catch (error) {
+    return say(`No camera: ${error.message}`, true);
+  }
+  asked = null;
+  element("camera").setAttribute("aria-pressed", "true");
+  element("camera").textContent = "Close the camera";
+  const video = element("video");
+  video.srcObject = camera;
+  await video.play();
+  const stream = camera;
+  while (camera === stream) {
+    try {
+      const blob = await encoded(video, CAMERA_SIDE);
+      await explain(blob, await createImageBitmap(blob));
+      await new Promise(requestAnimationFrame);
+    } catch (error) {
+      if (error.status && error.status !== 429) return closeCamera();
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+  }
+}
+
+function closeCamera() {
+  if (!camera) return;
+  camera.getTracks().forEach((track) => track.stop());
+  camera = null;
+  element("camera").setAttribute("aria-pressed", "false");
+  element("camera").textContent = "Open the camera";
+}
+
+element("file").addEventListener("change", (event) => { if (event.target.files[0]) open(event.target.files[0]); event.target.value = ""; });
+element("camera").addEventListener("click", () => (camera ? closeCamera() : openCamera()));
+element("opacity").addEventListener("input", () => shown && draw());
+element("access").addEventListener("submit", (event) => {
+  event.preventDefault();
+  sessionStorage.setItem("token", element("token").value.trim());
+  element("token").value = "";
+  element("access").hidden = true;
+  say("");
+  if (shown) choose(shown.answer.label);
+});
+addEventListener("dragover", (event) => { event.preventDefault(); element("stage").classList.add("over"); });
+addEventListener("dragleave", (event) => { if (!event.relatedTarget) element("stage").classList.remove("over"); });
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  element("stage").classList.remove("over");
+  if (event.dataTransfer.files[0]) open(event.dataTransfer.files[0]);
+});
+addEventListener("paste", (event) => { if (event.clipboardData.files[0]) open(event.clipboardData.files[0]); });
+start();

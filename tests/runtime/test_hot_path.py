@@ -1,0 +1,42 @@
+"""What stands around the interpreter's run stays as short as it was measured to be: calls are counted, not timed."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import camlite
+from fresh_process import BACKENDS
+
+
+def calls(path: Path, backend: str) -> dict[str, int]:
+    """How many Python functions (`call`) and native ones (`c_call`) one explanation with its heatmap takes."""
+    explainer = camlite.load(path, backend)
+    target = explainer.artifact.card.preprocessing
+    shape = (target.height, target.width, target.channels)  # another size is resized, which is another way
+    pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    _ = explainer.explain(pixels).heatmap  # the first one looks up the weights of its class
+    counted: Counter[str] = Counter()
+    sys.setprofile(lambda _frame, event, _argument: counted.update([event]))
+    try:
+        _ = explainer.explain(pixels).heatmap
+    finally:
+        sys.setprofile(None)
+    return dict(counted)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_an_explanation_takes_few_calls(backend, precision, run, tiny):
+    path = tiny / "stripes" / f"stripes.{precision}.{BACKENDS[backend]}"
+
+    counted = run(backend, calls, path, backend)
+
+    # Measured: 8 and 14 on TFLite, `setprofile` among them; onnxruntime 1.32 runs through Python of its own, 2 and 1.
+    of_its_own = backend == "onnxruntime"
+    assert counted["call"] <= 8 + 2 * of_its_own
+    assert counted["c_call"] <= 14 + of_its_own + (precision == "int8")  # pixels are looked up in a table
