@@ -33,7 +33,8 @@ def end_of(model: bytes, backend: str) -> str:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         try:
             module = importlib.import_module(f"camlite.backends.{backend.replace('-', '_')}_backend")
-            module.open_model(model, 1).invoke()
+            interpreter = module.open_model(model, 1)
+            interpreter.invoke()
             os._exit(0)
         except BaseException:
             os._exit(1)

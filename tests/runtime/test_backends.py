@@ -158,6 +158,33 @@ def test_a_number_of_threads_changes_no_answer(backend, tiny):
     assert finished.stdout == "vertical vertical True\n", finished.stderr
 
 
+def test_the_memory_of_a_model_lives_for_as_long_as_any_part_of_its_interpreter_is_held(backend, tiny):
+    source = (
+        "import sys, numpy\n"
+        "from camlite import artifact, backends\n"
+        "read = artifact.read(sys.argv[1])\n"
+        "whole = backends.open_interpreter(read, sys.argv[2])\n"
+        "whole.image[:] = 0.5\n"
+        "whole.invoke()\n"
+        "part = backends.open_interpreter(read, sys.argv[2])\n"
+        "invoke, image, results = part.invoke, part.image, part.results\n"
+        "del part\n"
+        "others = [numpy.full(size, 7, 'f4') for size in range(1, 4000)]\n"
+        "image[:] = 0.5\n"
+        "invoke()\n"
+        "del others\n"
+        "print(all((results[name] == whole.results[name]).all() for name in results))\n"
+        "del image, results\n"
+        "others = [numpy.full(size, 7, 'f4') for size in range(1, 4000)]\n"
+        "invoke()\n"
+        "print(all((other == 7).all() for other in others))"
+    )
+
+    finished = run_python(source, str(artifact_for(backend, tiny)), backend, env={"MALLOC_PERTURB_": "90"})
+
+    assert (finished.returncode, finished.stdout) == (0, "True\nTrue\n"), finished.stderr
+
+
 scales = st.floats(2**-12, 2**4, width=32)
 
 

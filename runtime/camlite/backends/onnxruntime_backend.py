@@ -29,7 +29,9 @@ class OnnxInterpreter:
         for name, batch in batches.items():
             _bind(binding.bind_output, self.outputs[name], batch)
         self.results: Mapping[str, NDArray[Any]] = {name: batch[0] for name, batch in batches.items()}
-        self.invoke: Callable[[], None] = functools.partial(session.run_with_iobinding, binding)
+        invoke = functools.partial(session.run_with_iobinding, binding)
+        vars(invoke)["memory"] = self._batch, batches  # the binding knows addresses alone
+        self.invoke: Callable[[], None] = invoke
 
 
 def _bind(bind: Callable[..., None], tensor: Tensor, batch: NDArray[Any]) -> None:

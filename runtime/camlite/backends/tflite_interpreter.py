@@ -38,11 +38,12 @@ def _memory(interpreter: Any, details: Mapping[str, Any]) -> NDArray[Any]:
     """A tensor's own memory as an array without the batch axis.
 
     `set_tensor` and `get_tensor` copy, and the views of `tensor` may not be kept while the model runs. The
-    address stays the same once tensors are allocated, as the model's shapes are fixed; the interpreter outlives
-    the array, since both are held by `TFLiteInterpreter`.
+    address stays the same once tensors are allocated, as the model's shapes are fixed; and the interpreter lives
+    for as long as the array, which holds it.
     """
     view = interpreter.tensor(details["index"])()
     block = (ctypes.c_byte * view.nbytes).from_address(view.ctypes.data)
+    vars(block)["interpreter"] = interpreter
     memory: NDArray[Any] = np.frombuffer(block, view.dtype).reshape(view.shape)[0]
     return memory
 
