@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import zipfile
@@ -44,7 +45,7 @@ def open_classifier(path: Path, trusted: bool = False) -> keras.Model:
     """
     structure, version = examine(path, trusted)
     if version.startswith(_KERAS_2):
-        return legacy.open_keras2(path, trusted)
+        return legacy.open_keras2(path, trusted, functools.partial(_refuse_bomb, path))
     import keras
 
     try:

@@ -6,9 +6,10 @@ from here on, everything behind knows Keras 3 alone.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,8 +50,12 @@ def is_harmless(symbol: str) -> bool:
     return symbol.startswith(_HARMLESS) or symbol in _HARMLESS_ALONE
 
 
-def open_keras2(path: Path, trusted: bool) -> keras.Model:
+def open_keras2(path: Path, trusted: bool, permit: Callable[[int], None]) -> keras.Model:
     """Open a model file of Keras 2 as a Keras 3 model.
+
+    Args:
+        path, trusted: see `classifier.open_classifier`.
+        permit: called with the number of parameters so far, each time before memory is taken for more; may raise.
 
     Raises:
         ClassifierError: tf_keras cannot open it, or it holds a layer that Keras 3 does not have.
@@ -58,11 +63,32 @@ def open_keras2(path: Path, trusted: bool) -> keras.Model:
     import tf_keras
 
     try:
-        model = tf_keras.models.load_model(path, compile=False, safe_mode=not trusted)
+        with _counted_variables(permit):
+            model = tf_keras.models.load_model(path, compile=False, safe_mode=not trusted)
+    except ClassifierError:
+        raise
     except Exception as error:  # the layers raise anything on a file's content
         why = reason(error)
         raise ClassifierError(f"{path}: Keras 2 (tf_keras {tf_keras.__version__}) cannot open it: {why}") from error
     return rebuild(model, str(path))
+
+
+@contextlib.contextmanager
+def _counted_variables(permit: Callable[[int], None]) -> Iterator[None]:
+    """Call `permit` with the number of parameters so far, before each variable of TensorFlow that is made."""
+    import tensorflow as tf
+
+    parameters = 0
+
+    def create(make: Callable[..., Any], **options: Any) -> Any:
+        nonlocal parameters
+        # Keras states the shape, and leaves the values for later; what does not has its values in memory already.
+        parameters += tf.TensorShape(options["shape"]).num_elements() or 0
+        permit(parameters)
+        return make(**options)
+
+    with tf.variable_creator_scope(create):
+        yield
 
 
 def reason(error: Exception) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -27,3 +28,16 @@ def interpreters() -> Iterator[Mapping[str, Executor]]:
             for backend, format_ in BACKENDS.items()
             if backend in backends.installed(format_)
         }
+
+
+@pytest.fixture
+def little_memory() -> Callable[[], int]:
+    """Resident memory, at the most, above that of the beginning; in bytes."""
+
+    def status(field: str) -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith(field)).split()[1])
+
+    Path("/proc/self/clear_refs").write_text("5")
+    before = status("VmRSS")
+    return lambda: status("VmHWM") - before

@@ -257,7 +257,7 @@ def test_a_file_is_only_read(tmp_path: Path) -> None:
 
 def test_the_version_of_keras_decides_how_a_file_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = []
-    monkeypatch.setattr(classifier.legacy, "open_keras2", lambda path, _trusted: opened.append(path))
+    monkeypatch.setattr(classifier.legacy, "open_keras2", lambda path, *_: opened.append(path))
     small().save(tmp_path / "model.h5")
     for version, is_legacy in {"3.4.1": False, "2.12.0": True, "2.2.4-tf": True, "2.0.6": True, None: True}.items():
         opened.clear()
@@ -290,19 +290,6 @@ def saved(tmp_path: Path) -> Path:
     path = tmp_path / "small.keras"
     small().save(path)
     return path
-
-
-@pytest.fixture
-def little_memory() -> Callable[[], int]:
-    """Resident memory, at the most, above that of the beginning; in bytes."""
-
-    def status(field: str) -> int:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return 1024 * int(next(line for line in lines if line.startswith(field)).split()[1])
-
-    Path("/proc/self/clear_refs").write_text("5")
-    before = status("VmRSS")
-    return lambda: status("VmHWM") - before
 
 
 def test_a_structure_that_declares_far_more_than_the_file_has_gets_no_memory(

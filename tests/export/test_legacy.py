@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -131,6 +133,57 @@ def test_a_file_that_keras_2_cannot_open_either(keras2: Path, tmp_path: Path) ->
         config["config"]["layers"][1]["class_name"] = "Conv9D"
         file.attrs["model_config"] = json.dumps(config)
     assert "Keras 2 (tf_keras" in refusal(path)
+
+
+@pytest.mark.parametrize("layer", ["first", "last"])
+@pytest.mark.parametrize("name", ["sequential.h5", "keras2.keras"])
+def test_layers_that_declare_far_more_than_the_file_has_get_no_memory(
+    name: str, layer: str, keras2: Path, tmp_path: Path, little_memory: Callable[[], int]
+) -> None:
+    def enlarge(config: dict) -> None:
+        parts = [part["config"] for part in config["config"]["layers"] if part["class_name"] in ("Conv2D", "Dense")]
+        if layer == "first":
+            parts[0]["kernel_size"] = [20_000, 20_000]
+            parts[0]["padding"] = "same"
+        else:
+            parts[-1]["units"] = 1_000_000_000
+
+    message = refusal(with_config(keras2 / name, enlarge, tmp_path / name))
+
+    # Refused at the kernel, with what came before it.
+    assert f"declares {7_200_000_000 if layer == 'first' else 6_000_000_192} parameters" in message
+    assert little_memory() < 64 << 20
+
+
+def test_each_parameter_of_a_file_is_counted_once(keras2: Path) -> None:
+    """Layers that are shared, too: what the last variable brings the count to is what the model has."""
+    counts: list[int] = []
+    legacy.open_keras2(keras2 / "many_layers.h5", False, counts.append)
+    with h5py.File(keras2 / "many_layers.h5") as file:
+        sizes: list[int] = []
+        file["model_weights"].visititems(lambda _, one: sizes.append(getattr(one, "size", 0)))
+
+    assert counts[-1] == sum(sizes)
+
+
+def with_config(path: Path, change: Callable[[dict], None], changed: Path) -> Path:
+    """A copy of a file of Keras 2 whose layers are changed."""
+    if path.suffix == ".h5":
+        changed.write_bytes(path.read_bytes())
+        with h5py.File(changed, "r+") as file:
+            config = json.loads(file.attrs["model_config"])
+            change(config)
+            file.attrs["model_config"] = json.dumps(config)
+        return changed
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(changed, "w") as copy:
+        for name in archive.namelist():
+            content = archive.read(name)
+            if name == "config.json":
+                config = json.loads(content)
+                change(config)
+                content = json.dumps(config).encode()
+            copy.writestr(name, content)
+    return changed
 
 
 def test_a_layer_that_keras_3_does_not_have_is_named() -> None:
