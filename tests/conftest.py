@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 import reference_classifier
 
@@ -17,6 +17,10 @@ import reference_classifier
 # at random, with --hypothesis-profile=thorough.
 settings.register_profile("camlite", max_examples=30, deadline=None, derandomize=True)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
+# For tools/mutants.sh: that a test fails is all it asks, not how small an example can be.
+settings.register_profile(
+    "mutants", settings.get_profile("camlite"), phases=[phase for phase in Phase if phase is not Phase.shrink]
+)
 settings.load_profile("camlite")
 
 
