@@ -76,7 +76,9 @@ def test_evidence_is_features_times_class_weights_summed_over_channels(drawn, da
 
 
 @pytest.mark.parametrize("per_place", [False, True])
-@pytest.mark.parametrize("chosen", [(2, 0), [2, 0], np.array([2, 0])], ids=["tuple", "list", "array"])
+@pytest.mark.parametrize(
+    "chosen", [(2, 0), [2, 0], np.array([2, 0]), range(2, -1, -2)], ids=["tuple", "list", "array", "range"]
+)
 def test_evidence_takes_classes_as_any_sequence(chosen, per_place):
     random = np.random.default_rng(0)
     features = random.normal(size=(2, 3, 4)).astype(np.float32)
@@ -85,6 +87,19 @@ def test_evidence_takes_classes_as_any_sequence(chosen, per_place):
     maps = cam.evidence(features, weights, chosen)
 
     expected = np.stack([evidence_oracle(features, weights, k) for k in (2, 0)])
+    np.testing.assert_allclose(maps, expected, rtol=0, atol=tolerance(features, weights))
+
+
+@pytest.mark.parametrize("per_place", [False, True])
+@pytest.mark.parametrize("count", range(6))
+def test_evidence_of_the_first_classes_is_theirs_alone_however_many_they_are(count, per_place):
+    random = np.random.default_rng(0)
+    features = random.normal(size=(2, 3, 4)).astype(np.float32)
+    weights = random.normal(size=(2, 3, 4, 5) if per_place else (4, 5)).astype(np.float32)
+
+    maps = cam.evidence(features, weights, range(count))
+
+    expected = np.array([evidence_oracle(features, weights, k) for k in range(count)]).reshape(count, 2, 3)
     np.testing.assert_allclose(maps, expected, rtol=0, atol=tolerance(features, weights))
 
 
@@ -153,6 +168,18 @@ def test_sigmoid_gives_each_logit_its_own_score_and_never_overflows(logits):
 @given(logit_arrays)
 def test_linear_scores_are_the_logits(logits):
     assert np.array_equal(cam.activate(logits, "linear"), logits)
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid", "linear"])
+def test_the_logits_of_each_image_become_scores_alone(activation):
+    logits = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
+
+    scores = cam.activate(logits, activation)
+
+    assert scores.shape == logits.shape
+    for place in np.ndindex(2, 3):
+        # The order of a sum of four may differ, which float64 rounds to 2e-16 each.
+        np.testing.assert_allclose(scores[place], cam.activate(logits[place], activation), rtol=1e-15, atol=0)
 
 
 @given(features_and_weights(), st.sampled_from(["softmax", "sigmoid", "linear"]))
@@ -236,17 +263,22 @@ map_stacks = arrays.arrays(
 
 @given(map_stacks, st.integers(1, 9), st.integers(1, 9))
 def test_a_heatmap_is_evidence_resized_then_clipped_at_0_then_scaled_to_its_peak(maps, height, width):
-    heatmaps = cam.heatmap(maps, cam.Resizing(maps.shape[1:], (height, width)))
+    resizing = cam.Resizing(maps.shape[1:], (height, width))
+
+    heatmaps = cam.heatmap(maps, resizing)
 
     assert heatmaps.dtype == np.float32
     assert heatmaps.shape == (len(maps), height, width)
     for one, heat in zip(maps, heatmaps, strict=True):
+        alone = cam.heatmap(one, resizing)
+        assert (alone.dtype, alone.shape) == (np.float32, (height, width))
         resized = resize_oracle(one, height, width)
         clipped = np.maximum(resized, 0)
         if clipped.max() > ROUNDING * np.abs(one).max():
             # A difference of two large numbers that nearly cancel keeps the rounding of the large ones.
             error = ROUNDING * np.abs(one).max() / clipped.max()
             np.testing.assert_allclose(heat, clipped / clipped.max(), rtol=0, atol=2 * error)
+            np.testing.assert_allclose(alone, clipped / clipped.max(), rtol=0, atol=2 * error)
 
 
 @given(map_stacks, st.integers(1, 9), st.integers(1, 9))
@@ -261,8 +293,10 @@ def test_a_heatmap_stays_within_0_and_1_and_has_no_nan(maps, height, width):
 @given(map_stacks)
 def test_a_map_without_positive_evidence_gives_a_heatmap_of_zeros(maps):
     maps = -np.abs(maps)
+    resizing = cam.Resizing(maps.shape[1:], maps.shape[1:])
 
-    assert not cam.heatmap(maps, cam.Resizing(maps.shape[1:], maps.shape[1:])).any()
+    assert not cam.heatmap(maps, resizing).any()
+    assert not cam.heatmap(maps[0], resizing).any()
 
 
 def test_a_map_of_one_class_does_not_depend_on_the_others_beside_it():
@@ -271,6 +305,14 @@ def test_a_map_of_one_class_does_not_depend_on_the_others_beside_it():
     together = cam.heatmap(maps, cam.Resizing((1, 2), (1, 2)))
 
     assert np.array_equal(together, [[[0.5, 1]], [[0.75, 1]]])
+
+
+@given(map_stacks, st.integers(1, 9), st.integers(1, 9))
+def test_stacks_of_stacks_give_the_heatmaps_of_each_stack(maps, height, width):
+    resizing = cam.Resizing(maps.shape[1:], (height, width))
+    stacks = np.stack([maps, -maps])
+
+    assert np.array_equal(cam.heatmap(stacks, resizing), [cam.heatmap(stack, resizing) for stack in stacks])
 
 
 @given(features_and_weights())

@@ -39,6 +39,13 @@ def test_a_card_comes_back_as_it_was_written(card):
     assert cards.from_json(cards.to_json(card), WHERE) == card
 
 
+@pytest.mark.parametrize("part", [SMALL, SMALL.preprocessing, SMALL.head, small_arrays()], ids=lambda part: type(part))
+def test_a_card_and_its_arrays_stay_as_they_were_made(part):
+    for field in dataclasses.fields(part):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(part, field.name, None)
+
+
 @given(card_strategy())
 def test_the_same_card_gives_the_same_text(card):
     assert cards.to_json(card) == cards.to_json(cards.from_json(cards.to_json(card), WHERE))
@@ -127,6 +134,50 @@ def test_a_field_of_the_right_kind_but_the_wrong_content_is_named(place, value):
 )
 def test_a_field_out_of_range_is_named(place, value, said):
     assert said in refusal(cards.to_json(changed(SMALL, place, value)))
+
+
+@pytest.mark.parametrize(
+    "place", ["preprocessing.height", "preprocessing.width", "head.height", "head.width", "head.channels"]
+)
+@pytest.mark.parametrize("side", [1, 16_384])
+def test_the_smallest_and_the_largest_side_pass(place, side):
+    card = changed(SMALL, place, side)
+
+    assert cards.from_json(cards.to_json(card), WHERE) == card
+
+
+@pytest.mark.parametrize("count", [1, 1_000_000])
+def test_the_fewest_and_the_most_labels_pass(count):
+    card = cards.from_json(json.dumps({**fields(), "labels": ["a"] * count}), WHERE)
+
+    assert card.labels == ("a",) * count
+
+
+def test_more_than_a_million_labels_are_refused():
+    message = refusal({**fields(), "labels": ["a"] * 1_000_001})
+
+    assert message.endswith("1000001 labels, expected 1 to 1000000")
+
+
+@pytest.mark.parametrize(
+    ("content", "quoted"),
+    [
+        ({**fields(), "format": "v" * 300}, "version '" + "v" * 40 + "', this"),
+        ({**fields(), "f" * 300: 1}, "unknown: " + "f" * 200),
+        ({**fields(), "precision": "p" * 300}, "precision: '" + "p" * 40 + "', expected"),
+        ({**fields(), "name": "\0" + "n" * 300}, r"name: '\x00" + "n" * 39 + "' has control"),
+        (
+            json.loads(cards.to_json(changed(SMALL, "preprocessing.scale", (0.5,) * 300))),
+            f"{(0.5,) * 300}"[:60] + ", exp",
+        ),
+    ],
+    ids=["version", "unknown field", "choice", "control character", "numbers"],
+)
+def test_a_refusal_quotes_only_the_beginning_of_what_is_long(content, quoted):
+    message = refusal(content)
+
+    assert quoted in message
+    assert len(message) < 400
 
 
 json_values = st.recursive(
