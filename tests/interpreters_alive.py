@@ -18,6 +18,7 @@ from pathlib import Path
 
 import model_numbers
 import mutants
+import onnx_numbers
 from camlite import backends
 
 _LONGEST = 2  # seconds of the processor; a mutant may hold a loop without an end
@@ -45,8 +46,10 @@ def end_of(model: bytes, backend: str) -> str:
 
 
 def mutant(one: mutants.Parent, other: mutants.Parent, chance: random.Random) -> bytes:
-    """A model with other numbers in its tables, with harm anywhere, or with flipped bits where its structure is."""
-    if one.format == "tflite" and chance.random() < 0.5:
+    """A model with other numbers in its tables or graph, with harm anywhere, or with flipped bits in its structure."""
+    if chance.random() < 0.5:
+        if one.format == "onnx":
+            return onnx_numbers.changed(one.model, chance)
         return model_numbers.changed(one.model, _numbers(one.model), chance)
     bare, bare_other = (mutants.Parent(each.model, each.format, each.model, {}) for each in (one, other))
     if chance.random() < 0.5:
