@@ -9,11 +9,9 @@ Needs numpy and one interpreter (ai-edge-litert, tflite-runtime or onnxruntime),
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
-
 from camlite.errors import ArtifactError, BackendError, CamliteError, ClassifierError, ImageError
 
+TYPE_CHECKING = False  # as in typing, whose import would delay the moment from which Ctrl-C is caught
 if TYPE_CHECKING:
     from camlite.explainer import Explainer, Explanation, load
     from camlite.golden import Check, check
@@ -46,4 +44,6 @@ _MODULES = {
 def __getattr__(name: str) -> object:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
     return getattr(importlib.import_module(_MODULES[name]), name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import json
 import os
@@ -214,6 +215,60 @@ def test_control_c_ends_the_command_in_one_line(artifact, folder):
             os.close(writer)
 
     assert (process.returncode, output, errors) == (130, "", "camlite: interrupted\n")
+
+
+@pytest.mark.parametrize("milliseconds", range(0, 20, 2))
+def test_control_c_while_numpy_is_imported_ends_the_command_in_one_line(milliseconds, artifact, folder):
+    """numpy makes ten lines of it that tell of a source directory."""
+    os.mkfifo(folder / "camera.png")
+    with start("explain", artifact, "camera.png", cwd=folder) as process:
+        try:
+            while "_multiarray_umath" not in Path(f"/proc/{process.pid}/maps").read_text():
+                assert process.poll() is None
+            time.sleep(milliseconds / 1000)
+            output, errors = interrupted(process)
+        finally:
+            process.kill()
+
+    assert (process.returncode, output, errors) == (130, "", "camlite: interrupted\n")
+
+
+def test_control_c_stays_ignored_where_it_was(artifact, folder):
+    """As under ``nohup``."""
+    os.mkfifo(folder / "camera.png")
+    command = f"trap '' INT; exec {sys.executable} -m camlite explain {artifact} camera.png"
+    with subprocess.Popen(["sh", "-c", command], cwd=folder, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            while "_multiarray_umath" not in Path(f"/proc/{process.pid}/maps").read_text():
+                assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            writer = opened_for_writing_when_it_is_read(folder / "camera.png")
+            process.send_signal(signal.SIGINT)
+            os.write(writer, (folder / "picture.png").read_bytes())
+            os.close(writer)
+            errors = process.communicate(timeout=60)[1]
+        finally:
+            process.kill()
+
+    assert (process.returncode, errors) == (0, "")
+
+
+@pytest.mark.endurance
+def test_control_c_at_random_moments_is_never_met_by_a_traceback_of_camlite(artifact, folder):
+    random, outcomes = np.random.default_rng(0), collections.Counter()
+    for _ in range(100):
+        with start("explain", artifact, "picture.png", cwd=folder) as process:
+            time.sleep(random.uniform(0, 0.3))
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+        in_one_line = (process.returncode, errors) == (130, "camlite: interrupted\n")
+        # Until its first module is found Python has the word, and before that the system: a death by this signal.
+        outcomes["one line" if in_one_line else "nothing" if not errors else "Python's own start"] += 1
+        if not in_one_line:
+            assert process.returncode in (0, 1, -signal.SIGINT), errors
+            assert str(Path(camlite.__file__).parent) not in errors
+
+    print(dict(outcomes))
 
 
 def interrupted(process: subprocess.Popen[str]) -> tuple[str, str]:

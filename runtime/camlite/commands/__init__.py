@@ -14,7 +14,7 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from camlite.errors import CamliteError
@@ -88,8 +88,13 @@ class _Parser(argparse.ArgumentParser):
         self.exit(_FAILURE, f"{self.prog}: {' '.join(message.split())}; see {self.prog} --help\n")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; exit 0 fine, 1 a check failed, 2 bad usage or bad input in one line on standard error."""
+def main(arguments: Sequence[str] | None = None, prepared: Callable[[], None] = lambda: None) -> int:
+    """Run a command; exit 0 fine, 1 a check failed, 2 bad usage or bad input in one line on standard error.
+
+    Args:
+        arguments: those of the process by default.
+        prepared: called when the command is imported and its arguments are understood, before it does anything.
+    """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name or a label that the terminal's encoding lacks is escaped; it must not fail the command.
@@ -97,6 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _without_collections():
             options = _parse(arguments)
+        prepared()
         status: int = options.run(options)
         print(end="", flush=True)  # fails here, not at exit; sys.stdout is None where it was closed
         return status
@@ -123,9 +129,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _INTERRUPTED
 
 
-def program() -> int:
+def program(prepared: Callable[[], None] = lambda: None) -> int:
     """`main` as all that a process does."""
-    status = main()
+    status = main(prepared=prepared)
     # Before it ends, Python looks for garbage in all that was imported: 18 of the 160 ms that a picture takes.
     gc.freeze()
     return status
