@@ -14,10 +14,10 @@ PARITY_IMAGES = $(if $(FASHION_MNIST_DIR),$(TEST_IMAGES),$(REFERENCE).calibratio
 
 FUZZ_SECONDS = 200
 
-.PHONY: help export bench tanks tanks-seeds test test-applications classifiers-page endurance fuzz test-ray coverage mutants docs sbom test-devices test-aarch64 load train lint typecheck check parity wheel constraints clean distclean
+.PHONY: help export bench tanks tanks-seeds test test-applications classifiers-page endurance fuzz test-ray coverage mutants docs sbom audit-dependencies test-devices test-aarch64 load train lint typecheck check parity wheel constraints clean distclean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 export: $(READY) ## turn the reference classifier into eight artifacts, and draw their heatmaps
 	$(CAMLITE) export $(REFERENCE).keras --labels $(REFERENCE).labels.txt \
@@ -93,8 +93,14 @@ docs: $(VENV)/.extra-docs ## build the documentation into dist/docs; a warning f
 
 sbom: $(VENV)/.extra-release ## write the software bill of materials of the environment, CycloneDX, to dist/
 	mkdir -p dist
-	$(VENV)/bin/cyclonedx-py environment $(PYTHON) --pyproject pyproject.toml --output-reproducible \
-	    --output-format JSON --output-file dist/camlite.cdx.json
+	sed "s/^dynamic = .*/version = \"$$($(PYTHON) -m hatchling version)\"/" pyproject.toml > dist/sbom.toml
+	$(VENV)/bin/cyclonedx-py environment $(PYTHON) --pyproject dist/sbom.toml --mc-type library \
+	    --output-reproducible --validate --output-format JSON --output-file dist/camlite.cdx.json
+	@rm dist/sbom.toml
+
+audit-dependencies: $(VENV)/.extra-release ## ask PyPI for known vulnerabilities of what constraints.txt pins; SERVICE=osv asks OSV
+	$(VENV)/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off \
+	    --vulnerability-service $(or $(SERVICE),pypi) -r constraints.txt
 
 constraints: ## pin the newest versions that resolve together, in uv.lock and constraints.txt (needs uv)
 	uv lock --upgrade

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -106,6 +107,22 @@ def test_what_uv_and_pip_install_for_development_is_the_same():
     # pip keeps itself and what virtual environments begin with; the documentation has an extra of its own.
     assert {name: version for name, version in pinned.items() if locked.get(name, version) != version} == {}
     assert pinned.keys() - locked.keys() <= {"setuptools", "wheel", "backports-strenum", "tzdata", "namex"}
+
+
+@pytest.mark.endurance
+def test_the_bill_of_materials_names_this_version_and_all_that_is_pinned():
+    finished = subprocess.run(["make", "sbom"], cwd=ROOT, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    bill = json.loads((ROOT / "dist" / "camlite.cdx.json").read_text())
+
+    itself = bill["metadata"]["component"]
+    assert (itself["name"], itself["version"], itself["type"]) == ("camlite", camlite.__version__, "library")
+    named = {re.sub(r"[-_.]+", "-", part["name"]).lower(): part["version"] for part in bill["components"]}
+    tomllib = pytest.importorskip("tomllib")
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["export"]
+    pinned = versions((ROOT / "constraints.txt").read_text())
+    for name in (re.match(r"[\w-]+", one)[0].replace("_", "-").lower() for one in wanted):
+        assert named[name] == pinned[name]
 
 
 def test_every_public_name_has_its_place_in_the_reference():
