@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import io
 import json
@@ -100,25 +99,25 @@ def changed(card: Card, place: str, value: object) -> Card:
     """The card with one field replaced: ``changed(card, "head.channels", 0)``."""
     part, _, rest = place.partition(".")
     new = changed(getattr(card, part), rest, value) if rest else value
-    return dataclasses.replace(card, **{part: new})
+    return card._replace(**{part: new})
 
 
 def small_artifact(format_: artifact.Format) -> bytes:
     """`SMALL` and its arrays, packed."""
     model = MODELS[format_]
-    card = dataclasses.replace(SMALL, model_sha256=hashlib.sha256(model).hexdigest())
+    card = SMALL._replace(model_sha256=hashlib.sha256(model).hexdigest())
     return artifact.pack(format_, model, card, small_arrays())
 
 
 def small_entries(format_: artifact.Format) -> dict[str, bytes]:
     """What the payload of `small_artifact` holds: ``card.json`` and the arrays as ``NAME.npy``."""
     entries = {}
-    for name, array in vars(small_arrays()).items():
+    for name, array in small_arrays()._asdict().items():
         if array is not None:
             buffer = io.BytesIO()
             np.save(buffer, array)
             entries[f"{name}.npy"] = buffer.getvalue()
-    content = {"format": 1, **dataclasses.asdict(SMALL), "model_sha256": hashlib.sha256(MODELS[format_]).hexdigest()}
+    content = {"format": 1, **cards.as_dict(SMALL), "model_sha256": hashlib.sha256(MODELS[format_]).hexdigest()}
     return {"card.json": json.dumps(content).encode(), **entries}
 
 

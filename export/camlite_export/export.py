@@ -6,7 +6,7 @@ import hashlib
 import importlib.metadata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -183,7 +183,7 @@ def _as_the_model_has_them(arrays: Arrays, model: bytes, feature_shape: tuple[in
         return arrays
     rest = weights_in_model.rest(model, arrays.weights, place)
     weights = place.read(model, channels, arrays.weights.shape[1], rest)
-    return replace(arrays, weights=weights, weights_place=place, weights_rest=rest)
+    return arrays._replace(weights=weights, weights_place=place, weights_rest=rest)
 
 
 def _spread(images: LabelledImages, most: int) -> tuple[list[NDArray[np.uint8]], NDArray[np.int64] | None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +71,7 @@ def carry_errors(
             with np.errstate(over="ignore"):
                 errors = np.array(figures).astype(np.float32)
             if np.isfinite(errors).all():
-                arrays = replace(read.arrays, golden_errors=errors)
+                arrays = read.arrays._replace(golden_errors=errors)
                 carrying[name] = artifact.pack(read.format, read.model, read.card, arrays, sign)
     return carrying
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ def panels(case: Case, target: Preprocessing) -> dict[str, str]:
     shrink = min(1.0, _LARGEST_SIDE / max(target.height, target.width))
     height, width = max(1, round(target.height * shrink)), max(1, round(target.width * shrink))
     channels = target.channels
-    small = replace(target, height=height, width=width, scale=(1.0,) * channels, offset=(0.0,) * channels, order="rgb")
+    small = target._replace(height=height, width=width, scale=(1.0,) * channels, offset=(0.0,) * channels, order="rgb")
     pixels = np.rint(image.prepare(case.image, small)).clip(0, 255).astype(np.uint8)
     received = np.nan_to_num(case.received_evidence, nan=0.0, posinf=0.0, neginf=0.0)
     resizing = cam.Resizing((received.shape[0], received.shape[1]), (height, width))

@@ -30,7 +30,6 @@ import hashlib
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -64,8 +63,7 @@ _MOST_CARD_BYTES = 1 << 20
 _MOST_UNPACKED_TIMES, _MOST_UNPACKED_BESIDE = 32, 24 << 20
 
 
-@dataclass(frozen=True)
-class Artifact:
+class Artifact(NamedTuple):
     """A verified artifact.
 
     Attributes:

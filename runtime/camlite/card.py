@@ -1,18 +1,16 @@
 """The card: what an artifact says about itself. The contract between the exporter and the device.
 
-Plain frozen dataclasses and their JSON. The arrays that belong to a card (class weights, bias, golden
+Named tuples and their JSON. The arrays that belong to a card (class weights, bias, golden
 samples) travel beside it; `camlite.artifact` reads and verifies both.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +32,7 @@ _LARGEST_SIDE = 16_384
 _MOST_CLASSES = 1_000_000
 
 
-@dataclass(frozen=True)
-class Preprocessing:
+class Preprocessing(NamedTuple):
     """How uint8 pixels become the classifier's input: ``pixel * scale + offset``, channel by channel.
 
     Attributes:
@@ -55,8 +52,7 @@ class Preprocessing:
     order: ChannelOrder = "rgb"
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """What stands between features and scores.
 
     Attributes:
@@ -77,8 +73,7 @@ class Head:
     method: Method
 
 
-@dataclass(frozen=True)
-class Card:
+class Card(NamedTuple):
     """Everything but the arrays.
 
     Attributes:
@@ -101,8 +96,7 @@ class Card:
     made_with: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Arrays:
+class Arrays(NamedTuple):
     """The arrays that belong to a card. K classes, features (h, w, C), N golden samples.
 
     Attributes:
@@ -147,7 +141,12 @@ OPTIONAL_ARRAYS = frozenset({"weights", "bias", "golden_errors", "weights_rest"}
 
 def to_json(card: Card) -> str:
     """The card as JSON text, the same text for the same card."""
-    return json.dumps({"format": FORMAT_VERSION, **dataclasses.asdict(card)}, ensure_ascii=False, indent=1)
+    return json.dumps({"format": FORMAT_VERSION, **as_dict(card)}, ensure_ascii=False, indent=1)
+
+
+def as_dict(card: Card) -> dict[str, Any]:
+    """The card as objects of JSON."""
+    return {**card._asdict(), "preprocessing": card.preprocessing._asdict(), "head": card.head._asdict()}
 
 
 def from_json(text: str, where: str) -> Card:
@@ -210,15 +209,15 @@ _T = TypeVar("_T")
 def _build(kind: type[_T], fields: Mapping[str, Any], where: str) -> _T:
     if not isinstance(fields, dict):
         raise ArtifactError(f"{where}: expected an object, received {type(fields).__name__}")
-    known = {field.name: field.type for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    known = {name: str(getattr(written, "__forward_arg__", written)) for name, written in kind.__annotations__.items()}
     odd = sorted(known.keys() ^ fields.keys())
     if odd:
         raise ArtifactError(f"{where}: fields missing or unknown: {printable(', '.join(odd)[:200])}")
-    return kind(**{name: _read(str(known[name]), fields[name], f"{where}.{name}") for name in known})
+    return kind(**{name: _read(known[name], fields[name], f"{where}.{name}") for name in known})
 
 
 def _read(annotation: str, value: Any, where: str) -> Any:
-    """Check one JSON value against the annotation of its dataclass field."""
+    """Check one JSON value against the annotation of its field."""
     if annotation in _NESTED:
         return _build(_NESTED[annotation], value, where)
     if annotation in _CHOICES:

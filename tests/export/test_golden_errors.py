@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from camlite_export.interpreter_process import interpreter_processes
 def unmeasured(tiny: Path) -> Artifact:
     """As it is before it has been run."""
     read = artifact.read(tiny / "stripes" / "stripes.float32.tflite")
-    return dataclasses.replace(read, arrays=dataclasses.replace(read.arrays, golden_errors=None))
+    return read._replace(arrays=read.arrays._replace(golden_errors=None))
 
 
 def packed(one: Artifact) -> dict[str, bytes]:
@@ -56,5 +55,5 @@ def test_two_measurements_give_the_same_bytes(unmeasured: Artifact) -> None:
 def test_an_artifact_that_answers_no_numbers_is_left_as_it_is(unmeasured: Artifact) -> None:
     assert unmeasured.arrays.weights is not None
     weights = np.full_like(unmeasured.arrays.weights, 3e38)
-    wrong = dataclasses.replace(unmeasured, arrays=dataclasses.replace(unmeasured.arrays, weights=weights))
+    wrong = unmeasured._replace(arrays=unmeasured.arrays._replace(weights=weights))
     assert carried(packed(wrong)) == packed(wrong)

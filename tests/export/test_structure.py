@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -46,7 +45,7 @@ def found(
 
 
 def with_card(place: str, value: object) -> Artifact:
-    return dataclasses.replace(RIGHT, card=changed(SMALL, place, value))
+    return RIGHT._replace(card=changed(SMALL, place, value))
 
 
 def test_the_right_artifact_has_no_failures() -> None:
@@ -68,7 +67,7 @@ def test_evidence_must_be_an_output_where_the_head_is_not_affine() -> None:
 
 
 def test_evidence_of_every_class_must_be_an_output_where_no_class_weights_are_carried() -> None:
-    read = dataclasses.replace(RIGHT, arrays=dataclasses.replace(RIGHT.arrays, weights=None))
+    read = RIGHT._replace(arrays=RIGHT.arrays._replace(weights=None))
     assert "expected evidence, features, scores" in found(read)["names"]
     evidence = OUTPUTS["features"]._replace(name="evidence", shape=(2, 3, 3))
     assert found(read, outputs={**OUTPUTS, "evidence": evidence}) == {}
@@ -83,7 +82,7 @@ def test_integers_stand_at_both_ends_of_an_int8_tflite_file() -> None:
 
 
 def test_integers_stand_at_no_end_of_any_other() -> None:
-    for read in (with_card("precision", "float32"), dataclasses.replace(RIGHT, format="onnx")):
+    for read in (with_card("precision", "float32"), RIGHT._replace(format="onnx")):
         messages = [failure.message for failure in structure.failures(read, IMAGE, OUTPUTS, expected())]
         assert "image is uint8, expected float32 for" in messages[0]
         assert len(messages) == 6

@@ -56,8 +56,8 @@ def _write(path: Path, wrong: Artifact) -> None:
 
 
 def _with_model(right: Artifact, model: bytes) -> Artifact:
-    card = dataclasses.replace(right.card, model_sha256=hashlib.sha256(model).hexdigest())
-    return dataclasses.replace(right, model=model, card=card)
+    card = right.card._replace(model_sha256=hashlib.sha256(model).hexdigest())
+    return right._replace(model=model, card=card)
 
 
 def _wrong_cards(right: Artifact) -> Iterator[tuple[str, Artifact]]:
@@ -66,15 +66,15 @@ def _wrong_cards(right: Artifact) -> Iterator[tuple[str, Artifact]]:
     assert arrays.weights is not None
 
     def weighing(weights: np.ndarray) -> Artifact:
-        return dataclasses.replace(right, arrays=dataclasses.replace(arrays, weights=weights.astype(np.float32)))
+        return right._replace(arrays=arrays._replace(weights=weights.astype(np.float32)))
 
     yield "class-weights-in-another-order", weighing(np.roll(arrays.weights, 1, axis=-1))
     yield "class-weights-5-percent", weighing(arrays.weights * 1.05)
-    yield "another-digest", dataclasses.replace(right, card=dataclasses.replace(card, classifier_sha256="0" * 64))
-    labels = dataclasses.replace(card, labels=(*card.labels[1:], card.labels[0]))
-    yield "labels-permuted", dataclasses.replace(right, card=labels)
-    signed = dataclasses.replace(card.preprocessing, scale=(1 / 127.5,), offset=(-1.0,))
-    yield "preprocessing", dataclasses.replace(right, card=dataclasses.replace(card, preprocessing=signed))
+    yield "another-digest", right._replace(card=card._replace(classifier_sha256="0" * 64))
+    labels = card._replace(labels=(*card.labels[1:], card.labels[0]))
+    yield "labels-permuted", right._replace(card=labels)
+    signed = card.preprocessing._replace(scale=(1 / 127.5,), offset=(-1.0,))
+    yield "preprocessing", right._replace(card=card._replace(preprocessing=signed))
 
 
 def _move_zero_point_of_tflite(model: bytes, by: int = 8) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import hashlib
 import io
 import json
@@ -92,7 +91,7 @@ def test_an_artifact_may_be_sealed_again(format_, tmp_path):
 def test_the_same_input_gives_the_same_bytes(format_):
     model = MODELS[format_]
     card = changed(SMALL, "model_sha256", hashlib.sha256(model).hexdigest())
-    in_another_layout = dataclasses.replace(small_arrays(), weights=np.asfortranarray(small_arrays().weights))
+    in_another_layout = small_arrays()._replace(weights=np.asfortranarray(small_arrays().weights))
 
     assert artifact.pack(format_, model, card, small_arrays()) == small_artifact(format_)
     assert artifact.pack(format_, model, card, in_another_layout) == small_artifact(format_)

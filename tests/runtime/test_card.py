@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import math
 
@@ -41,9 +40,9 @@ def test_a_card_comes_back_as_it_was_written(card):
 
 @pytest.mark.parametrize("part", [SMALL, SMALL.preprocessing, SMALL.head, small_arrays()], ids=lambda part: type(part))
 def test_a_card_and_its_arrays_stay_as_they_were_made(part):
-    for field in dataclasses.fields(part):
-        with pytest.raises(dataclasses.FrozenInstanceError):
-            setattr(part, field.name, None)
+    for name in part._fields:
+        with pytest.raises(AttributeError):
+            setattr(part, name, None)
 
 
 @given(card_strategy())
@@ -81,9 +80,7 @@ def test_json_that_is_no_object_is_refused(text, kind):
 
 
 PLACES = {"": SMALL, "preprocessing": SMALL.preprocessing, "head": SMALL.head}
-FIELDS = [
-    (place, field.name) for place, part in PLACES.items() for field in dataclasses.fields(part)
-]  # of the card and of its two parts
+FIELDS = [(place, name) for place, part in PLACES.items() for name in part._fields]  # of the card and of its two parts
 
 
 @pytest.mark.parametrize(("place", "name"), FIELDS)
@@ -231,7 +228,7 @@ def test_an_array_of_another_shape_is_named_with_both_shapes(name, shape):
     array = np.zeros(shape, cards.ARRAY_DTYPES[name])
 
     with pytest.raises(ArtifactError) as raised:
-        cards.check_arrays(SMALL, dataclasses.replace(small_arrays(), **{name: array}), WHERE)
+        cards.check_arrays(SMALL, small_arrays()._replace(**{name: array}), WHERE)
 
     message = str(raised.value)
     assert message.startswith(WHERE)
@@ -240,20 +237,20 @@ def test_an_array_of_another_shape_is_named_with_both_shapes(name, shape):
 
 def test_a_bias_must_be_there_for_cam():
     with pytest.raises(ArtifactError, match="bias has shape None"):
-        cards.check_arrays(SMALL, dataclasses.replace(small_arrays(), bias=None), WHERE)
+        cards.check_arrays(SMALL, small_arrays()._replace(bias=None), WHERE)
 
 
 def test_class_weights_may_be_absent_for_cam_where_the_graph_has_them():
-    cards.check_arrays(SMALL, dataclasses.replace(small_arrays(), weights=None), WHERE)
+    cards.check_arrays(SMALL, small_arrays()._replace(weights=None), WHERE)
 
 
 @pytest.mark.parametrize("name", ["weights", "bias"])
 def test_class_weights_and_bias_must_be_absent_for_hirescam(name):
     hirescam = changed(SMALL, "head.method", "hirescam")
-    alone = dataclasses.replace(small_arrays(), weights=None, bias=None)
+    alone = small_arrays()._replace(weights=None, bias=None)
     cards.check_arrays(hirescam, alone, WHERE)
     with pytest.raises(ArtifactError, match=f"{name} has shape"):
-        cards.check_arrays(hirescam, dataclasses.replace(alone, **{name: getattr(small_arrays(), name)}), WHERE)
+        cards.check_arrays(hirescam, alone._replace(**{name: getattr(small_arrays(), name)}), WHERE)
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])

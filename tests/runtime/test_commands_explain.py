@@ -16,7 +16,6 @@ import pytest
 
 from camlite import artifact as artifacts
 from camlite import cam, drawing, lettering, picture
-from camlite.card import Card
 from camlite.colours import COLOUR_MAPS
 from fresh_process import fresh_process, overlay, run_camlite
 
@@ -101,7 +100,7 @@ def test_explain_explains_the_classes_with_the_highest_scores_the_highest_first(
 
 def test_a_number_that_is_a_label_is_the_label(artifact, folder):
     read = artifacts.read(artifact)
-    card = Card(**{**vars(read.card), "labels": ("1", "2", "0")})
+    card = read.card._replace(labels=("1", "2", "0"))
     (folder / "digits.tflite").write_bytes(artifacts.pack("tflite", read.model, card, read.arrays))
 
     line = printed("explain", "digits.tflite", "a/picture.png", "--json", "--classes", "0", cwd=folder)

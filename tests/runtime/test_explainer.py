@@ -54,7 +54,7 @@ def test_evidence_adds_up_to_the_scores(stripes):
 
 def test_completeness_shows_class_weights_of_another_classifier(stripes, tmp_path):
     read = artifact.read(stripes.path)
-    exchanged = artifact.Arrays(**{**vars(read.arrays), "weights": read.arrays.weights[:, [1, 0, 2]]})
+    exchanged = read.arrays._replace(weights=read.arrays.weights[:, [1, 0, 2]])
     path = tmp_path / "exchanged"
     path.write_bytes(artifact.pack(read.format, read.model, read.card, exchanged))
 

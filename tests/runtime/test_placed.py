@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 
@@ -20,8 +19,8 @@ WEIGHTS = NUMBERS.reshape(3, 5).T.astype(np.float32) / 4
 
 
 def carried(weights: np.ndarray, place: Place = PLACE) -> bytes:
-    arrays = dataclasses.replace(small_arrays(), weights=weights, weights_place=place)
-    card = dataclasses.replace(SMALL, model_sha256=hashlib.sha256(MODEL).hexdigest())
+    arrays = small_arrays()._replace(weights=weights, weights_place=place)
+    card = SMALL._replace(model_sha256=hashlib.sha256(MODEL).hexdigest())
     return artifact.pack("tflite", MODEL, card, arrays)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 import re
 import socket
@@ -153,7 +152,7 @@ def test_health_runs_the_golden_samples(server):
 
 def test_health_fails_where_a_golden_sample_does(tiny, tmp_path):
     read = artifacts.read(tiny / "stripes" / "stripes.int8.tflite")
-    wrong = dataclasses.replace(read.arrays, golden_scores=read.arrays.golden_scores[:, ::-1].copy())
+    wrong = read.arrays._replace(golden_scores=read.arrays.golden_scores[:, ::-1].copy())
     (tmp_path / "wrong.tflite").write_bytes(artifacts.pack("tflite", read.model, read.card, wrong))
 
     with served(tmp_path / "wrong.tflite", tmp_path / "log") as server:

@@ -46,7 +46,7 @@ def stranger(tmp_path):
 
 def signed(format_: str, key: Keys) -> bytes:
     model = MODELS[format_]
-    card = dataclasses.replace(SMALL, model_sha256=hashlib.sha256(model).hexdigest())
+    card = SMALL._replace(model_sha256=hashlib.sha256(model).hexdigest())
     return artifact.pack(format_, model, card, small_arrays(), signing.signer(key.private))
 
 
@@ -100,7 +100,7 @@ def test_a_signature_that_was_copied_from_another_artifact_does_not_fit(format_,
     text = path.read_bytes()
     start = text.rindex(b"camlite signature ed25519:")
     signature_text = text[start : start + camlite.signature.LENGTH]
-    forged_card = dataclasses.replace(genuine.card, labels=("a", "b", "c"))
+    forged_card = genuine.card._replace(labels=("a", "b", "c"))
     forged = artifact.pack(
         format_, genuine.model, forged_card, genuine.arrays, lambda _: camlite.signature.from_bytes(signature_text)
     )

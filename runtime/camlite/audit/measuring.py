@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -247,7 +247,7 @@ class Measuring:
         """The mask at the input's size: pixels that it covers in part are the object's."""
         if mask is None:
             return None
-        grey = replace(self._whole, channels=1, scale=(1.0,), offset=(0.0,))
+        grey = self._whole._replace(channels=1, scale=(1.0,), offset=(0.0,))
         fitted = np.asarray(image.prepare(mask[..., np.newaxis].astype(np.uint8), grey)[..., 0] > 0)
         return fitted if fitted.any() else None
 
@@ -255,7 +255,7 @@ class Measuring:
 def _plain(target: Preprocessing) -> Preprocessing:
     """The same size and fit, the pixels as they are."""
     ones, zeros = (1.0,) * target.channels, (0.0,) * target.channels
-    return replace(target, scale=ones, offset=zeros, order="rgb")
+    return target._replace(scale=ones, offset=zeros, order="rgb")
 
 
 def _contrast_weights(explainer: camlite.Explainer) -> cam.Floats | None:

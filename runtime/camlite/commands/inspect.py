@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import importlib
 import json
 from pathlib import Path
 
 from camlite import artifact
 from camlite.artifact import Artifact
+from camlite.card import as_dict
 from camlite.commands import options
 
 _KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -46,7 +46,7 @@ def _record(read: Artifact) -> dict[str, object]:
         "golden_samples": len(read.arrays.golden_images),
         "signer": read.signer.hex() if read.signer else None,
         "trusted": read.trusted,
-        **dataclasses.asdict(read.card),
+        **as_dict(read.card),
     }
 
 
