@@ -57,8 +57,7 @@ def write(folder: Path, kind: str, record: Mapping[str, Any], **values: Any) -> 
     check_folder(folder, kind)
     files = {PAGE: _render(f"{kind}.html", values), f"{kind}.json": json.dumps(record, indent=1) + "\n"}
     part, older = part_of(folder), part_of(folder.with_name(f"{folder.name}.older"))
-    for one in (folder, older):
-        remove_leftovers(one)
+    remove_leftovers(folder.parent, {folder.name, f"{folder.name}.older"})
     try:
         part.mkdir()
         for name, content in files.items():

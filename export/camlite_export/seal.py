@@ -22,8 +22,8 @@ def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
     parts: dict[Path, Path] = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(folder, files.keys())
         for name in files:
-            remove_leftovers(folder / name)
             if (folder / name).is_dir():
                 raise IsADirectoryError(errno.EISDIR, f"{name} is a folder")
         for name, content in files.items():

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 PART = ".part"
 
 _SCRATCH = "camlite-"
+_PART_OF = rf"(?s)\.(.*)\.\d+{re.escape(PART)}"
 _MAKER = rf"(?:\..*\.|{_SCRATCH})(\d+)(?:{re.escape(PART)}|-.*)"
 
 
@@ -68,10 +69,13 @@ def alone_in(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def remove_leftovers(path: Path) -> None:
-    """Remove the temporary files of this path (see `part_of`) that killed processes have left."""
-    for part in path.parent.glob(f".{glob_escape(path.name)}.*{PART}"):
-        _remove_if_orphan(part)
+def remove_leftovers(folder: Path, names: Collection[str]) -> None:
+    """Remove the temporary files of these names (see `part_of`) that killed processes have left in a folder."""
+    with contextlib.suppress(OSError):  # no such folder, or one that may not be listed: whoever writes there says so
+        for name in os.listdir(folder):  # noqa: PTH208  (names alone: a folder of pictures may be large)
+            made = re.fullmatch(_PART_OF, name) if name.endswith(PART) else None
+            if made is not None and made[1] in names:
+                _remove_if_orphan(folder / name)
 
 
 def remove_leftovers_in(folder: Path) -> None:
@@ -89,11 +93,6 @@ def scratch() -> Iterator[Path]:
         _remove_if_orphan(left)
     with tempfile.TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-") as folder:
         yield Path(folder)
-
-
-def glob_escape(name: str) -> str:
-    """A file name as a pattern that matches it alone."""
-    return re.sub(r"([*?\[])", r"[\1]", name)
 
 
 def _remove_if_orphan(path: Path) -> None:

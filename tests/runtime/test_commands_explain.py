@@ -109,6 +109,26 @@ def test_a_number_that_is_a_label_is_the_label(artifact, folder):
     assert json.loads(line)["label"] == "2"
 
 
+def test_what_a_killed_process_has_left_of_a_picture_is_cleared_when_that_picture_is_drawn(artifact, folder):
+    left = (
+        "import os, pathlib; from camlite import files; p = files.part_of(pathlib.Path({!r})); p.write_bytes(b'half'); "
+    )
+    for name in ("picture.overlay.png", "another.overlay.png"):
+        killed = subprocess.run([sys.executable, "-c", left.format(name) + "os.kill(os.getpid(), 9)"], cwd=folder)
+        assert killed.returncode == -9
+    mine = [f".picture.overlay.png.{os.getpid()}.part", ".picture.overlay.png.part", ".picture.overlay.png"]
+    for name in mine:
+        (folder / name).write_bytes(b"of a process that still writes, and of others")
+
+    printed("explain", artifact, "a/picture.png", cwd=folder)
+
+    hidden = {path.name for path in folder.glob(".*")}
+    assert hidden >= set(mine)
+    (other,) = hidden - set(mine)
+    assert other.startswith(".another.overlay.png.")
+    assert (folder / "picture.overlay.png").read_bytes() != b"half"
+
+
 def test_no_overlay_replaces_another(artifact, folder):
     images = ("a/picture.png", "b/picture.png", "c/picture.2.png")
 

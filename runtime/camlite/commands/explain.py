@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite import drawing, inputs, picture
+from camlite import drawing, files, inputs, picture
 from camlite.commands import complain, options
 from camlite.drawing import Drawing
 from camlite.errors import CamliteError
@@ -43,8 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
     choice.check(explainer)
     names, status = _names(arguments.images)
     folder = None if arguments.ansi and arguments.output is None else arguments.output or Path()
+    drawn_names = list(inputs.drawn_names(names, arguments.style))
+    if folder is not None:
+        files.remove_leftovers(folder, set(drawn_names))
     rows = []
-    for name, drawn in zip(names, inputs.drawn_names(names, arguments.style), strict=True):
+    for name, drawn in zip(names, drawn_names, strict=True):
         try:
             explanation = choice.explain(explainer, inputs.read(name))
         except CamliteError as error:
