@@ -14,7 +14,7 @@ PARITY_IMAGES = $(if $(FASHION_MNIST_DIR),$(TEST_IMAGES),$(REFERENCE).calibratio
 
 FUZZ_SECONDS = 200
 
-.PHONY: help export bench tanks tanks-seeds test test-applications classifiers-page endurance fuzz test-ray coverage mutants docs sbom audit-dependencies test-devices test-aarch64 load train lint typecheck check parity wheel constraints clean distclean
+.PHONY: help export bench tanks tanks-seeds test test-applications classifiers-page endurance fuzz test-ray coverage mutants docs sbom audit-dependencies test-devices test-lowest test-aarch64 load train lint typecheck check parity wheel constraints clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ classifiers-page: $(READY) ## write docs/classifiers.md from the lists that the 
 
 test-devices: $(READY) ## run the wheel on every Python and backend there is, and write docs/devices.md
 	PYTHONPATH=tests $(PYTHON) -m pytest tests/devices -m ''
+
+test-lowest: $(VENV)/.extra-release ## run the tests at the lowest versions of every dependency (LOWEST=device or workstation alone)
+	PYTHONPATH=tests $(PYTHON) -m devices.lowest $(LOWEST)
 
 test-aarch64: $(READY) ## run the wheel in Debian's userlands for ARM, under emulation (as root, on Debian)
 	PYTHONPATH=tests $(PYTHON) -m devices.aarch64

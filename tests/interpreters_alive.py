@@ -18,7 +18,6 @@ from pathlib import Path
 
 import model_numbers
 import mutants
-import onnx_numbers
 from camlite import backends
 
 _LONGEST = 2  # seconds of the processor; a mutant may hold a loop without an end
@@ -49,6 +48,8 @@ def mutant(one: mutants.Parent, other: mutants.Parent, chance: random.Random) ->
     """A model with other numbers in its tables or graph, with harm anywhere, or with flipped bits in its structure."""
     if chance.random() < 0.5:
         if one.format == "onnx":
+            import onnx_numbers  # here, as it needs onnx, which devices do not have
+
             return onnx_numbers.changed(one.model, chance)
         return model_numbers.changed(one.model, _numbers(one.model), chance)
     bare, bare_other = (mutants.Parent(each.model, each.format, each.model, {}) for each in (one, other))

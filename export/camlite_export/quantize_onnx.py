@@ -97,13 +97,13 @@ def _quantize(model: Path, calibration: NDArray[np.float32], kept: Iterable[onnx
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QUInt8,
         nodes_to_exclude=[node.name for node in kept],
-        extra_options={"TensorQuantOverrides": dict(_ranges(graph))},
+        extra_options={"TensorQuantOverrides": dict(_steps(graph))},
     )
     return onnx.load(quantized)
 
 
-def _ranges(graph: onnx.GraphProto) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The range of each output channel of each weight, such that its largest is 127 steps away from 0.
+def _steps(graph: onnx.GraphProto) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The step of each output channel of each weight, such that its largest is 127 steps away from 0, which is 128.
 
     onnxruntime makes 255 steps between the largest and its negative, and counts from 128: the largest would be the
     256th, and is cut by half a step.
@@ -116,9 +116,9 @@ def _ranges(graph: onnx.GraphProto) -> Iterator[tuple[str, list[dict[str, Any]]]
         if weights is not None and weights.ndim > 1:
             transposed = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
             axis = 0 if node.op_type == "Conv" or transposed else weights.ndim - 1
-            limits = _largest(weights, axis) * np.float32((_STEPS + 0.5) / _STEPS)
-            ranges = [{"quant_type": QuantType.QUInt8, "axis": axis, "rmin": -one, "rmax": one} for one in limits]
-            yield node.input[1], ranges
+            each = {"quant_type": QuantType.QUInt8, "axis": axis, "zero_point": _ZERO_POINT}
+            steps = _largest(weights, axis) / np.float32(_STEPS)
+            yield node.input[1], [{**each, "scale": step} for step in steps]
 
 
 def _largest(weights: NDArray[np.float32], axis: int) -> NDArray[np.float32]:

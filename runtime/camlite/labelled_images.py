@@ -15,6 +15,12 @@ from numpy.typing import NDArray
 from camlite import image, picture
 from camlite.errors import ImageError
 
+# AttributeError: one array instead of an archive, on Python 3.10; a TypeError on later ones.
+_UNREADABLE = (
+    *(OSError, ValueError, TypeError, AttributeError, EOFError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+
 Pixels = NDArray[np.uint8]
 
 
@@ -93,7 +99,7 @@ def _npz(path: Path, class_count: int) -> LabelledImages:
         # numpy would leave the file open where it is damaged.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             content = dict(arrays)
-    except (OSError, ValueError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         raise ImageError(f"{path}: cannot read it as .npz ({error}); make it with numpy.savez_compressed") from None
     images = content.get("images")
     if images is None or images.dtype != np.uint8 or images.ndim not in (3, 4) or not len(images):
