@@ -329,6 +329,7 @@ def test_nothing_changes_its_arguments(drawn):
 
 
 def test_what_is_kept_between_calls_cannot_be_written_to():
+    assert cam.taps(3, 8) is cam.taps(3, 8)
     for array in cam.taps(3, 8):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1

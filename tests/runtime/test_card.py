@@ -174,7 +174,7 @@ def test_a_refusal_quotes_only_the_beginning_of_what_is_long(content, quoted):
     message = refusal(content)
 
     assert quoted in message
-    assert len(message) < 400
+    assert "f" * 201 not in message
 
 
 json_values = st.recursive(
