@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,6 +45,13 @@ def test_global_average_pooling_and_dense() -> None:
     model = head(layers.GlobalAveragePooling2D(), layers.Dense(CLASSES))
     weights, bias = model.get_weights()
     derives(model, weights / PLACES, bias)
+
+
+def test_what_was_derived_stays_as_it_is() -> None:
+    derived = AffineHead(np.eye(2, dtype=np.float32), np.zeros(2, np.float32))
+    for name in ("weights", "bias"):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(derived, name, None)
 
 
 def test_dense_without_bias() -> None:
