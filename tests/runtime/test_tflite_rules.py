@@ -56,6 +56,12 @@ SOUND = {
         [floats(1, 18, 24, 6)],
         SLID,
     ),
+    "transposed with a bias": (
+        "TRANSPOSE_CONV",
+        [integers(1, 18, 24, 6), floats(6, 3, 3, 4), IMAGE, floats(6)],
+        [floats(1, 18, 24, 6)],
+        SLID,
+    ),
     "dense": ("FULLY_CONNECTED", [floats(1, 8), floats(3, 8), floats(3)], [floats(1, 3)], {}),
     "dense of a map": ("FULLY_CONNECTED", [floats(1, 2, 4), floats(3, 8)], [floats(1, 3)], {}),
     "dense that keeps its axes": (
@@ -101,6 +107,21 @@ SOUND = {
     "tile": ("TILE", [floats(2, 3), integers(2, 1)], [floats(4, 3)], {}),
     "space to depth": ("SPACE_TO_DEPTH", [floats(1, 4, 6, 2)], [floats(1, 2, 3, 8)], {"block_size": 2}),
     "depth to space": ("DEPTH_TO_SPACE", [floats(1, 2, 3, 8)], [floats(1, 4, 6, 2)], {"block_size": 2}),
+    "leaky slope": ("LEAKY_RELU", [floats(2, 3)], [floats(2, 3)], {"alpha": 0.1}),
+    "leaky slopes": ("PRELU", [IMAGE, floats(1, 1, 4)], [IMAGE], {}),
+    "sum of several": ("ADD_N", [floats(2, 3)] * 3, [floats(2, 3)], {}),
+    "one more axis": ("EXPAND_DIMS", [floats(2, 3), integers(-1, shape=())], [floats(2, 3, 1)], {}),
+    "turned round": ("REVERSE_V2", [floats(2, 3), integers(-1)], [floats(2, 3)], {}),
+    "running sum": ("CUMSUM", [floats(2, 3), integers(1, shape=())], [floats(2, 3)], {}),
+    "to a larger shape": ("BROADCAST_TO", [floats(1, 3), integers(2, 3)], [floats(2, 3)], {}),
+    "classes": (
+        "ONE_HOT",
+        [integers(0, 2), integers(3, shape=()), floats(), floats()],
+        [floats(2, 3)],
+        {"axis": -1},
+    ),
+    "reshape to what the output is": ("RESHAPE", [floats(2, 3)], [floats(3, 2)], {}),
+    "reshape by an option": ("RESHAPE", [floats(2, 3)], [floats(3, 2)], {"new_shape": (3, -1)}),
     "product": ("BATCH_MATMUL", [floats(3, 2, 4), floats(5, 4)], [floats(3, 2, 5)], {"adj_y": 1}),
 }
 
@@ -149,6 +170,11 @@ def test_an_output_of_another_shape_or_type_is_told(name):
         ("slice that loses an axis", {"ellipsis_mask": 1}, "ellipsis mask 1"),
         ("space to depth", {"block_size": 0}, "block size 0"),
         ("space to depth", {"block_size": 4}, "blocks of 4"),
+        ("leaky slope", {"alpha": float("inf")}, "alpha inf"),
+        ("depth to space", {"block_size": 3}, "blocks of 3"),
+        ("resize", {"align_corners": 1}, "cannot both be aligned"),
+        ("classes", {"axis": 2}, "axis 2, expected -1 to 1"),
+        ("reshape by an option", {"new_shape": (-1, -1)}, "to \\(-1, -1\\)"),
     ],
 )
 def test_an_option_that_the_kernel_does_not_expect_is_told(name, changes, said):
@@ -186,6 +212,15 @@ def test_an_option_that_the_kernel_does_not_expect_is_told(name, changes, said):
         ("resize", 1, integers(0, 5), "size 0"),
         ("tile", 1, integers(0, 1), "times 0"),
         ("product", 1, floats(5, 3), "a product"),
+        ("product", 1, floats(4), "a product"),
+        ("transposed", 1, floats(6, 3, 3, 5), "a filter"),
+        ("dense that keeps its axes", 0, floats(1, 4, 4), "weights"),
+        ("one more axis", 1, integers(0, 1), "input 1 holds 2 integers, expected 1"),
+        ("leaky slopes", 1, floats(2, 9, 12, 4), "slopes"),
+        ("sum of several", 1, floats(1, 3), "parts of several shapes"),
+        ("pack", 1, floats(3), "parts"),
+        ("to a larger shape", 0, floats(2, 2, 3), r"\(2, 2, 3\) to \(2, 3\)"),
+        ("classes", 2, floats(2), "more than one value"),
     ],
 )
 def test_an_input_that_the_kernel_does_not_expect_is_told(name, index, other, said):

@@ -72,7 +72,7 @@ def running(artifact: Path, *arguments: str | Path) -> Iterator[subprocess.Popen
         try:
             yield process
         finally:
-            process.kill()
+            process.terminate()
 
 
 def lines_of(stream: IO[str]) -> queue.Queue[str]:
