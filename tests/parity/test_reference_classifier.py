@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from camlite import backends
 from fresh_process import BACKENDS
 from reference_classifier import CLASSIFIER, LABELS, PROTOTYPES, parity, run
 
@@ -28,6 +29,8 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _figures(backend: str, exported: Path, data: Path) -> Iterator[tuple[str, dict[str, float]]]:
     """(precision, figures) of each artifact that a backend runs."""
+    if backend not in backends.installed(BACKENDS[backend]):
+        pytest.skip(f"{backend} is not installed")
     paths = sorted(exported.glob(f"*.{BACKENDS[backend]}"))
     options = ["--data", data, "--labels", LABELS, "--preprocess", "unit", "--backend", backend, "--json"]
     finished = parity(CLASSIFIER, *paths, *options)

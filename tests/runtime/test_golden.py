@@ -113,7 +113,11 @@ def test_an_artifact_is_held_against_what_it_did_where_it_was_exported(stripes: 
     assert np.array(received) == pytest.approx(2 * errors + np.array(ALLOWANCES["float32"]))
 
 
-def test_the_exporters_own_interpreter_does_here_what_it_did_there(stripes: Path) -> None:
+def test_the_exporters_own_interpreter_does_here_what_it_did_there(
+    stripes: Path, request: pytest.FixtureRequest
+) -> None:
+    if request.config.getoption("--artifacts"):
+        pytest.skip("made elsewhere, perhaps by another version, which rounds otherwise")
     errors = artifact.read(stripes).arrays.golden_errors
     received = [(one.score_difference, one.evidence_error, one.completeness) for one in checked(stripes).samples]
     assert np.array(received, np.float32).tolist() == np.asarray(errors).tolist()
