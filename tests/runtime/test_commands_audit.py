@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,39 @@ def test_without_masks_it_gives_no_verdict(tiny, data):
 
     assert finished.returncode == 0
     assert {one["verdict"] for one in json.loads(finished.stdout)["classes"]} == {"no masks"}
+
+
+def test_images_without_classes_are_audited_for_the_class_that_is_named(tiny, tmp_path):
+    np.savez(tmp_path / "images.npz", images=patches(40, beside=False)[0])
+
+    finished = run_camlite("audit", tiny / "stripes" / "stripes.float32.tflite", tmp_path / "images.npz", "--json")
+
+    found = {one["label"]: (one["images"], one["verdict"]) for one in json.loads(finished.stdout)["classes"]}
+    assert found == {"horizontal": (20, "no masks"), "vertical": (20, "no masks")}
+
+
+def test_a_class_without_masks_shows_no_object_and_is_judged_by_the_others(tiny, tmp_path):
+    write_folder(tmp_path, 40, beside=False)
+    shutil.rmtree(tmp_path / "masks" / "vertical")
+
+    finished = run_camlite("audit", tiny / "stripes" / "stripes.float32.tflite", tmp_path)
+
+    assert finished.returncode == 0, finished.stderr
+    _, masked, unmasked, note, _ = finished.stdout.splitlines()
+    assert masked.split()[:4] == ["horizontal", "20", "object", "71%"]
+    assert unmasked.split()[:4] == ["vertical", "20", "object", "*"]
+    assert note == "* shows no object: judged by the counterfactual alone"
+
+
+@pytest.mark.parametrize("name", ["stripes", "hidden", "colours"])
+def test_where_no_image_is_named_as_labelled_nothing_is_decided(name, tiny, tmp_path):
+    images, classes, masks = patches(40, beside=False)
+    np.savez(tmp_path / "wrong.npz", images=images, classes=1 - classes, masks=masks)
+
+    finished = run_camlite("audit", tiny / name / f"{name}.float32.tflite", tmp_path / "wrong.npz", "--json")
+
+    found = [(one["images"], one["of"], one["verdict"]) for one in json.loads(finished.stdout)["classes"]]
+    assert found == [(0, 20, "undecided")] * 2
 
 
 @pytest.mark.parametrize("name", ["on", "beside"])
