@@ -313,3 +313,23 @@ def test_a_mistake_of_camlite_itself_is_not_hidden_behind_one_line():
 
     assert finished.returncode == 1
     assert "Traceback" in finished.stderr
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_program_that_calls_a_command_collects_its_garbage_as_before(enabled):
+    source = (
+        "import gc, sys; from camlite.commands import main\n"
+        f"gc.{'enable' if enabled else 'disable'}()\n"
+        "try: main(['--version'])\n"
+        "except SystemExit: print(gc.isenabled())"
+    )
+
+    assert run_python(source).stdout.split()[-1] == str(enabled)
+
+
+def test_a_package_that_no_extra_brings_is_no_mistake_of_the_user(folder):
+    finished = run_camlite("inspect", "a.tflite", cwd=folder, without=["json"])
+
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("Traceback")
+    assert "json" in finished.stderr.splitlines()[-1]

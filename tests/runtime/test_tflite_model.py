@@ -128,6 +128,24 @@ def test_what_is_no_flatbuffer_is_told(content):
         tflite_model.verify(content)
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (("state -",), r"A at byte 8 has field 0 \(state\), which camlite does not write"),
+        ((), "A at byte 8 has fields that camlite does not know"),
+        (("number q",), "the number at byte 12 is not inside its table"),
+    ],
+    ids=["not written", "unknown", "too wide"],
+)
+def test_a_field_that_the_schema_has_not_or_that_is_wider_than_its_table_is_told(fields, said):
+    """A table at 8 of 8 bytes, whose one field is at 12; its list of fields is at 16."""
+    content = struct.pack("<I4siI", 8, b"TEST", -8, 5) + struct.pack("<HHH", 6, 8, 4)
+
+    assert Reader(content, {"A": ("number I",)}).root("A") == {"number": 5}
+    with pytest.raises(ValueError, match=said):
+        Reader(content, {"A": fields}).root("A")
+
+
 def test_tables_that_are_named_a_million_times_are_read_once():
     """A vector whose elements are all one table, and so on down: 4 levels of 1,000 would be 10^12 tables."""
     schema = {"A": ("next [A]", "number I")}

@@ -134,3 +134,9 @@ def test_annotations_without_a_picture_or_of_other_labels_are_refused(voc: Path)
     assert refusal(voc).endswith("horizontal, vertical; it has cat, dog; rename one or the other")
     (voc / "Annotations" / "1.xml").unlink()
     assert "no .xml in it" in refusal(voc)
+
+
+def test_masks_without_images_are_told(tmp_path: Path):
+    (tmp_path / "masks").mkdir()
+
+    assert refusal(tmp_path).endswith("has a folder masks but none named images; expected both")
