@@ -61,7 +61,7 @@ def _trace(two_output: TwoOutputModel) -> onnx.ModelProto:
     signature = [tf.TensorSpec((None, *two_output.image_shape), tf.float32, name="image")]
     function = tf.function(forward(two_output), input_signature=signature, autograph=False)
     model: onnx.ModelProto
-    with quirks.silent_log("tf2onnx"), quirks.copies_collected():
+    with quirks.silent_native_code(), quirks.silent_log("tf2onnx"), quirks.copies_collected():
         model, _ = tf2onnx.convert.from_function(function, signature, opset=_OPSET)
     quirks.constants_for_captured_tensors(model, function.get_concrete_function())
     model.ir_version = _IR_VERSION
