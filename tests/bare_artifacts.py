@@ -12,9 +12,9 @@ import numpy as np
 from camlite import artifact
 from camlite.artifact import Format
 from camlite.card import Arrays, Card, Head, Preprocessing
-from camlite_export import interpreter_process, parity
-from camlite_export.keras_reference import Reference
-from camlite_export.two_output import TwoOutputModel
+from camlite_export.cutting.two_output import TwoOutputModel
+from camlite_export.parity import interpreter_process, measuring
+from camlite_export.parity.keras_reference import Reference
 
 
 def write(model: TwoOutputModel, target: Preprocessing, format_: Format, content: bytes, path: Path) -> Path:
@@ -58,7 +58,7 @@ def compare(process: Executor, path: Path, backend: str, images: list[np.ndarray
     """Run an artifact in the process of its backend."""
     classes = expected.classes.tolist()
     answers = process.submit(interpreter_process.answer, path, backend, images, classes).result()
-    measured = parity.measure(expected, answers)
+    measured = measuring.measure(expected, answers)
     scale = max(1.0, float(np.abs(expected.scores).max()))
     return Figures(
         bool(measured.same_class.all()),

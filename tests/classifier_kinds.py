@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from camlite.errors import ClassifierError
-from camlite_export import to_onnx, to_tflite, two_output
-from camlite_export.two_output import TwoOutputModel
+from camlite_export.converting import to_onnx, to_tflite
+from camlite_export.cutting import two_output
+from camlite_export.cutting.two_output import TwoOutputModel
 
 if TYPE_CHECKING:
     import keras
@@ -606,7 +607,7 @@ FILE_REFUSALS = (
 
 def file_refusal(kind: FileRefusal, folder: Path) -> str:
     """Make the file in an empty folder, and try to open it."""
-    from camlite_export.classifier import open_classifier
+    from camlite_export.opening.classifier import open_classifier
 
     path = kind.write(folder)
     try:
@@ -691,7 +692,7 @@ def _page() -> Any:
     yield from inspect.cleandoc("""
         - `.keras` of Keras 3 and of Keras 2 (tf_keras), `.h5` and `.hdf5` of all their versions. A model of Keras 2
           is rebuilt layer by layer in Keras 3, and its scores are held against those in Keras 2.
-        - In Python, a model object of Keras 3 or of tf_keras: `camlite_export.classifier.from_object(model)`.
+        - In Python, a model object of Keras 3 or of tf_keras: `camlite_export.opening.classifier.from_object(model)`.
     """).splitlines()
     yield ""
     yield from ("| file that is refused | what camlite says |", "|---|---|")

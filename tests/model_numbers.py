@@ -12,8 +12,8 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from camlite.flatbuffer import Reader
-from camlite.tflite_schema import SCHEMA
+from camlite.verification.flatbuffer import Reader
+from camlite.verification.tflite_schema import SCHEMA
 
 _VALUES = (
     *(0, 1, -1, 2, -2, 3, -3, 4, 5, 7, 8, 9, 16, 24, 32, 64, 100, -100, 127, 128, 255, 256, 1000, 32767, 65535),

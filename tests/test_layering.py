@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -125,6 +126,56 @@ def test_no_file_of_camlite_imports_from_the_workstation_even_inside_a_function(
     for file in sorted(PACKAGE.rglob("*.py")):
         foreign = imports_in(file.read_text()) - set(sys.stdlib_module_names) - {"camlite", "numpy"}
         assert foreign <= interpreters, file
+
+
+# What the exporter is made of, in the order in which its data flow.
+ORDER = (
+    "quirks",
+    "seal",
+    "signing",
+    "pages",
+    "ray_engine",
+    "opening",
+    "cutting",
+    "converting",
+    "parity",
+    "golden",
+    "contact_sheet",
+    "export",
+    "suite",
+    "audit",
+    "reference",
+    "tanks",
+    "commands",
+)
+
+
+def test_the_exporter_imports_only_what_stands_before():
+    package = Path(importlib.util.find_spec("camlite_export").origin).parent
+    parts = {path.stem if path.is_file() else path.name for path in package.iterdir() if path.suffix in ("", ".py")}
+    assert parts - {"__init__", "__pycache__", "py"} == set(ORDER)
+
+    for file in sorted(package.rglob("*.py")):
+        here = file.relative_to(package).parts[0].removesuffix(".py")
+        for name in parts_of_the_exporter_in(file.read_text()):
+            assert name == here or ORDER.index(name) < ORDER.index(here), f"{file}: {name}"
+
+
+def parts_of_the_exporter_in(source: str) -> set[str]:
+    """Modules and packages right inside `camlite_export` that source text imports, inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module == "camlite_export":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and str(node.module).startswith("camlite_export."):
+            found.add(str(node.module).split(".")[1])
+    return found
+
+
+def test_the_search_for_parts_of_the_exporter_finds_them_wherever_they_are():
+    source = "from camlite_export import seal\ndef f():\n    from camlite_export.cutting import heads"
+
+    assert parts_of_the_exporter_in(source) == {"seal", "cutting"}
 
 
 def test_the_search_for_import_statements_finds_them_wherever_they_are():

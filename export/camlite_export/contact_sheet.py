@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import camlite
 from camlite.labelled_images import LabelledImages
 from camlite_export import seal
-from camlite_export.interpreter_process import interpreter_process
+from camlite_export.parity.interpreter_process import interpreter_process
 
 _MOST_COLUMNS = 10
 # Of a class, so many images are tried until the artifact names one rightly.

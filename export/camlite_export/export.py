@@ -18,20 +18,11 @@ from camlite.artifact import Format
 from camlite.card import Arrays, Card, Head, Precision, Preprocessing
 from camlite.errors import ClassifierError
 from camlite.labelled_images import LabelledImages
-from camlite_export import (
-    bias_correction,
-    classifier,
-    golden,
-    interpreter_process,
-    keras_reference,
-    parity,
-    seal,
-    to_onnx,
-    to_tflite,
-    weight_rounding,
-    weights_in_model,
-)
-from camlite_export.two_output import TwoOutputModel
+from camlite_export import golden, seal
+from camlite_export.converting import bias_correction, to_onnx, to_tflite, weight_rounding, weights_in_model
+from camlite_export.cutting.two_output import TwoOutputModel
+from camlite_export.opening import classifier
+from camlite_export.parity import interpreter_process, keras_reference, measuring
 
 if TYPE_CHECKING:
     import keras
@@ -55,7 +46,7 @@ class Exported:
 
     path: Path
     size: int
-    measurement: parity.Measurement | None
+    measurement: measuring.Measurement | None
 
 
 Progress = Callable[[str], None]
@@ -199,7 +190,7 @@ def _measure(
     reference: keras_reference.Reference,
     truth: NDArray[np.int64] | None,
     progress: Progress,
-) -> Iterator[tuple[Path, parity.Measurement | None]]:
+) -> Iterator[tuple[Path, measuring.Measurement | None]]:
     """Run each artifact in a process that has only seen its own interpreter."""
     for path in paths:
         progress(f"measuring {'.'.join(path.name.split('.')[-2:])}")
@@ -209,7 +200,7 @@ def _measure(
             continue
         classes = reference.classes.tolist()
         answers = process_of(format_).submit(interpreter_process.answer, path, None, images, classes).result()
-        yield path, parity.measure(reference, answers, truth)
+        yield path, measuring.measure(reference, answers, truth)
 
 
 def _card(

@@ -14,8 +14,8 @@ from camlite.card import Preprocessing
 from camlite.files import scratch
 from camlite.golden import Tolerance
 from camlite.labelled_images import LabelledImages
-from camlite_export import interpreter_process, keras_reference
-from camlite_export.two_output import TwoOutputModel
+from camlite_export.cutting.two_output import TwoOutputModel
+from camlite_export.parity import interpreter_process, keras_reference
 
 _SAMPLES = 4
 _CANDIDATES = 40

@@ -103,6 +103,18 @@ def silent_native_code() -> Iterator[None]:
             os.close(kept)
 
 
+def quieten_tensorflow() -> None:
+    """Import TensorFlow, its notices about this machine kept off the terminal; for a command's own process.
+
+    Keras is told to use it, too: the converters start from TensorFlow.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    with silent_native_code():
+        import tensorflow  # noqa: F401
+
+
 @contextlib.contextmanager
 def convolutions_in_groups_as_they_are() -> Iterator[None]:
     """Let Keras trace a convolution in groups into the graph itself; for tracing in one thread.

@@ -22,8 +22,11 @@ import pytest
 import bare_artifacts
 import photographs
 from camlite import cam
-from camlite_export import classifier, keras_reference, to_onnx, to_tflite, two_output
-from camlite_export.preprocessing import preprocessing
+from camlite_export.converting import to_onnx, to_tflite
+from camlite_export.cutting import two_output
+from camlite_export.opening import classifier
+from camlite_export.opening.preprocessing import preprocessing
+from camlite_export.parity import keras_reference
 from classifier_kinds import APPLICATION_FIGURES
 from fresh_process import BACKENDS
 from reference_classifier import camlite

@@ -22,9 +22,11 @@ from camlite.artifact import Format
 from camlite.card import Precision
 from camlite.errors import CamliteError, ClassifierError
 from camlite.labelled_images import LabelledImages
-from camlite_export import export, interpreter_process, keras_reference, two_output
-from camlite_export.heads import EvidenceBy
-from camlite_export.preprocessing import preprocessing
+from camlite_export import export
+from camlite_export.cutting import two_output
+from camlite_export.cutting.heads import EvidenceBy
+from camlite_export.opening.preprocessing import preprocessing
+from camlite_export.parity import interpreter_process, keras_reference
 from fresh_process import BACKENDS
 
 EIGHT = [

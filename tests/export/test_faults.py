@@ -59,7 +59,8 @@ def test_two_exports_into_one_folder_at_once_leave_one_of_them(models: list[Path
 _RACE = """
 import sys
 from pathlib import Path
-from camlite_export import page, seal
+from camlite_export.pages import page
+from camlite_export import seal
 folder, first = Path(sys.argv[1]), int(sys.argv[2])
 page._render = lambda template, values: values["text"]
 for number in range(first, first + 60):

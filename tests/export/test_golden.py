@@ -10,9 +10,10 @@ import pytest
 
 from camlite.card import Preprocessing
 from camlite.labelled_images import LabelledImages
-from camlite_export import golden, two_output
-from camlite_export.preprocessing import preprocessing
-from camlite_export.two_output import TwoOutputModel
+from camlite_export import golden
+from camlite_export.cutting import two_output
+from camlite_export.cutting.two_output import TwoOutputModel
+from camlite_export.opening.preprocessing import preprocessing
 
 
 def images_of(pixels: np.ndarray) -> LabelledImages:

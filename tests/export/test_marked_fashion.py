@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from camlite_export.heatmap_clusters import groups
+from camlite_export.audit.heatmap_clusters import groups
 from camlite_export.reference import data
 from fresh_process import run_camlite
 from marked_fashion import MARKED

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 import small_artifacts
-from camlite import artifact, card, onnx_model, picture, protobuf, tflite_model
+from camlite import artifact, card, picture, protobuf
 from camlite.errors import ArtifactError, ImageError
+from camlite.verification import onnx_model, tflite_model
 
 CORPUS = Path(__file__).with_name("corpus")
 SEPARATOR = b"\n--entry--\n"

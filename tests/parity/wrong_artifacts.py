@@ -22,7 +22,7 @@ from camlite.artifact import Artifact
 if TYPE_CHECKING:
     import keras
 
-    from camlite_export.two_output import TwoOutputModel
+    from camlite_export.cutting.two_output import TwoOutputModel
 
 KINDS = ("float32.tflite", "int8.tflite", "float32.onnx", "int8.onnx")
 
@@ -126,7 +126,7 @@ def _wrong_graphs(path: Path, prepared: np.ndarray) -> Iterator[tuple[str, TwoOu
     """The card is right; the model is not."""
     import keras
 
-    from camlite_export import two_output
+    from camlite_export.cutting import two_output
 
     classifier = keras.saving.load_model(path, compile=False)
 
@@ -204,7 +204,7 @@ def _wanted(fault: str, kind: str) -> bool:
 
 
 def _convert(tampered: TwoOutputModel, prepared: np.ndarray, kinds: list[str]) -> Iterator[tuple[str, bytes]]:
-    from camlite_export import to_onnx, to_tflite
+    from camlite_export.converting import to_onnx, to_tflite
 
     for kind in kinds:
         precision, format_ = kind.split(".")

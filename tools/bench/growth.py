@@ -67,7 +67,8 @@ def build(shape: Shape, format_: Format, folder: Path) -> Path:
     """A sealed artifact with random weights: one convolution, pooled to the features' size, a second, and the head."""
     import keras
 
-    from camlite_export import to_onnx, to_tflite, two_output
+    from camlite_export.converting import to_onnx, to_tflite
+    from camlite_export.cutting import two_output
 
     layers = keras.layers
     image = keras.Input((shape.height, shape.width, 3), name="image")

@@ -14,7 +14,7 @@ from camlite.card import Precision
 from camlite.table import table
 from camlite_export import signing
 from camlite_export.commands import options
-from camlite_export.heads import EvidenceBy
+from camlite_export.cutting.heads import EvidenceBy
 
 if TYPE_CHECKING:
     from camlite_export.export import Exported
@@ -54,9 +54,11 @@ def run(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from camlite import labelled_images
-    from camlite_export import contact_sheet, export, labels, two_output
-    from camlite_export.classifier import open_classifier
-    from camlite_export.preprocessing import preprocessing
+    from camlite_export import contact_sheet, export
+    from camlite_export.cutting import two_output
+    from camlite_export.opening import labels
+    from camlite_export.opening.classifier import open_classifier
+    from camlite_export.opening.preprocessing import preprocessing
 
     path: Path = arguments.classifier
     classifier = open_classifier(path, arguments.trust)

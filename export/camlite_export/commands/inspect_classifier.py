@@ -13,8 +13,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Print a row a layer, and where the classifier is cut."""
     size = options.size(arguments.size) if arguments.size else None
     options.import_tensorflow_for(arguments.file, arguments.trust)
-    from camlite_export import two_output
-    from camlite_export.classifier import open_classifier
+    from camlite_export.cutting import two_output
+    from camlite_export.opening.classifier import open_classifier
 
     classifier = open_classifier(arguments.file, arguments.trust)
     cut = two_output.cut(classifier, options.layer(arguments.layer), size)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from camlite.card import Fit
 from camlite.errors import ClassifierError
-from camlite_export import preprocessing, quirks
+from camlite_export import quirks
+from camlite_export.opening import preprocessing
 
 if TYPE_CHECKING:
-    from camlite_export.two_output import TwoOutputModel
+    from camlite_export.cutting.two_output import TwoOutputModel
 
 
 def add_classifier(parser: argparse.ArgumentParser) -> None:
@@ -92,21 +92,9 @@ def import_tensorflow_for(path: Path, trusted: bool) -> None:
     """Import TensorFlow for a classifier; that takes seconds, so a file that is none is refused before.
 
     Raises:
-        ClassifierError: see `camlite_export.classifier.examine`.
+        ClassifierError: see `camlite_export.opening.classifier.examine`.
     """
-    from camlite_export import classifier
+    from camlite_export.opening import classifier
 
     classifier.examine(path, trusted)
-    quieten_tensorflow()
-
-
-def quieten_tensorflow() -> None:
-    """Import TensorFlow, its notices about this machine kept off the terminal; for a command's own process.
-
-    Keras is told to use it, too: the converters start from TensorFlow.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    with quirks.silent_native_code():
-        import tensorflow  # noqa: F401
+    quirks.quieten_tensorflow()

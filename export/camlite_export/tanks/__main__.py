@@ -11,7 +11,7 @@ from pathlib import Path
 
 from camlite.errors import CamliteError
 from camlite.table import table
-from camlite_export.commands import options
+from camlite_export import quirks
 from camlite_export.tanks.legend import rebuild, row
 from camlite_export.tanks.scenes import LABELS
 
@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="how many times, each with other data")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw both classifiers side by side")
     arguments = parser.parse_args()
-    options.quieten_tensorflow()
+    quirks.quieten_tensorflow()
     found, start = [], time.perf_counter()
     try:
         for seed in range(1, arguments.seeds + 1):

@@ -12,7 +12,7 @@ from camlite import picture
 from camlite.audit import engine
 from camlite.audit.sources import Source
 from camlite.audit.verdict import JUDGED, ClassVerdict, judge
-from camlite_export.interpreter_process import interpreter_process
+from camlite_export.parity.interpreter_process import interpreter_process
 from camlite_export.tanks.scenes import LABELS, Scenes, scenes
 
 # What each has learned, by whether the weather gave the class away.
@@ -92,8 +92,9 @@ def _train(folder: Path, name: str, seed: int, confounded: bool) -> dict[str, Pa
     import keras
 
     from camlite.labelled_images import LabelledImages
-    from camlite_export import export, two_output
-    from camlite_export.preprocessing import preprocessing
+    from camlite_export import export
+    from camlite_export.cutting import two_output
+    from camlite_export.opening.preprocessing import preprocessing
     from camlite_export.tanks import training
 
     keras.backend.clear_session()

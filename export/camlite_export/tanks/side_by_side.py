@@ -15,7 +15,7 @@ from camlite.audit import engine
 from camlite.audit.sources import Source
 from camlite.image import Pixels
 from camlite_export import seal
-from camlite_export.interpreter_process import interpreter_process
+from camlite_export.parity.interpreter_process import interpreter_process
 from camlite_export.tanks.landscape import CLOUDY, WEATHERS
 from camlite_export.tanks.legend import FIELD, NAMES, Audited, field_seed
 from camlite_export.tanks.scenes import LABELS, scenes

@@ -49,7 +49,7 @@ class Source:
         """
         path = self.path
         if path.suffix == ".json":
-            coco: MaskedImages = importlib.import_module("camlite_export.coco").load(path, self.pictures, labels)
+            coco: MaskedImages = importlib.import_module("camlite_export.audit.coco").load(path, self.pictures, labels)
             return coco
         if path.is_dir() and (path / pascal_voc.ANNOTATIONS).is_dir():
             return pascal_voc.load(path, labels)

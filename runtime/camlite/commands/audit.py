@@ -41,12 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Audit, print a row a class; 1 where one is a shortcut."""
-    report = importlib.import_module("camlite_export.audit_report") if arguments.report else None
+    report = importlib.import_module("camlite_export.audit.audit_report") if arguments.report else None
     if report:
         report.check_folder(arguments.report)
     engine = engines.local
     if arguments.engine == "ray":
-        engine = importlib.import_module("camlite_export.ray_audit").engine
+        engine = importlib.import_module("camlite_export.audit.ray_audit").engine
     task = engines.Task(
         arguments.artifact,
         Source(arguments.data, arguments.images),

@@ -1,0 +1,1 @@
+"""What the audit has on a workstation: its report, COCO's annotations, a Ray cluster."""

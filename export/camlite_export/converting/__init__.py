@@ -1,0 +1,1 @@
+"""Convert a two-output model to TFLite and ONNX, in every precision."""

@@ -1,0 +1,1 @@
+"""Cut a classifier at its last feature map, and derive what explains its scores from there."""

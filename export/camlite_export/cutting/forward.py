@@ -1,0 +1,112 @@
+"""What an artifact computes: features, scores and, where the device is not to make it from class weights, evidence.
+
+Of an affine head it replaces the head: class weights at every place (a 1 x 1 convolution where they are the same at
+all of them), whose sums over the places and the bias are the logits. Of another head it is made of gradients,
+HiResCAM (Draelos and Carin, 2020, "Use HiResCAM instead of Grad-CAM for faithful explanations"):
+
+    evidence[k, y, x] = sum over c of features[y, x, c] * d logit[k] / d features[y, x, c]
+
+written with ordinary forward operators, so that no interpreter needs to know about gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from camlite.card import Activation
+from camlite.errors import ClassifierError
+from camlite_export import quirks
+from camlite_export.cutting.heads import AffineHead
+from camlite_export.cutting.plain_operators import plain_operators
+from camlite_export.cutting.two_output import TwoOutputModel
+
+Forward = Callable[[Any], dict[str, Any]]
+
+# Evidence of every class costs one backward pass of the head a class; above this many, the top class alone.
+_MOST_CLASSES = 64
+
+
+def forward(two_output: TwoOutputModel) -> Forward:
+    """The function that is exported.
+
+    Returns:
+        image (N, H, W, channels) -> features, scores and, where `TwoOutputModel.gives_evidence`, evidence
+        (N, h, w, K), or (N, h, w, 1) of the top class where it is made of gradients for many classes.
+    """
+    gives_evidence, affine = two_output.gives_evidence, two_output.affine  # a function that is traced cannot derive
+
+    def compute(image: Any) -> dict[str, Any]:
+        with plain_operators(), quirks.convolutions_in_groups_as_they_are():
+            outputs: dict[str, Any] = two_output.model(image, training=False)
+            if gives_evidence and affine:
+                return _with_class_weights(affine, two_output.activation, outputs["features"])
+            if gives_evidence:
+                outputs = {**outputs, "evidence": _evidence(two_output, outputs["features"])}
+            return outputs
+
+    return compute
+
+
+def _with_class_weights(head: AffineHead, activation: Activation, features: Any) -> dict[str, Any]:
+    import tensorflow as tf
+
+    if head.weights.ndim == 2:
+        maps = tf.nn.conv2d(features, head.weights[np.newaxis, np.newaxis], 1, "VALID")
+    else:
+        maps = tf.squeeze(features[..., tf.newaxis, :] @ head.weights, axis=-2)
+    height, width, classes = maps.shape[1:]
+    by_class = tf.transpose(tf.reshape(maps, (-1, height * width, classes)), (0, 2, 1))
+    # A product with ones: TFLite's sum overflows in int16x8, and its mean has the steps of the maps in int8.
+    logits = tf.squeeze(by_class @ np.ones((height * width, 1), np.float32), axis=-1) + head.bias
+    activate = {"softmax": tf.nn.softmax, "sigmoid": tf.nn.sigmoid, "linear": tf.identity}[activation]
+    return {"features": features, "scores": activate(logits), "evidence": maps}
+
+
+def _evidence(two_output: TwoOutputModel, features: Any) -> Any:
+    gradient = _of_every_class if two_output.classes <= _MOST_CLASSES else _of_the_top_class
+    return gradient(two_output, features)
+
+
+def _of_every_class(two_output: TwoOutputModel, features: Any) -> Any:
+    """All classes in one pass: the features once a class, each copy for the logit of its own class."""
+    import tensorflow as tf
+
+    classes = two_output.classes
+    height, width, channels = two_output.feature_shape
+    copies = tf.reshape(tf.repeat(features[:, tf.newaxis], classes, axis=1), (-1, height, width, channels))
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(copies)
+        logits = tf.reshape(two_output.head(copies, training=False), (-1, classes, classes))
+        own = tf.reduce_sum(logits * tf.eye(classes, dtype=logits.dtype))
+    maps = tf.reduce_sum(copies * _gradient(tape, own, copies), axis=-1)
+    return tf.transpose(tf.reshape(maps, (-1, classes, height, width)), (0, 2, 3, 1))
+
+
+def _of_the_top_class(two_output: TwoOutputModel, features: Any) -> Any:
+    import tensorflow as tf
+
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(features)
+        logits = two_output.head(features, training=False)
+        top = tf.one_hot(tf.argmax(logits, axis=-1), two_output.classes, dtype=logits.dtype)
+        own = tf.reduce_sum(logits * tf.stop_gradient(top))
+    return tf.reduce_sum(features * _gradient(tape, own, features), axis=-1, keepdims=True)
+
+
+def _gradient(tape: Any, logit: Any, features: Any) -> Any:
+    """
+    Raises:
+        ClassifierError: the head has a step that cannot be differentiated.
+    """
+    try:
+        gradient = tape.gradient(logit, features)
+    except LookupError as error:  # TensorFlow: "gradient registry has no entry for: ..."
+        raise ClassifierError(f"the head cannot be differentiated: {' '.join(str(error).split())[:200]}") from error
+    if gradient is None:
+        raise ClassifierError(
+            "the head cannot be differentiated: it rounds or compares on the way to the scores; cut at a later --layer"
+        )
+    return gradient

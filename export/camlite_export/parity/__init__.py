@@ -1,0 +1,1 @@
+"""Hold artifacts against Keras: the reference, the figures, their gates, the report."""

@@ -1,0 +1,297 @@
+"""Hold artifacts against the Keras classifier, image by image, in bounded memory.
+
+Images are read once, in batches; for each batch the classifier answers here, and every artifact in the process of
+its backend. What stays is a few numbers an image, and at the end the images on which each artifact is worst.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camlite import artifact as artifacts
+from camlite.artifact import Artifact
+from camlite.card import Precision, Preprocessing
+from camlite.labelled_images import LabelledImages, load
+from camlite_export.parity import gates, keras_reference, measuring, rounding_noise, structure
+from camlite_export.parity.expected import Expected, Given, open_expected
+from camlite_export.parity.gates import Gate, Verdict
+from camlite_export.parity.measuring import Measurement
+from camlite_export.parity.runner import Runner, batches, runners
+from camlite_export.parity.structure import Failure
+
+# Of fewer images of a class, the label that most of them are given says little about the order of the labels.
+_ENOUGH_IMAGES = 10
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image, and how an artifact and the classifier answer it.
+
+    Attributes:
+        index: of the image; image: uint8 (H, W, channels).
+        expected, received: scores of the classifier and of the artifact, float32 (K,).
+        expected_evidence, received_evidence: of the class that the classifier names, float32 (h, w).
+    """
+
+    index: int
+    image: NDArray[np.uint8]
+    expected: NDArray[np.float32]
+    received: NDArray[np.float32]
+    expected_evidence: NDArray[np.float32]
+    received_evidence: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One artifact against the classifier.
+
+    Attributes:
+        artifact, backend: what ran, on what.
+        failures: of checks and gates, in the order in which they were made.
+        measurement: None where its names or shapes leave nothing to compare.
+        verdicts: of the gates of its precision.
+        worst: the images on which its evidence is furthest from the classifier's, the worst first.
+    """
+
+    artifact: Artifact
+    backend: str
+    failures: tuple[Failure, ...]
+    measurement: Measurement | None
+    verdicts: tuple[Verdict, ...]
+    worst: tuple[Case, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return not self.failures
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Artifacts against the classifier, on the same images.
+
+    Attributes:
+        expected: the classifier.
+        data: what the images are, as text.
+        images: the images.
+        results: one an artifact, in the order given.
+    """
+
+    expected: Expected
+    data: str
+    images: LabelledImages
+    results: tuple[Result, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed on any artifact."""
+        return all(result.passed for result in self.results)
+
+
+Progress = Callable[[int, int], object]
+
+# Gives, for batches in any order, the index of the first image and a measurement an artifact, see `measure_batch`.
+Engine = Callable[[Preprocessing, int, Sequence[Path]], Iterator[tuple[int, list[Measurement]]]]
+
+
+def compare(
+    model: Path,
+    paths: Sequence[Path],
+    data: Path | None = None,
+    *,
+    given: Given | None = None,
+    limits: Mapping[str, float] | None = None,
+    backend: str | None = None,
+    shown: int = 0,
+    engine: Engine | None = None,
+    progress: Progress = lambda _done, _all: None,
+) -> Comparison:
+    """Compare artifacts with the classifier they were exported from.
+
+    Args:
+        model: a ``.keras`` or ``.h5`` file.
+        paths: the artifacts.
+        data: a folder of images or an ``.npz``; by default the first artifact's golden samples. Those are few, and
+            hard on purpose: they pass no gates but the caller's.
+        given: what the caller says of the classifier.
+        limits: gates by the names of their figures, in place of ours.
+        backend: by default the installed one that is preferred, for each format.
+        shown: how many of the worst images to keep for each artifact.
+        engine: who measures, given the input, the number of images and the artifacts' paths; by default this process.
+        progress: called with the number of images that are done, and of all.
+
+    Raises:
+        CamliteError: an artifact, the classifier or an image cannot be read, or an interpreter cannot run.
+    """
+    read = [artifacts.read(path) for path in paths]
+    with runners(read, backend) as opened:
+        tensors = [runner.tensors() for runner in opened]
+        expected = open_expected(model, given or Given(), read[0])
+        images = load(data, expected.labels) if data else _golden_samples(read[0])
+        source = f"{len(images):,} images of {data}" if data else f"the {len(images)} golden samples of {paths[0]}"
+        found = [structure.failures(one, *two, expected) for one, two in zip(read, tensors, strict=True)]
+        able = [runner for runner, failures in zip(opened, found, strict=True) if structure.comparable(failures)]
+        measured = dict(zip(map(id, able), _measure(able, expected, images, engine, progress), strict=True))
+        noise = cache(partial(_rounding_noise, expected, images))
+        results = [
+            _result(
+                runner,
+                failures,
+                measured.get(id(runner)),
+                expected,
+                images,
+                _judges(runner, measured.get(id(runner)), limits or {}, data is not None, noise),
+                shown,
+            )
+            for runner, failures in zip(opened, found, strict=True)
+        ]
+    return Comparison(expected, source, images, tuple(results))
+
+
+def _judges(
+    runner: Runner,
+    measurement: Measurement | None,
+    limits: Mapping[str, float],
+    ours: bool,
+    noise: Callable[[Precision, bool], Measurement],
+) -> Mapping[str, Gate]:
+    """Gates for an artifact; where one is closed, no stricter than the classifier's own steadiness allows."""
+    precision = runner.artifact.card.precision
+    judges = gates.of(precision, limits, ours)
+    if measurement is None or precision == "float32" or all(one.passed for one in gates.judge(measurement, judges)):
+        return judges
+    _, outputs = runner.tensors()
+    rounds_evidence = "evidence" in outputs and outputs["evidence"].scale > 0
+    return gates.as_steady_as(judges, noise(precision, rounds_evidence), precision)
+
+
+def _rounding_noise(
+    expected: Expected, images: LabelledImages, precision: Precision, rounds_evidence: bool
+) -> Measurement:
+    parts = []
+    for start, batch in batches(images, expected.target):
+        prepared = keras_reference.inputs(batch, expected.target)
+        reference = keras_reference.answer(expected.cut, prepared)
+        truth = None if images.classes is None else images.classes[start : start + len(batch)]
+        parts.append(
+            rounding_noise.measure(expected.cut, prepared, reference, precision, truth, rounds_evidence=rounds_evidence)
+        )
+    return measuring.join(parts)
+
+
+def _golden_samples(artifact: Artifact) -> LabelledImages:
+    golden = artifact.arrays.golden_images
+    names = [f"golden sample {i} of {artifact.path}" for i in range(len(golden))]
+    return LabelledImages(names, None, lambda i: golden[i])
+
+
+def _measure(
+    able: Sequence[Runner], expected: Expected, images: LabelledImages, engine: Engine | None, progress: Progress
+) -> list[Measurement]:
+    if not able:
+        return []
+    if engine is not None:
+        found = engine(expected.target, len(images), [runner.artifact.path for runner in able])
+    else:
+        found = (measure_batch(able, expected, images, *one) for one in batches(images, expected.target))
+    parts: dict[int, list[Measurement]] = {}
+    done = 0
+    for start, measured in found:
+        parts[start] = measured
+        done += len(measured[0])
+        progress(done, len(images))
+    ordered = [parts[start] for start in sorted(parts)]
+    return [measuring.join(list(one)) for one in zip(*ordered, strict=True)]
+
+
+def measure_batch(
+    able: Sequence[Runner], expected: Expected, images: LabelledImages, start: int, batch: Sequence[NDArray[np.uint8]]
+) -> tuple[int, list[Measurement]]:
+    """One measurement an artifact, of a batch of the images that begins at `start`, which is given back, too."""
+    reference = keras_reference.answer(expected.cut, keras_reference.inputs(batch, expected.target))
+    truth = None if images.classes is None else images.classes[start : start + len(batch)]
+    answers = [runner.answer(batch, reference.classes) for runner in able]
+    return start, [measuring.measure(reference, answer(), truth) for answer in answers]
+
+
+def _result(
+    runner: Runner,
+    failures: list[Failure],
+    measurement: Measurement | None,
+    expected: Expected,
+    images: LabelledImages,
+    judges: Mapping[str, Gate],
+    shown: int,
+) -> Result:
+    if measurement is None:
+        return Result(runner.artifact, runner.backend, tuple(failures), None, (), ())
+    verdicts = gates.judge(measurement, judges)
+    found = [
+        *failures,
+        *_not_finite(measurement, images),
+        *(Failure("golden samples", line) for line in runner.check().failures),
+        *_label_order(measurement, expected, images),
+        *(_closed_gate(one, measurement, expected, images) for one in verdicts if not one.passed),
+    ]
+    worst = _cases(runner, measurement, expected, images, shown)
+    return Result(runner.artifact, runner.backend, tuple(found), measurement, tuple(verdicts), worst)
+
+
+def _not_finite(measurement: Measurement, images: LabelledImages) -> list[Failure]:
+    bad = np.flatnonzero(~measurement.finite)
+    if not len(bad):
+        return []
+    what = (
+        f"{len(bad)} of {len(measurement)} images give numbers that are not finite, the first: {images.names[bad[0]]}"
+    )
+    return [Failure("finiteness", what)]
+
+
+def _label_order(measurement: Measurement, expected: Expected, images: LabelledImages) -> list[Failure]:
+    """Where the classifier itself mostly gives a class another's label, and that other class a third's.
+
+    A weak classifier takes one class for another; in a cycle they go where labels or classes are permuted.
+    """
+    if images.classes is None:
+        return []
+    counts = np.zeros((len(expected.labels),) * 2, np.int64)
+    np.add.at(counts, (images.classes, measurement.named_reference), 1)
+    likeliest = np.where(counts.sum(axis=1) >= _ENOUGH_IMAGES, counts.argmax(axis=1), np.arange(len(counts)))
+    for k, other in enumerate(likeliest):
+        if other != k and likeliest[other] != other:
+            share = counts[k, other] / counts[k].sum()
+            what = (
+                f"Keras itself names {share:.0%} of the images of class {expected.labels[k]!r} "
+                f"{expected.labels[other]!r}; the labels, or the classes of the images, are in another order"
+            )
+            return [Failure("labels", what)]
+    return []
+
+
+def _closed_gate(verdict: Verdict, measurement: Measurement, expected: Expected, images: LabelledImages) -> Failure:
+    figure, index = verdict.gate.figure, verdict.worst
+    label, other = (expected.labels[k[index]] for k in (measurement.named_reference, measurement.named))
+    named = f"class {label!r}" if label == other else f"class {label!r} (the artifact says {other!r})"
+    how_far = figure.how_far(measurement, index)
+    return Failure(figure.name, f"{verdict}; worst on {images.names[index]}, {named}: {how_far}")
+
+
+def _cases(
+    runner: Runner, measurement: Measurement, expected: Expected, images: LabelledImages, shown: int
+) -> tuple[Case, ...]:
+    """Read the worst images once more, and answer them once more."""
+    bad_first = np.lexsort((-measurement.score_difference, np.nan_to_num(measurement.correlation, nan=-1.0)))
+    chosen = [int(index) for index in bad_first[:shown]]
+    if not chosen:
+        return ()
+    pixels = [images[index] for index in chosen]
+    reference = keras_reference.answer(expected.cut, keras_reference.inputs(pixels, expected.target))
+    answers = runner.answer(pixels, reference.classes)()
+    rows = zip(chosen, pixels, reference.scores, answers.scores, reference.evidence, answers.evidence, strict=True)
+    return tuple(Case(*row) for row in rows)

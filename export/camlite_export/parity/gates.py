@@ -1,0 +1,286 @@
+"""What a measurement comes down to: one number a figure, and the gate each precision must pass.
+
+Each limit stands beside what was measured: GATES says on what.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from camlite.card import Precision
+from camlite.errors import CamliteError
+from camlite_export.parity.measuring import Floats, Measurement
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number that sums up a measurement.
+
+    Attributes:
+        name: as `--gate` and JSON know it.
+        title: as the report shows it.
+        better: whether higher or lower is better, and so on which side of its limit a gate is open.
+        per_image: what it sums up, (N,); NaN where an image has no such figure.
+        summary: per-image figures to the number.
+        distance: how far each image is off, (N,), and the text that says so: which of many is the worst.
+        share: whether it is a share of the images, shown in percent.
+        doubled: how many times as far it is from perfect when noise of the same size comes on top.
+    """
+
+    name: str
+    title: str
+    better: Literal["higher", "lower"]
+    per_image: Callable[[Measurement], Floats]
+    summary: Callable[[Floats], float]
+    distance: tuple[Callable[[Measurement], Floats], str] = (lambda m: m.score_difference, "scores differ by")
+    share: bool = False
+    doubled: float = math.sqrt(2)
+
+    @property
+    def perfect(self) -> float:
+        """Its value for two equal answers."""
+        return 1.0 if self.better == "higher" else 0.0
+
+    def value(self, measurement: Measurement) -> float | None:
+        """The number; None where no image has this figure."""
+        known = _known(self.per_image(measurement))
+        return float(self.summary(known)) if len(known) else None
+
+    def worst(self, measurement: Measurement) -> int:
+        """Index of the image that is worst by this figure; among equals, of the one that is the furthest off."""
+        per_image = self.per_image(measurement)
+        bad = -per_image if self.better == "higher" else per_image
+        far = self.distance[0](measurement)
+        order = np.lexsort((-np.nan_to_num(far, nan=-1), -np.nan_to_num(bad, nan=-np.inf)))
+        return int(order[0])
+
+    def how_far(self, measurement: Measurement, index: int) -> str:
+        """How far one image is off, as text."""
+        own = "" if self.share else f"{self.text(float(self.per_image(measurement)[index]))}, "
+        series, text = self.distance
+        return f"{own}{text} {float(series(measurement)[index]):.2g}"
+
+    def text(self, value: float | None) -> str:
+        """The number as it is shown."""
+        if value is None:
+            return ""
+        if self.share:
+            return f"{value:.2%}"
+        if self.better == "higher":
+            return f"{value:.6f}"
+        return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.3g}"
+
+    def limit_text(self, limit: float, sides: tuple[str, str] = ("at least", "at most")) -> str:
+        """A limit of it, and the side on which a gate is open."""
+        side = sides[0] if self.better == "higher" else sides[1]
+        return f"{side} {100 * limit:.4g}%" if self.share else f"{side} {limit:g}"
+
+
+def _known(per_image: Floats) -> Floats:
+    kept: Floats = per_image[~np.isnan(per_image)]
+    return kept
+
+
+def _fifth_percentile(per_image: Floats) -> float:
+    return float(np.quantile(per_image, 0.05))
+
+
+def _same_peak(measurement: Measurement) -> Floats:
+    return np.where(np.isnan(measurement.peak_shift), np.nan, measurement.peak_shift == 0)
+
+
+_LIST = (
+    Figure("score_difference_max", "score difference, largest", "lower", lambda m: m.score_difference, np.max),
+    Figure("score_difference_mean", "score difference, mean", "lower", lambda m: m.score_difference, np.mean),
+    Figure("top1_agreement", "top-1 agreement", "higher", lambda m: m.same_class, np.mean, share=True),
+    Figure("accuracy", "accuracy", "higher", lambda m: m.correct, np.mean, share=True),
+    Figure("accuracy_loss", "accuracy lost", "lower", lambda m: m.correct_reference - m.correct, np.mean, share=True),
+    Figure("evidence_error_max", "evidence error, largest", "lower", lambda m: m.evidence_error, np.max),
+    Figure("evidence_error_mean", "evidence error, mean", "lower", lambda m: m.evidence_error, np.mean),
+    Figure("correlation_mean", "evidence correlation, mean", "higher", lambda m: m.correlation, np.mean, doubled=2),
+    Figure(
+        "correlation_p5",
+        "evidence correlation, 5th percentile",
+        "higher",
+        lambda m: m.correlation,
+        _fifth_percentile,
+        doubled=2,
+    ),
+    Figure("correlation_min", "evidence correlation, worst", "higher", lambda m: m.correlation, np.min, doubled=2),
+    Figure("overlap_mean", "overlap of the top fifths", "higher", lambda m: m.overlap, np.mean),
+    Figure(
+        "same_peak",
+        "same peak",
+        "higher",
+        _same_peak,
+        np.mean,
+        (lambda m: m.peak_shift, "cells that the peak moves:"),
+        share=True,
+    ),
+    Figure("peak_shift_max", "peak shift, largest, in cells", "lower", lambda m: m.peak_shift, np.max),
+    Figure("completeness_mean", "completeness residual, mean", "lower", lambda m: m.completeness, np.mean),
+    Figure("completeness_max", "completeness residual, largest", "lower", lambda m: m.completeness, np.max),
+)
+FIGURES: Mapping[str, Figure] = {figure.name: figure for figure in _LIST}
+
+# precision -> figure -> limit, and why it stands there. Figures of tflite / onnx: the reference classifier, the 10,000
+# test images of Fashion-MNIST, ai-edge-litert 2.3 and onnxruntime 1.32, x86-64.
+_MEASURED_ON = 10_000
+_WEIGHTS_IN_8_BITS: Mapping[str, tuple[float, str]] = {
+    "top1_agreement": (0.99, "dynamic 99.84 %, int16x8 99.84 %: images between two classes change sides"),
+    "accuracy_loss": (0.003, "dynamic 0 points, int16x8 0: as many go wrong as come right"),
+    "score_difference_mean": (0.005, "dynamic 0.0018, int16x8 0.0020"),
+    "evidence_error_mean": (0.02, "dynamic 0.0057, int16x8 0.0045; class weights that are 5 % off make it 0.05"),
+    "correlation_p5": (0.999, "dynamic 0.99986, int16x8 0.99991"),
+    "same_peak": (0.99, "dynamic 99.39 %, int16x8 99.50 %: peaks move between places that are almost equal"),
+    "completeness_mean": (0.005, "dynamic 0.0013, int16x8 0.0016"),
+}
+GATES: Mapping[Precision, Mapping[str, tuple[float, str]]] = {
+    "float32": {
+        "score_difference_max": (1e-4, "1.3e-06 / 1.7e-06: rounding alone; 4e-05 through InceptionV3"),
+        "top1_agreement": (0.999, "100 % / 100 %; two scores may be equal but for rounding"),
+        "evidence_error_max": (1e-3, "9.8e-07 / 1.1e-06: rounding alone; 1.4e-04 through InceptionV3"),
+        "completeness_max": (1e-5, "1.0e-06 / 9.5e-07: rounding alone"),
+    },
+    "float16": {
+        "score_difference_max": (0.02, "0.0035 / 0.0068: three digits in each layer, and most near a border"),
+        "top1_agreement": (0.999, "100 % / 99.99 %"),
+        "accuracy_loss": (0.003, "0 / 0.01 points"),
+        "evidence_error_max": (0.01, "0.0015 / 0.0021"),
+        "correlation_p5": (0.9999, "0.9999995 / 0.9999991"),
+        "same_peak": (0.999, "99.95 % / 99.95 %"),
+        "completeness_mean": (1e-4, "1.4e-05 / 1.8e-05"),
+    },
+    "dynamic": _WEIGHTS_IN_8_BITS,
+    "int8": {
+        "top1_agreement": (0.99, "99.63 % / 99.73 %: images between two classes change sides"),
+        "accuracy_loss": (0.003, "0.01 / 0.10 points: nearly as many go wrong as come right"),
+        "score_difference_mean": (0.015, "0.0060 / 0.0025; a TFLite score in 8 bits is up to 0.002 off by itself"),
+        "evidence_error_mean": (0.03, "0.0093 / 0.0080; class weights that are 5 % off make it 0.05"),
+        "correlation_p5": (0.999, "0.99957 / 0.99969"),
+        "same_peak": (0.99, "99.03 % / 99.10 %: peaks move between places that are almost equal"),
+        "completeness_mean": (0.015, "0.0055 / 0.0017"),
+    },
+    "int16x8": _WEIGHTS_IN_8_BITS,
+}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A figure's limit: the least it may be where higher is better, else the most. The limit itself passes.
+
+    Attributes:
+        figure, limit: see above.
+        reason: why the limit stands there.
+        measured_on: of how many images; None where the limit is to be taken literally.
+        usual: the stricter limit that this one stands for, see `as_steady_as`; None where it is its own.
+    """
+
+    figure: Figure
+    limit: float
+    reason: str
+    measured_on: int | None = None
+    usual: float | None = None
+
+    def passes(self, value: float, images: int) -> bool:
+        """Whether a number that sums up so many images passes; NaN never does."""
+        limit = self.limit_on(images)
+        return value >= limit if self.figure.better == "higher" else value <= limit
+
+    def limit_on(self, images: int) -> float:
+        """The limit for so many images.
+
+        It moves for shares alone. On fewer images than it was measured on, chance has more room: by two standard
+        errors of a share of this size. And images are whole: the next count that is not stricter is the limit.
+        """
+        if not self.figure.share or self.measured_on is None:
+            return self.limit
+        outwards = -1 if self.figure.better == "higher" else 1
+        spread = math.sqrt(self.limit * (1 - self.limit))
+        room = 2 * spread * max(0.0, 1 / math.sqrt(images) - 1 / math.sqrt(self.measured_on))
+        count = round((self.limit + outwards * room) * images, 6)
+        return (math.floor(count) if outwards < 0 else math.ceil(count)) / images
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a gate says: the number it was given, its limit there, and the image that is worst by the figure."""
+
+    gate: Gate
+    value: float
+    limit: float
+    passed: bool
+    worst: int
+
+    def __str__(self) -> str:
+        figure = self.gate.figure
+        return f"{figure.text(self.value)}, expected {figure.limit_text(self.limit)}"
+
+
+def judge(measurement: Measurement, gates: Mapping[str, Gate]) -> list[Verdict]:
+    """What each gate says of a measurement. A gate whose figure is not known (accuracy without classes) is silent."""
+    verdicts = []
+    for gate in gates.values():
+        known = _known(gate.figure.per_image(measurement))
+        if len(known):
+            value = float(gate.figure.summary(known))
+            limit, passed = gate.limit_on(len(known)), gate.passes(value, len(known))
+            verdicts.append(Verdict(gate, value, limit, passed, gate.figure.worst(measurement)))
+    return verdicts
+
+
+def of(precision: Precision, limits: Mapping[str, float], ours: bool = True) -> dict[str, Gate]:
+    """Gates by the names of their figures: ours of a precision, and the caller's limits in their place."""
+    own = GATES[precision] if ours else {}
+    gates = {name: Gate(FIGURES[name], limit, reason, _MEASURED_ON) for name, (limit, reason) in own.items()}
+    for name, limit in limits.items():
+        gates[name] = Gate(FIGURES[name], limit, "set by the caller")
+    return gates
+
+
+def as_steady_as(gates: Mapping[str, Gate], noise: Measurement, precision: Precision) -> dict[str, Gate]:
+    """Gates that ask no more of an artifact than of the classifier with nothing but its tensors rounded.
+
+    An artifact has rounded kernels besides, which are noise of the same size: of the reference classifier in int8
+    the mean error of evidence is 1.36 times, and what the correlation lacks 1.95 times, that of rounded tensors;
+    the square root of 2, and 2, is what independent noise gives.
+
+    Args:
+        gates: of `of`; the caller's own stay as they are.
+        noise: of `rounding_noise.measure`.
+    """
+    found = dict(gates)
+    for name, gate in gates.items():
+        figure, value = gate.figure, gate.figure.value(noise)
+        if value is None or gate.measured_on is None:
+            continue
+        limit = figure.perfect + figure.doubled * (value - figure.perfect)
+        limit = min(1.0, max(0.0, limit)) if figure.share else limit
+        if (limit < gate.limit) == (figure.better == "higher"):
+            bits = 16 if precision == "float16" else 8
+            reason = f"{figure.text(value)} of Keras with tensors in {bits} bits; kernels in them do as much again"
+            found[name] = Gate(figure, limit, reason, len(noise), gate.limit)
+    return found
+
+
+def parse(text: str) -> tuple[str, float]:
+    """``NAME=VALUE`` to a figure's name and a limit.
+
+    Raises:
+        CamliteError: no such figure, or the value is no finite number.
+    """
+    name, _, value = text.partition("=")
+    if name not in FIGURES:
+        raise CamliteError(f"gate {text!r}: unknown figure; expected NAME=VALUE with one of {', '.join(FIGURES)}")
+    try:
+        limit = float(value)
+    except ValueError:
+        limit = math.nan
+    if not math.isfinite(limit):
+        raise CamliteError(f"gate {text!r}: {value!r} is no number; expected NAME=VALUE, as top1_agreement=0.99")
+    return name, limit

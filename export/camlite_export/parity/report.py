@@ -1,0 +1,189 @@
+"""Show a comparison: as a page for people, and as a record for scripts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from camlite import backends
+from camlite_export.pages import page
+from camlite_export.parity import report_pictures
+from camlite_export.parity.compare import Case, Comparison, Result
+from camlite_export.parity.gates import FIGURES
+from camlite_export.parity.measuring import Floats, Measurement
+
+_KIND = "parity"
+
+# The table of the page: column -> what stands in it -> figure. --json has every figure.
+_COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "score difference": {"mean": "score_difference_mean", "max": "score_difference_max"},
+    "top-1 agreement": {"": "top1_agreement"},
+    "accuracy": {"": "accuracy", "lost": "accuracy_loss"},
+    "evidence error": {"mean": "evidence_error_mean", "max": "evidence_error_max"},
+    "evidence correlation": {"p5": "correlation_p5", "worst": "correlation_min"},
+    "overlap": {"": "overlap_mean"},
+    "peak": {"same": "same_peak", "max": "peak_shift_max"},
+    "completeness residual": {"mean": "completeness_mean", "max": "completeness_max"},
+}
+
+
+def record(comparison: Comparison) -> dict[str, Any]:
+    """The comparison as JSON has it; a number that is not known or not finite is null."""
+    expected = comparison.expected
+    return {
+        "classifier": str(expected.path),
+        "data": comparison.data,
+        "images": len(comparison.images),
+        "from_the_card": list(expected.assumed),
+        "passed": comparison.passed,
+        "artifacts": [_result_record(result) for result in comparison.results],
+    }
+
+
+def _result_record(result: Result) -> dict[str, Any]:
+    measured = result.measurement
+    values = {name: figure.value(measured) if measured else None for name, figure in FIGURES.items()}
+    return {
+        "artifact": str(result.artifact.path),
+        "precision": result.artifact.card.precision,
+        "backend": result.backend,
+        "backend_version": backends.version(result.backend),
+        "passed": result.passed,
+        "figures": {name: _number(value) for name, value in values.items()},
+        "gates": {
+            verdict.gate.figure.name: {
+                "limit": verdict.limit,
+                "passed": verdict.passed,
+                "reason": verdict.gate.reason,
+            }
+            for verdict in result.verdicts
+        },
+        "failures": [{"check": failure.check, "message": failure.message} for failure in result.failures],
+    }
+
+
+def _number(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def check_folder(folder: Path) -> None:
+    """Tell before a long run that a report cannot be written there, see `camlite_export.pages.page.check_folder`."""
+    page.check_folder(folder, _KIND)
+
+
+def write(comparison: Comparison, folder: Path) -> None:
+    """Write ``index.html`` and ``parity.json``; the folder appears whole or not at all, in place of an older report.
+
+    Raises:
+        CamliteError: see `camlite_export.pages.page.write`.
+    """
+    page.write(
+        folder,
+        _KIND,
+        record(comparison),
+        comparison=comparison,
+        failed=[result for result in comparison.results if not result.passed],
+        columns=list(_COLUMNS),
+        rows=[_row(result) for result in comparison.results],
+        distributions=_distributions([result for result in comparison.results if result.measurement]),
+        sections=[_section(result, comparison) for result in comparison.results],
+        gates=_gates(comparison.results),
+    )
+
+
+def _row(result: Result) -> dict[str, Any]:
+    """A row of the table: in each cell its figures, each with its gate where it has one."""
+    verdicts = {verdict.gate.figure.name: verdict for verdict in result.verdicts}
+    cells = []
+    for title, names in _COLUMNS.items():
+        lines = []
+        for what, name in names.items():
+            text = FIGURES[name].text(FIGURES[name].value(result.measurement)) if result.measurement else ""
+            if text:
+                lines.append({"what": what, "text": text, "verdict": verdicts.get(name)})
+        cells.append({"title": title, "lines": lines})
+    return {"result": result, "name": _short(result), "cells": cells}
+
+
+def _gates(results: Sequence[Result]) -> dict[str, list[dict[str, str]]]:
+    """The gates of each precision that was measured, as text; precisions with the same gates share them."""
+    gates = {
+        result.artifact.card.precision: [
+            {
+                "title": verdict.gate.figure.title,
+                "limit": verdict.gate.figure.limit_text(verdict.limit, ("≥", "≤")),
+                "reason": verdict.gate.reason,
+            }
+            for verdict in result.verdicts
+        ]
+        for result in results
+        if result.verdicts
+    }
+    same = {name: [other for other in gates if gates[other] == limits] for name, limits in gates.items()}
+    return {", ".join(names): gates[name] for name, names in same.items() if name == names[0]}
+
+
+def _distributions(results: Sequence[Result]) -> list[dict[str, str]]:
+    names = [_short(result) for result in results]
+
+    def chart(title: str, alt: str, gate: str, floor: float, series: list[Floats]) -> dict[str, str]:
+        verdicts = [{verdict.gate.figure.name: verdict.limit for verdict in result.verdicts} for result in results]
+        limits = [limit.get(gate) for limit in verdicts]
+        return {"title": title, "alt": alt, "uri": report_pictures.distribution(names, series, limits, floor)}
+
+    measured: list[Measurement] = [result.measurement for result in results if result.measurement]
+    charts = [
+        chart(
+            "Score difference",
+            "the largest difference of a score, image by image",
+            "score_difference_max",
+            1e-8,
+            [one.score_difference for one in measured],
+        ),
+        chart(
+            "1 \N{MINUS SIGN} evidence correlation",
+            "how far the correlation of the evidence maps is from 1, image by image",
+            "",
+            1e-9,
+            [1 - one.correlation for one in measured],
+        ),
+        chart(
+            "Completeness residual",
+            "how far evidence and bias are from adding up to the scores, image by image",
+            "completeness_max",
+            1e-8,
+            [one.completeness for one in measured],
+        ),
+    ]
+    return charts if measured else []
+
+
+def _short(result: Result) -> str:
+    """``int8.tflite``: the part of a file's name that tells artifacts of one classifier apart."""
+    return result.artifact.path.name.removeprefix(f"{result.artifact.card.name}.")
+
+
+def _section(result: Result, comparison: Comparison) -> dict[str, Any]:
+    return {"result": result, "cases": [_case(case, result, comparison) for case in result.worst]}
+
+
+def _case(case: Case, result: Result, comparison: Comparison) -> dict[str, Any]:
+    expected, measured = comparison.expected, result.measurement
+    classes = comparison.images.classes
+    top, other = int(case.expected.argmax()), int(case.received.argmax())
+    largest = float(np.abs(case.expected_evidence).max())
+    difference = float(np.abs(case.received_evidence - case.expected_evidence).max())
+    return {
+        "name": comparison.images.names[case.index],
+        "panels": report_pictures.panels(case, expected.target),
+        "expected": f"{expected.labels[top]} {case.expected[top]:.3f}",
+        "received": f"{expected.labels[other]} {case.received[other]:.3f}",
+        "same": top == other,
+        "truth": None if classes is None else expected.labels[int(classes[case.index])],
+        "correlation": "" if measured is None else f"1 \N{MINUS SIGN} {1 - measured.correlation[case.index]:.1e}",
+        "difference": f"{100 * difference / largest:.2g}%" if largest else "",
+    }

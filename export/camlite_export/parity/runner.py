@@ -1,0 +1,103 @@
+"""Artifacts and images on their way to the processes that the interpreters run in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+import camlite
+from camlite import backends
+from camlite.artifact import Artifact
+from camlite.backends.interpreter import Tensor
+from camlite.card import Preprocessing
+from camlite.errors import BackendError, CamliteError
+from camlite.labelled_images import LabelledImages
+from camlite_export.parity import interpreter_process, keras_reference
+from camlite_export.parity.interpreter_process import Answers
+
+# A batch ends at so many images, or at so many bytes of them: as they were read, or as float32 inputs.
+_MOST_IMAGES = 256
+_MOST_BYTES = 1 << 25
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Runner:
+    """One artifact in the process of its backend."""
+
+    artifact: Artifact
+    backend: str
+    process: Executor
+
+    def tensors(self) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Input and outputs, see `camlite_export.parity.interpreter_process.tensors`."""
+        return self._result(self.process.submit(interpreter_process.tensors, self.artifact.path, self.backend))
+
+    def check(self) -> camlite.Check:
+        """Run the golden samples, see `camlite.check`."""
+        return self._result(self.process.submit(interpreter_process.check, self.artifact.path, self.backend))
+
+    def answer(self, images: Sequence[NDArray[np.uint8]], classes: NDArray[np.int64]) -> Callable[[], Answers]:
+        """Begin to answer; the result waits for the answers.
+
+        Raises:
+            BackendError: (the result) the interpreter fails, or dies.
+        """
+        arguments = (self.artifact.path, self.backend, list(images), classes.tolist())
+        future = self.process.submit(interpreter_process.answer, *arguments)
+        return lambda: self._result(future)
+
+    def _result(self, future: Future[_T]) -> _T:
+        try:
+            return future.result()
+        except CamliteError:
+            raise
+        except BrokenExecutor:
+            raise BackendError(f"{self.artifact.path}: {self.backend} crashed, and its process with it") from None
+        except (RuntimeError, ValueError) as error:
+            raise BackendError(f"{self.artifact.path}: {self.backend} cannot run it: {error}") from error
+
+
+@contextmanager
+def runners(read: Sequence[Artifact], backend: str | None) -> Iterator[list[Runner]]:
+    """One runner an artifact; artifacts of one backend share a process."""
+    with ExitStack() as stack:
+        processes: dict[str, Executor] = {}
+        found = []
+        for artifact in read:
+            name = backend or next(iter(backends.installed(artifact.format)), artifact.format)
+            if name not in processes:
+                processes[name] = stack.enter_context(interpreter_process.interpreter_process())
+            found.append(Runner(artifact, name, processes[name]))
+        yield found
+
+
+def spread_batches(count: int, target: Preprocessing) -> list[range]:
+    """So many images in batches that are known before the first is read: those of `batches` for images of input size.
+
+    Of larger inputs they hold whole batches of Keras.
+    """
+    input_bytes = 4 * target.height * target.width * target.channels
+    size = max(1, min(_MOST_IMAGES, _MOST_BYTES // input_bytes) // keras_reference.BATCH) * keras_reference.BATCH
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def batches(images: LabelledImages, target: Preprocessing) -> Iterator[tuple[int, list[NDArray[np.uint8]]]]:
+    """The images in batches, each with the index of its first."""
+    input_bytes = 4 * target.height * target.width * target.channels
+    start, batch, size = 0, list[NDArray[np.uint8]](), 0
+    for index, image in enumerate(images):
+        batch.append(image)
+        size += max(image.nbytes, input_bytes)
+        if len(batch) == _MOST_IMAGES or size >= _MOST_BYTES:
+            yield start, batch
+            start, batch, size = index + 1, [], 0
+    if batch:
+        yield start, batch

@@ -1,0 +1,129 @@
+"""What must hold before values are compared: names, dtypes, shapes, and a card that speaks of this classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from camlite.artifact import Artifact
+from camlite.backends.interpreter import Tensor
+from camlite.card import Preprocessing
+
+if TYPE_CHECKING:
+    from camlite_export.parity.expected import Expected
+
+# Two computations of one scale or offset differ by rounding alone.
+_SAME = 1e-6
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A check that failed: its name, and one line that says where, what was expected and what was received."""
+
+    check: str
+    message: str
+
+
+def failures(artifact: Artifact, image: Tensor, outputs: Mapping[str, Tensor], expected: Expected) -> list[Failure]:
+    """Hold an artifact's tensors and card against the classifier.
+
+    Args:
+        image, outputs: the tensors as the interpreter has them.
+    """
+    return [
+        *(Failure("names", text) for text in _names(artifact, outputs, expected)),
+        *(Failure("dtypes", text) for text in _dtypes(artifact, image, outputs)),
+        *(Failure("shapes", text) for text in _shapes(artifact, image, outputs, expected)),
+        *(Failure("card", text) for text in _card(artifact, expected)),
+    ]
+
+
+def _names(artifact: Artifact, outputs: Mapping[str, Tensor], expected: Expected) -> Iterator[str]:
+    names = _output_shapes(artifact, expected).keys()
+    if outputs.keys() != names:
+        yield f"the outputs are {', '.join(sorted(outputs))}, expected {', '.join(sorted(names))}"
+
+
+def _dtypes(artifact: Artifact, image: Tensor, outputs: Mapping[str, Tensor]) -> Iterator[str]:
+    """Integers stand at both ends of an int8 .tflite, and nowhere else."""
+    integers = artifact.format == "tflite" and artifact.card.precision == "int8"
+    wanted = dict.fromkeys(outputs, np.dtype(np.int8 if integers else np.float32))
+    wanted["image"] = np.dtype(np.uint8 if integers else np.float32)
+    for name, tensor in {"image": image, **outputs}.items():
+        if tensor.dtype != wanted[name]:
+            yield f"{name} is {tensor.dtype}, expected {wanted[name]} for {artifact.card.precision}"
+        if (tensor.scale != 0) != integers:
+            yield f"{name} has quantization scale {tensor.scale}, expected {'one above' if integers else 'none, as'} 0"
+
+
+def _shapes(artifact: Artifact, image: Tensor, outputs: Mapping[str, Tensor], expected: Expected) -> Iterator[str]:
+    head = artifact.card.head
+    if image.shape != expected.cut.image_shape:
+        yield f"the image is {image.shape}, expected {expected.cut.image_shape}"
+    for name, shapes in _output_shapes(artifact, expected).items():
+        if name in outputs and outputs[name].shape not in shapes:
+            yield f"{name} are {outputs[name].shape}, expected {' or '.join(map(str, shapes))}"
+    if (head.height, head.width, head.channels) != expected.cut.feature_shape:
+        received = (head.height, head.width, head.channels)
+        yield f"the card's features are {received}, expected {expected.cut.feature_shape}"
+    if len(artifact.card.labels) != expected.cut.classes:
+        yield f"the card has {len(artifact.card.labels)} labels, expected {expected.cut.classes}"
+
+
+def _output_shapes(artifact: Artifact, expected: Expected) -> dict[str, tuple[tuple[int, ...], ...]]:
+    """Every output, and the shapes it may have."""
+    height, width, channels = expected.cut.feature_shape
+    shapes: dict[str, tuple[tuple[int, ...], ...]] = {
+        "features": ((height, width, channels),),
+        "scores": ((expected.cut.classes,),),
+    }
+    every, top_alone = (height, width, expected.cut.classes), (height, width, 1)
+    if expected.cut.method != "cam":
+        shapes["evidence"] = (every, top_alone)
+    elif artifact.arrays.weights is None:
+        shapes["evidence"] = (every,)
+    return shapes
+
+
+def _card(artifact: Artifact, expected: Expected) -> Iterator[str]:
+    card = artifact.card
+    if card.classifier_sha256 != expected.digest:
+        yield (
+            f"it was exported from other weights (sha256 {card.classifier_sha256[:16]}) "
+            f"than {expected.path} has ({expected.digest[:16]})"
+        )
+    for k, (received, label) in enumerate(zip(card.labels, expected.labels, strict=False)):
+        if received != label:
+            yield f"the label of class {k} is {received!r}, expected {label!r}"
+            break
+    if not _same_preprocessing(card.preprocessing, expected.target):
+        yield f"its preprocessing is {_text(card.preprocessing)}, expected {_text(expected.target)}"
+    for name, received, wanted in (
+        ("layer", card.head.layer, expected.cut.layer),
+        ("activation", card.head.activation, expected.cut.activation),
+        ("method", card.head.method, expected.cut.method),
+    ):
+        if received != wanted:
+            yield f"its {name} is {received}, expected {wanted}"
+
+
+def _same_preprocessing(a: Preprocessing, b: Preprocessing) -> bool:
+    if (a.height, a.width, a.channels, a.fit, a.order) != (b.height, b.width, b.channels, b.fit, b.order):
+        return False
+    return all(np.allclose(one, other, _SAME, 1e-9) for one, other in ((a.scale, b.scale), (a.offset, b.offset)))
+
+
+def _text(target: Preprocessing) -> str:
+    scale, offset = (", ".join(f"{number:.4g}" for number in numbers) for numbers in (target.scale, target.offset))
+    return (
+        f"{target.height} x {target.width} {target.order if target.channels == 3 else 'grey'}, "
+        f"pixel * ({scale}) + ({offset}), fit {target.fit}"
+    )
+
+
+def comparable(found: Sequence[Failure]) -> bool:
+    """Whether the values can be compared all the same: not where names or shapes are wrong."""
+    return not any(failure.check in ("names", "shapes") for failure in found)

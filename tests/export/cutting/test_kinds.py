@@ -1,0 +1,46 @@
+"""Every kind of classifier, exported in float32, on every backend against Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bare_artifacts
+import classifier_kinds as kinds
+from camlite.artifact import Format
+from camlite_export.cutting.two_output import TwoOutputModel
+from camlite_export.opening.preprocessing import preprocessing
+from camlite_export.parity import keras_reference
+from classifier_kinds import AFFINE_HEADS, OTHER_HEADS, SHAPES, Kind
+from fresh_process import BACKENDS
+
+# Float32 in another order. The largest that were measured: scores SCORES_MEASURED, evidence EVIDENCE_MEASURED of the
+# image's largest, completeness COMPLETENESS_MEASURED.
+SCORES, EVIDENCE, COMPLETENESS = 1e-5, 2e-5, 1e-5
+
+
+@pytest.mark.parametrize("format_", ["tflite", "onnx"])
+@pytest.mark.parametrize("kind", [*AFFINE_HEADS, *OTHER_HEADS, *SHAPES], ids=str)
+def test_every_backend_answers_as_keras_does(
+    kind: Kind, format_: Format, tmp_path: Path, interpreters: Mapping[str, Executor]
+) -> None:
+    model = kinds.cut(kind)
+    assert isinstance(model, TwoOutputModel), model
+    target = preprocessing(model.image_shape, model.default_preprocessing)
+    content = kinds.converted(kind, format_)
+    path = bare_artifacts.write(model, target, format_, content, tmp_path / f"classifier.float32.{format_}")
+    images = list(kinds.images(model))
+    expected = keras_reference.answer(model, keras_reference.inputs(images, target))
+    able = [backend for backend in interpreters if BACKENDS[backend] == format_]
+    assert able
+    for backend in able:
+        figures = bare_artifacts.compare(interpreters[backend], path, backend, images, expected)
+        print(figures)
+        assert figures.classes
+        assert figures.scores <= SCORES
+        assert figures.evidence <= EVIDENCE
+        assert np.isnan(figures.completeness) if kind.method == "hirescam" else figures.completeness <= COMPLETENESS

@@ -1,0 +1,63 @@
+"""`camlite_export.cutting.places`: a map only says where if the places of the features are places of the image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import pytest
+from keras import layers
+
+import classifier_kinds as kinds
+from camlite.errors import ClassifierError
+from camlite_export.cutting import places, two_output
+
+
+def classifier(*behind: Any, front: tuple[Any, ...] = ()) -> keras.Model:
+    first = layers.Conv2D(6, 3, padding="same", activation="relu", name="first")
+    last = (layers.Flatten(), layers.Dense(3, activation="softmax"))
+    return kinds.lively(keras.Sequential([keras.Input((16, 20, 3)), *front, first, *behind, *last]))
+
+
+MOVED: dict[str, tuple[Any, ...]] = {
+    "channels in front": (layers.Permute((3, 1, 2), name="moved"),),
+    "the image on its side": (layers.Permute((2, 1, 3), name="moved"),),
+    "rows cut and stacked": (layers.Reshape((80, 4, 6), name="moved"),),
+    "a convolution behind": (layers.Permute((3, 1, 2)), layers.Conv2D(4, 3, padding="same", name="moved")),
+    "a map made of a vector": (
+        *(layers.GlobalAveragePooling2D(), layers.Dense(96), layers.Reshape((4, 4, 6))),
+        layers.Conv2D(4, 3, name="moved"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_where_places_were_moved_it_is_cut_in_front(name: str) -> None:
+    model = classifier(*MOVED[name])
+    assert two_output.cut(model).layer == "first"
+    with pytest.raises(ClassifierError, match="are not those of the image"):
+        two_output.cut(model, "moved")
+
+
+KEPT: dict[str, tuple[Any, ...]] = {
+    "there and back": (layers.Permute((3, 1, 2)), layers.Permute((2, 3, 1), name="kept")),
+    "a shuffle of channels": (
+        *(layers.Reshape((16, 20, 2, 3)), layers.Permute((1, 2, 4, 3))),
+        layers.Reshape((16, 20, 6), name="kept"),
+    ),
+    "rows as tokens, and back": (layers.Reshape((320, 6)), layers.Dense(5), layers.Reshape((16, 20, 5), name="kept")),
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_layers_that_leave_places_where_they_are_do_no_harm(name: str) -> None:
+    assert two_output.cut(classifier(*KEPT[name])).layer == "kept"
+
+
+def test_how_far_halves_follow_their_halves() -> None:
+    image = keras.Input((16, 16, 3))
+    convolved = layers.Conv2D(4, 3, padding="same")(image)
+    turned = keras.Model(image, layers.Permute((3, 1, 2))(convolved))
+    for axis in (1, 2):
+        assert places.own_share(keras.Model(image, convolved), axis) > 0.8
+        assert abs(places.own_share(turned, axis)) < places._LEAST / 2

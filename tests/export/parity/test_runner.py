@@ -1,0 +1,86 @@
+"""Batches are bounded, and an interpreter that fails is one line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from camlite import BackendError, artifact
+from camlite.card import Preprocessing
+from camlite.labelled_images import LabelledImages
+from camlite_export.parity.runner import batches, runners
+
+SMALL_INPUT = Preprocessing(28, 28, 1, (1.0,), (0.0,), "stretch")
+LARGE_INPUT = Preprocessing(512, 512, 3, (1.0,) * 3, (0.0,) * 3, "stretch")
+
+
+def images(count: int, side: int, seen: list[int] | None = None) -> LabelledImages:
+    """Black images, made when they are read; `seen` is told which."""
+
+    def read(index: int) -> np.ndarray:
+        if seen is not None:
+            seen.append(index)
+        return np.zeros((side, side, 1), np.uint8)
+
+    return LabelledImages([str(i) for i in range(count)], None, read)
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 1000])
+def test_every_image_is_in_one_batch_in_order(count: int) -> None:
+    found = list(batches(images(count, 28), SMALL_INPUT))
+    starts = [start for start, _ in found]
+    sizes = [len(batch) for _, batch in found]
+    assert sum(sizes) == count
+    assert starts == [sum(sizes[:i]) for i in range(len(sizes))]
+
+
+def test_a_batch_is_no_longer_than_256_images() -> None:
+    assert max(len(batch) for _, batch in batches(images(1000, 28), SMALL_INPUT)) == 256
+
+
+def test_large_images_come_in_small_batches() -> None:
+    """33 MB of photographs of 4 MB each."""
+    assert max(len(batch) for _, batch in batches(images(30, 2048), SMALL_INPUT)) == 8
+
+
+def test_a_large_input_makes_small_batches_of_small_images() -> None:
+    assert max(len(batch) for _, batch in batches(images(100, 28), LARGE_INPUT)) == 11
+
+
+def test_images_are_read_as_batches_are_asked_for() -> None:
+    seen: list[int] = []
+    next(batches(images(10_000, 28, seen), SMALL_INPUT))
+    assert len(seen) == 256
+
+
+def test_an_interpreter_that_dies_is_one_line(tiny: Path) -> None:
+    with runners([artifact.read(tiny / "stripes" / "stripes.float32.tflite")], None) as (runner,):
+        runner.process.submit(os._exit, 1)
+        with pytest.raises(BackendError, match="ai-edge-litert crashed, and its process with it"):
+            runner.tensors()
+
+
+def test_a_model_that_the_interpreter_refuses_is_one_line(tmp_path: Path, tiny: Path) -> None:
+    import hashlib
+
+    right = artifact.read(tiny / "stripes" / "stripes.float32.onnx")
+    model = right.model.replace(b"Softmax", b"Hardmux")  # sound in its structure, with an operator that nobody knows
+    assert model != right.model
+    card = right.card._replace(model_sha256=hashlib.sha256(model).hexdigest())
+    path = tmp_path / "unknown.onnx"
+    path.write_bytes(artifact.pack("onnx", model, card, right.arrays))
+    with runners([artifact.read(path)], None) as (runner,), pytest.raises(BackendError, match="cannot load it"):
+        runner.tensors()
+
+
+def test_artifacts_of_one_backend_share_a_process(tiny: Path) -> None:
+    read = [
+        artifact.read(tiny / "stripes" / f"stripes.{kind}") for kind in ("int8.tflite", "int8.onnx", "float32.tflite")
+    ]
+    with runners(read, None) as (one, onnx, other):
+        assert one.process is other.process
+        assert one.process is not onnx.process
+        assert one.tensors()[1].keys() == onnx.tensors()[1].keys() == {"features", "scores"}
