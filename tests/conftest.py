@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,10 @@ settings.register_profile(
     "mutants", settings.get_profile("camlite"), phases=[phase for phase in Phase if phase is not Phase.shrink]
 )
 settings.load_profile("camlite")
+
+# A job in the background ignores Ctrl-C, and so would the commands that tests start to interrupt them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
