@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from camlite import artifact, picture
+from camlite_export import quirks
 from camlite_export.tanks import __main__ as tanks
 from camlite_export.tanks import legend, side_by_side
 from camlite_export.tanks.scenes import LABELS
@@ -24,6 +25,8 @@ def test_the_legend_is_rebuilt_audited_and_drawn(
         (side_by_side, "FIELD", 240),
     ]:
         monkeypatch.setattr(module, name, fewer)
+    # It is for a command's own process: what it sets would be inherited by all processes that are started from here on.
+    monkeypatch.setattr(quirks, "quieten_tensorflow", lambda: None)
     monkeypatch.setattr(sys, "argv", ["tanks", "--output", str(tmp_path), "--picture", str(tmp_path / "tanks.png")])
 
     status = tanks.main()
