@@ -64,7 +64,7 @@ tanks: $(READY) ## rebuild the legend of the tanks: train two classifiers, and a
 tanks-seeds: $(READY) ## the same over 20 seeds of data and training, an hour
 	$(PYTHON) -m camlite_export.tanks --output artifacts/tanks --seeds 20
 
-bench: $(READY) ## measure what an explanation costs, beside others, and write docs/performance.md
+bench: export ## measure what an explanation costs, beside others, and write docs/performance.md
 	$(PYTHON) tools/bench
 
 train: $(READY) ## train the reference classifier again, from Fashion-MNIST

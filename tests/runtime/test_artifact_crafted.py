@@ -246,3 +246,15 @@ def test_any_bytes_behind_the_mark_of_a_format_are_refused(tail, tmp_path_factor
         path.write_bytes(start + tail + seal(tail))
         with pytest.raises(ArtifactError):
             artifact.read(path)
+
+
+def test_an_entry_that_is_none_of_the_formats_is_refused(refusal):
+    content = seal_tflite({**small_entries("tflite"), "setup.py": b"print()"})
+
+    assert "entry 'setup.py' is unknown, or there twice" in refusal(content)
+
+
+def test_arrays_that_unpack_to_far_more_than_the_file_has_are_refused(refusal):
+    zeros = np.zeros((1, 30_000, 1000, 1), np.uint8)
+
+    assert "say they unpack to" in refusal(changed_entries(golden_images_npy=npy(zeros)))

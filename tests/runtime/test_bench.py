@@ -63,3 +63,13 @@ def test_a_file_that_is_no_artifact_is_refused_in_one_line(tmp_path):
     assert (finished.returncode, finished.stdout) == (2, "")
     assert str(path) in finished.stderr
     assert finished.stderr.count("\n") == 1
+
+
+def test_the_command_prints_a_row_an_artifact_and_backend(tiny):
+    path = tiny / "stripes" / "stripes.float32.onnx"
+    finished = run_camlite("bench", path, "--backend", "onnxruntime")
+
+    assert finished.returncode == 0, finished.stderr
+    header, row = finished.stdout.splitlines()
+    assert header.split()[0] == "artifact"
+    assert row.split()[:2] == [path.name, "onnxruntime"]

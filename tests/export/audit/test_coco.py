@@ -103,3 +103,14 @@ def test_text_that_is_no_json_is_refused_and_so_is_a_missing_file(tmp_path: Path
     for name in ("a.json", "b.json"):
         with pytest.raises(ImageError, match=name):
             Source(tmp_path / name).open(LABELS)
+
+
+def test_a_mask_of_another_size_than_its_picture_is_refused(tmp_path: Path) -> None:
+    images = [
+        {"id": 7, "file_name": "a.png", "height": 40, "width": 60},
+        {"id": 3, "file_name": "b.png", "height": 20, "width": 30},
+    ]
+    data = Source(dataset(tmp_path, images=images)).open(LABELS)
+
+    with pytest.raises(ImageError, match=r"for an image of \(40, 60\), its picture is \(20, 30\)"):
+        [data.mask(i, data.images[i]) for i in range(2)]

@@ -222,3 +222,10 @@ def test_pixels_are_taken_raw_where_the_classifier_begins_by_scaling_them(
         name="classifier",
     )
     assert two_output.cut(classifier).default_preprocessing == expected
+
+
+def test_a_sigmoid_that_is_no_layer_is_the_activation_too() -> None:
+    model = pooled()
+    logits = layers.Dense(3, name="logits")(model.get_layer("pool").output)
+
+    assert two_output.cut(keras.Model(model.inputs[0], keras.ops.sigmoid(logits))).activation == "sigmoid"

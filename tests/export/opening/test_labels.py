@@ -66,3 +66,8 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 def test_another_encoding_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ClassifierError, match="expected UTF-8 text"):
         read(tmp_path, "Hündin\nKatze\n", 2, "latin-1")
+
+
+def test_a_label_that_a_terminal_would_obey_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ClassifierError, match="control characters; drop them"):
+        read(tmp_path, "cat\n\x1b[2Jdog\n", 2)
