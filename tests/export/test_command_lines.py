@@ -98,3 +98,20 @@ def test_a_size_is_one_side_or_two() -> None:
     for text in ("0", "1x2x3", "x", "-4", "large"):
         with pytest.raises(ClassifierError, match="expected one side or two above 0"):
             options.size(text)
+
+
+def test_an_artifact_of_another_classifier_is_refused_with_both_sizes(
+    folder: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tiny / "stripes" / "stripes.float32.onnx"
+    status = commands.main(["parity", str(folder / "plain.keras"), str(other), "--layer", "last"])
+
+    assert status == 2
+    assert "its card says images (16, 24, 1) and 3 classes" in capsys.readouterr().err
+
+
+def test_a_key_in_a_folder_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert commands.main(["keygen", str(tmp_path / "none" / "maker")]) == 2
+
+    assert "cannot make the key (No such file or directory)" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

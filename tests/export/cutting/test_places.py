@@ -61,3 +61,9 @@ def test_how_far_halves_follow_their_halves() -> None:
     for axis in (1, 2):
         assert places.own_share(keras.Model(image, convolved), axis) > 0.8
         assert abs(places.own_share(turned, axis)) < places._LEAST / 2
+
+
+def test_features_that_no_pixel_moves_say_nothing_against_their_places() -> None:
+    model = keras.Sequential([keras.Input((16, 20, 3)), layers.Conv2D(4, 3, kernel_initializer="zeros")])
+
+    assert places.own_share(model, 1) == 1.0
