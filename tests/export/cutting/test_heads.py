@@ -55,6 +55,14 @@ def test_what_was_derived_stays_as_it_is() -> None:
             setattr(derived, name, None)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_weights_that_are_least_or_most_at_the_first_place_are_not_the_same_everywhere(sign: int) -> None:
+    model = head(layers.Flatten(), layers.Dense(CLASSES))
+    kernel = sign * np.arange(PLACES * CHANNELS * CLASSES, dtype=np.float32).reshape(-1, CLASSES) / 100
+    model.set_weights([kernel, np.zeros(CLASSES)])
+    derives(model, kernel.reshape(HEIGHT, WIDTH, CHANNELS, CLASSES), np.zeros(CLASSES))
+
+
 def test_dense_without_bias() -> None:
     model = head(layers.GlobalAveragePooling2D(), layers.Dense(CLASSES, use_bias=False))
     derives(model, model.get_weights()[0] / PLACES, np.zeros(CLASSES))
