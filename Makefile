@@ -40,7 +40,7 @@ test-applications: $(READY) ## measure networks of keras.applications, half an h
 	$(MAKE) classifiers-page
 
 classifiers-page: $(READY) ## write docs/classifiers.md from the lists that the tests run over
-	PYTHONPATH=tests $(PYTHON) tests/classifier_kinds.py
+	PYTHONPATH=tests $(PYTHON) -m support.classifier_kinds
 
 test-devices: $(READY) ## run the wheel on every Python and backend there is, and write docs/devices.md
 	PYTHONPATH=tests $(PYTHON) -m pytest tests/devices -m ''
@@ -52,23 +52,23 @@ test-aarch64: $(READY) ## run the wheel in Debian's userlands for ARM, under emu
 	PYTHONPATH=tests $(PYTHON) -m devices.aarch64
 
 load: export ## serve under 64 connections for a minute, 5 % of them hostile, and beside the bare interpreter (wrk)
-	PYTHONPATH=tests $(PYTHON) -m serving $(REFERENCE)/fashion_mnist.int8.tflite 60
+	PYTHONPATH=tests $(PYTHON) -m support.http_load $(REFERENCE)/fashion_mnist.int8.tflite 60
 
 parity: export $(PARITY_IMAGES) ## measure the artifacts against Keras (on 10,000 images with FASHION_MNIST_DIR)
 	$(CAMLITE) parity $(REFERENCE).keras $(REFERENCE)/*.tflite $(REFERENCE)/*.onnx \
 	    --data $(PARITY_IMAGES) --report artifacts/parity
 
 tanks: $(READY) ## rebuild the legend of the tanks: train two classifiers, and audit what they look at
-	$(PYTHON) -m camlite_export.tanks --output artifacts/tanks --picture docs/tanks.png
+	PYTHONPATH=examples $(PYTHON) -m tanks --output artifacts/tanks --picture docs/tanks.png
 
 tanks-seeds: $(READY) ## the same over 20 seeds of data and training, an hour
-	$(PYTHON) -m camlite_export.tanks --output artifacts/tanks --seeds 20
+	PYTHONPATH=examples $(PYTHON) -m tanks --output artifacts/tanks --seeds 20
 
 bench: export ## measure what an explanation costs, beside others, and write docs/performance.md
-	$(PYTHON) tools/bench
+	$(PYTHON) benchmarks
 
 train: $(READY) ## train the reference classifier again, from Fashion-MNIST
-	$(PYTHON) -m camlite_export.reference.recipe
+	PYTHONPATH=examples $(PYTHON) -m fashion_mnist.recipe
 
 lint: $(READY) ## check style and format
 	$(PYTHON) -m ruff check
@@ -87,15 +87,15 @@ wheel: $(READY) ## build wheel and sdist into dist/, the same bytes for the same
 # hostile files count time and memory besides, which measuring takes too.
 NOT_COVERED = \
     --deselect tests/runtime/test_hostile.py \
-    --deselect tests/runtime/test_fresh_process.py::test_a_process_that_dies_is_an_error_of_its_own \
+    --deselect tests/runtime/system/test_fresh_process.py::test_a_process_that_dies_is_an_error_of_its_own \
     --deselect tests/export/parity/test_runner.py::test_an_interpreter_that_dies_is_one_line
 
 coverage: $(VENV)/.extra-release ## measure which branches the tests run, those in processes of their own too
 	$(PYTHON) -m pytest --cov=camlite --cov=camlite_export --cov-branch --cov-report=term:skip-covered $(NOT_COVERED) $(COVER)
 
 mutants: $(VENV)/.extra-release ## change cam.py, card.py and heads.py a bit at a time, and list the changes that no test notices
-	tools/mutants.sh runtime/camlite/cam.py tests/runtime/test_cam.py
-	tools/mutants.sh runtime/camlite/card.py tests/runtime/test_card.py tests/runtime/test_artifact.py
+	tools/mutants.sh runtime/camlite/maps/cam.py tests/runtime/maps/test_cam.py
+	tools/mutants.sh runtime/camlite/artifact/card.py tests/runtime/artifact/test_card.py tests/runtime/artifact/test_file.py
 	tools/mutants.sh export/camlite_export/cutting/heads.py tests/export/cutting/test_heads.py
 
 docs: $(VENV)/.extra-docs ## build the documentation into dist/docs; a warning fails
@@ -125,7 +125,7 @@ distclean: clean ## delete the environment, too
 	rm -rf $(VENV)
 
 $(TEST_IMAGES): | $(READY)
-	$(PYTHON) -m camlite_export.reference.data $@
+	PYTHONPATH=examples $(PYTHON) -m fashion_mnist.data $@
 
 # The tools of a few targets alone, installed where one is first needed.
 INSTALL = $(or $(shell command -v uv),$(PYTHON) -m) pip install --quiet $(if $(shell command -v uv),--python $(PYTHON))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 
-import reference_classifier
+from support import reference_classifier
 
 # No deadline: a busy machine is no bug. Derandomized: the same commit gives the same result. More examples, drawn
 # at random, with --hypothesis-profile=thorough.
@@ -24,6 +24,12 @@ settings.register_profile(
 )
 settings.load_profile("camlite")
 
+# Scripts of tests/support run in processes of their own, and import each other.
+TESTS = Path(__file__).parent
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(TESTS), str(TESTS.parent / "examples"), os.environ.get("PYTHONPATH")])
+)
+
 # A job in the background ignores Ctrl-C, and so would the commands that tests start to interrupt them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -34,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--artifacts",
         type=Path,
         metavar="FOLDER",
-        help="what `python tests/tiny_classifiers.py FOLDER` has made, for a machine without TensorFlow",
+        help="what `python tests/support/tiny_classifiers.py FOLDER` has made, for a machine without TensorFlow",
     )
 
 
@@ -47,7 +53,7 @@ def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     if importlib.util.find_spec("tensorflow") is None:
         pytest.skip("needs TensorFlow, or --artifacts FOLDER")
     folder = tmp_path_factory.mktemp("tiny")
-    script = Path(__file__).with_name("tiny_classifiers.py")
+    script = TESTS / "support" / "tiny_classifiers.py"
     finished = subprocess.run(
         [sys.executable, script, folder],
         capture_output=True,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from camlite import commands
+from camlite import cli
 
 PAGE = (Path(__file__).parents[1] / "docs" / "device.md").read_text(encoding="utf-8")
 LINES = re.findall(r"^ {4}(?:.*\| )?(camlite [^#\n]*)", PAGE, re.MULTILINE)
@@ -21,7 +21,7 @@ UNIT = re.search(r"```ini\n(.*?)```", PAGE, re.DOTALL)[1]
 def test_a_command_of_the_page_is_understood(line):
     arguments = shlex.split(line.strip())[1:]
 
-    commands._parse(arguments)
+    cli._parse(arguments)
 
 
 def test_the_page_has_commands_of_each_kind():

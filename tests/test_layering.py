@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import camlite
-from fresh_process import run_python
+from support.fresh_process import run_python
 
 PACKAGE = Path(camlite.__file__).parent
 BANNED = frozenset(
@@ -88,7 +88,7 @@ def test_no_module_of_camlite_imports_more():
 )
 def test_help_imports_no_more_than_camlite(arguments):
     imported = imported_by(
-        f"import contextlib, camlite.commands\nwith contextlib.suppress(SystemExit): camlite.commands.main({arguments})"
+        f"import contextlib, camlite.cli\nwith contextlib.suppress(SystemExit): camlite.cli.main({arguments})"
     )
 
     assert not imported & BANNED
@@ -102,7 +102,7 @@ def test_the_probe_notices_a_module_that_imports_more(culprit, tmp_path):
         target = copy / file.relative_to(PACKAGE)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(file.read_text())
-    with (copy / "cam.py").open("a") as module:
+    with (copy / "maps" / "cam.py").open("a") as module:
         module.write(f"\n\nimport {culprit}\n")
     (tmp_path / f"{culprit}.py").write_text("")  # whether it is installed or not
 
@@ -130,23 +130,21 @@ def test_no_file_of_camlite_imports_from_the_workstation_even_inside_a_function(
 
 # What the exporter is made of, in the order in which its data flow.
 ORDER = (
-    "quirks",
-    "seal",
+    "workarounds",
+    "output_folder",
     "signing",
-    "pages",
+    "reports",
     "ray_engine",
-    "opening",
+    "sources",
     "cutting",
-    "converting",
+    "targets",
     "parity",
-    "golden",
+    "golden_samples",
     "contact_sheet",
-    "export",
+    "exporting",
     "suite",
     "audit",
-    "reference",
-    "tanks",
-    "commands",
+    "cli",
 )
 
 
@@ -173,15 +171,15 @@ def parts_of_the_exporter_in(source: str) -> set[str]:
 
 
 def test_the_search_for_parts_of_the_exporter_finds_them_wherever_they_are():
-    source = "from camlite_export import seal\ndef f():\n    from camlite_export.cutting import heads"
+    source = "from camlite_export import signing\ndef f():\n    from camlite_export.cutting import heads"
 
-    assert parts_of_the_exporter_in(source) == {"seal", "cutting"}
+    assert parts_of_the_exporter_in(source) == {"signing", "cutting"}
 
 
 def test_the_search_for_import_statements_finds_them_wherever_they_are():
     source = """
 from __future__ import annotations
-import os.path, camlite_export.seal as seal
+import os.path, camlite_export.signing as signing
 def f():
     from keras.layers import Dense
     if f:

@@ -20,9 +20,9 @@ name = "local"
 exclude-operators = ["core/ReplaceBinaryOperator_BitOr_.*"]
 END_OF_CONFIG
 # None of the three modules computes with `|`: it stands in annotations, which nothing evaluates.
-export PYTHONPATH=runtime:export:tests PYTHONDONTWRITEBYTECODE=1 CUDA_VISIBLE_DEVICES=-1 TF_CPP_MIN_LOG_LEVEL=3
+export PYTHONPATH=runtime:export:tests:examples PYTHONDONTWRITEBYTECODE=1 CUDA_VISIBLE_DEVICES=-1 TF_CPP_MIN_LOG_LEVEL=3
 mkdir tiny
-"$venv/python" tests/tiny_classifiers.py tiny > pytest.log 2>&1 || { cat pytest.log; exit 1; }
+"$venv/python" tests/support/tiny_classifiers.py tiny > pytest.log 2>&1 || { cat pytest.log; exit 1; }
 slow_imports=$([[ $1 == export/* ]] && echo keras tf_keras || echo hypothesis.extra.numpy onnx) # fewer fork faster
 # shellcheck disable=SC2086
 "$venv/python" tools/warm_pytest.py serve socket 120 $slow_imports > pytest.log 2>&1 &

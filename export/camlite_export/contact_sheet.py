@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import camlite
-from camlite.labelled_images import LabelledImages
-from camlite_export import seal
+from camlite.images.labelled_images import LabelledImages
+from camlite_export import output_folder
 from camlite_export.parity.interpreter_process import interpreter_process
 
 _MOST_COLUMNS = 10
@@ -35,7 +35,7 @@ class Column:
 def draw(artifact: Path, images: LabelledImages) -> Path:
     """Explain one image a class with an artifact, and write ``heatmaps.png`` beside it."""
     picture = artifact.with_name("heatmaps.png")
-    seal.write_all(picture.parent, {picture.name: _sheet(columns(artifact, images), artifact.name)})
+    output_folder.write_all(picture.parent, {picture.name: _sheet(columns(artifact, images), artifact.name)})
     return picture
 
 

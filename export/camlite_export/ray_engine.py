@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.errors import CamliteError
-from camlite_export import quirks
+from camlite_export import workarounds
 
 # Of the local cluster that is started where none is named: figures are small.
 _OBJECT_STORE_BYTES = 128 << 20
@@ -83,7 +83,7 @@ def _start() -> None:
     """Join the cluster of ``RAY_ADDRESS``, or start one on this machine; nothing is reported to Ray's makers."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    with quirks.silent_native_code():  # it announces that level
+    with workarounds.silent_native_code():  # it announces that level
         _join()
 
 

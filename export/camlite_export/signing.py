@@ -7,10 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from camlite import signature
-from camlite.artifact import Sign
+from camlite.artifact import Sign, signature
+from camlite.artifact.signature import Signature
 from camlite.errors import CamliteError
-from camlite.signature import Signature
 
 _MINE_ALONE, _FOR_ALL_TO_READ = 0o600, 0o644
 _OF_OTHERS = 0o077

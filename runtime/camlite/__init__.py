@@ -1,7 +1,7 @@
 """camlite on the device: the class, and the Class Activation Map that says where the classifier looked.
 
     explainer = camlite.load("fashion_mnist.int8.tflite")
-    explanation = explainer.explain(image)
+    explanation = explainer.explain(camlite.read_image("photo.jpg"))
     explanation.label, explanation.score, explanation.overlay()
 
 Needs numpy and one interpreter (ai-edge-litert, tflite-runtime or onnxruntime), which `load` imports.
@@ -14,7 +14,8 @@ from camlite.errors import ArtifactError, BackendError, CamliteError, Classifier
 TYPE_CHECKING = False  # as in typing, whose import would delay the moment from which Ctrl-C is caught
 if TYPE_CHECKING:
     from camlite.explainer import Explainer, Explanation, load
-    from camlite.golden import Check, check
+    from camlite.images.picture_files import read_image
+    from camlite.self_check import Check, check
 
 __version__ = "0.1.0"
 
@@ -29,15 +30,17 @@ __all__ = [
     "ImageError",
     "check",
     "load",
+    "read_image",
 ]
 
-# numpy and what needs it come with the first that asks: the commands, and a process that only explains, start sooner.
+# Imported with the first that asks: numpy and what needs it would make every command start later.
 _MODULES = {
-    "Check": "camlite.golden",
+    "Check": "camlite.self_check",
     "Explainer": "camlite.explainer",
     "Explanation": "camlite.explainer",
-    "check": "camlite.golden",
+    "check": "camlite.self_check",
     "load": "camlite.explainer",
+    "read_image": "camlite.images.picture_files",
 }
 
 

@@ -13,7 +13,7 @@ def program() -> int:
     catching = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
     if catching:
         _signal.signal(_signal.SIGINT, _leave)
-    from camlite.commands import program as run
+    from camlite.cli import program as run
 
     def prepared() -> None:
         if catching:

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite import artifact as artifacts
-from camlite import backends, cam, evidence, image
+from camlite import backends
 from camlite.artifact import Artifact
 from camlite.errors import ArtifactError, CamliteError
-from camlite.image import Pixels
+from camlite.images import preprocessing
+from camlite.images.preprocessing import Pixels
+from camlite.maps import cam, evidence
 
 
 def load(
@@ -121,7 +123,7 @@ class Explanation:
             width: likewise.
             index: which of the explained classes.
         """
-        rows, columns = image.window(height, width, self.explainer.artifact.card.preprocessing)
+        rows, columns = preprocessing.window(height, width, self.explainer.artifact.card.preprocessing)
         maps = self.evidence if self.evidence.ndim == 2 else self.evidence[index]
         seen = (rows.stop - rows.start, columns.stop - columns.start)
         heat = cam.heatmap(maps, cam.Resizing((maps.shape[0], maps.shape[1]), seen))
@@ -142,7 +144,7 @@ class Explanation:
         """
         large = self.image if zoom == 1 else self.image.repeat(zoom, axis=0).repeat(zoom, axis=1)
         heat = self.spread(large.shape[0], large.shape[1])
-        return image.overlay(large, heat, opacity)
+        return preprocessing.overlay(large, heat, opacity)
 
 
 class Explainer:
@@ -166,7 +168,7 @@ class Explainer:
         self.outputs = self._interpreter.outputs
         target, head = artifact.card.preprocessing, artifact.card.head
         results = self._interpreter.results
-        self._prepare = image.Preparation(target, self._interpreter.input, self._interpreter.image)
+        self._prepare = preprocessing.Preparation(target, self._interpreter.input, self._interpreter.image)
         self._invoke, self._scores, self._features = self._interpreter.invoke, results["scores"], results["features"]
         weights, bias = artifact.arrays.weights, artifact.arrays.bias
         self._maps = results["evidence"] if weights is None and bias is not None else None

@@ -36,7 +36,7 @@ def main() -> int:
 def _examine_all(folder: Path) -> list[Row]:
     wheel = environments.build_wheel()
     with tempfile.TemporaryDirectory(prefix="camlite-") as work:
-        script = PROJECT / "tests/tiny_classifiers.py"
+        script = PROJECT / "tests/support/tiny_classifiers.py"
         succeed(subprocess.run([sys.executable, script, work], capture_output=True, text=True, check=False))
         cases = [*examination.tiny_cases(Path(work), Path(work)), *examination.reference_cases(Path(work))]
         rows = []

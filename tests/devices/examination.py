@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 
 from camlite import artifact as artifacts
-from camlite import picture
-from camlite.card import Precision
+from camlite.artifact.card import Precision
+from camlite.images import picture_files
 from devices.environments import Device, here
 from devices.machine import PROJECT, DeviceError, succeed
 
@@ -133,7 +133,7 @@ def cases(folder: Path, images: Path, work: Path) -> list[Case]:
         chosen = arrays["images"][np.sort(first)[:_PICTURES]]
     pictures = tuple(work / f"{folder.name}-{number}.png" for number in range(len(chosen)))
     for path, pixels in zip(pictures, chosen, strict=True):
-        picture.write(path, pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+        picture_files.write(path, pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     array = work / f"{folder.name}.npy"
     np.save(array, chosen[0])
     found = sorted(path for format_ in get_args(artifacts.Format) for path in folder.glob(f"*.{format_}"))
@@ -158,7 +158,7 @@ def explain(device: Device, artifact: Path, pictures: Sequence[Path]) -> list[An
         lines = map(json.loads, said.splitlines())
         answers: list[Answer] = [{**line, "evidence": line["explained"][0]["evidence"]} for line in lines]
         for name, answer in zip(names, answers, strict=True):
-            overlay = picture.read(device.machine.outside(folder / f"{name.stem}.overlay.png"))
+            overlay = picture_files.read_image(device.machine.outside(folder / f"{name.stem}.overlay.png"))
             if answer["image"] != str(name) or overlay.ndim != 3:
                 raise DeviceError(f"{name}: explained as {answer['image']}, its overlay is {overlay.shape}")
     return answers

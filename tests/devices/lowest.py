@@ -94,7 +94,7 @@ def _install(folder: Path, bounds: Bounds) -> Path:
 
 
 def _artifacts(folder: str) -> str:
-    script = PROJECT / "tests/tiny_classifiers.py"
+    script = PROJECT / "tests/support/tiny_classifiers.py"
     succeed(subprocess.run([sys.executable, script, folder], capture_output=True, text=True, check=False))
     return folder
 

@@ -12,7 +12,7 @@ import pytest
 
 from camlite import backends
 from camlite_export.parity.interpreter_process import interpreter_process
-from fresh_process import BACKENDS
+from support.fresh_process import BACKENDS
 
 # Before the test modules import TensorFlow.
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"

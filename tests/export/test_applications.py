@@ -19,17 +19,16 @@ import keras
 import numpy as np
 import pytest
 
-import bare_artifacts
-import photographs
-from camlite import cam
-from camlite_export.converting import to_onnx, to_tflite
+from camlite.maps import cam
 from camlite_export.cutting import two_output
-from camlite_export.opening import classifier
-from camlite_export.opening.preprocessing import preprocessing
 from camlite_export.parity import keras_reference
-from classifier_kinds import APPLICATION_FIGURES
-from fresh_process import BACKENDS
-from reference_classifier import camlite
+from camlite_export.sources import keras_files
+from camlite_export.sources.pixel_conventions import preprocessing
+from camlite_export.targets import onnx_target, tflite_target
+from support import bare_artifacts, photographs
+from support.classifier_kinds import APPLICATION_FIGURES
+from support.fresh_process import BACKENDS
+from support.reference_classifier import camlite
 
 pytestmark = pytest.mark.applications
 
@@ -106,7 +105,7 @@ def saved_and_opened(application: Application, folder: Path) -> tuple[keras.Mode
     images = list(images_of(height, width))
     make_sane(model, keras_reference.inputs(images, preprocessing((height, width, 3), application.preprocess)))
     model.save(folder / "network.keras")
-    return classifier.open_classifier(folder / "network.keras"), images
+    return keras_files.open_classifier(folder / "network.keras"), images
 
 
 @pytest.mark.parametrize("application", APPLICATIONS, ids=str)
@@ -122,7 +121,7 @@ def test_every_backend_answers_as_keras_does(
     expected = keras_reference.answer(cut, keras_reference.inputs(images, target))
     assert expected.scores.max() > 0.02, "the scores say nothing"
     measured: dict[str, Any] = {"layer": cut.layer, "features": cut.feature_shape, "method": cut.method}
-    for format_, converter in (("onnx", to_onnx), ("tflite", to_tflite)):  # what takes the most memory, first
+    for format_, converter in (("onnx", onnx_target), ("tflite", tflite_target)):  # what takes the most memory, first
         content = converter.convert(cut, "float32", None)
         path = bare_artifacts.write(cut, target, format_, content, tmp_path / f"network.{format_}")
         del content

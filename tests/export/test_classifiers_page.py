@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import classifier_kinds
+from support import classifier_kinds
 
 
 def test_the_page_is_current() -> None:

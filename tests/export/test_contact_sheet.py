@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reference_classifier import LABELS, PROTOTYPES
+from support.reference_classifier import LABELS, PROTOTYPES
 
 pytest.importorskip("tensorflow")
 
-from camlite import labelled_images
+from camlite.images import labelled_images
 from camlite_export import contact_sheet
 
 

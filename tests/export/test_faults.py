@@ -17,13 +17,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import tiny_classifiers
 from camlite import artifact
 from camlite.errors import CamliteError
-from camlite_export import seal
-from fresh_process import one_line, run_camlite
-from killing import complete, start, wait_for_the_end_of
-from striped_patches import write_folder
+from camlite_export import output_folder
+from support import tiny_classifiers
+from support.fresh_process import one_line, run_camlite
+from support.kills import complete, start, wait_for_the_end_of
+from support.striped_patches import write_folder
 
 EXPORT = ["--formats", "tflite", "onnx", "--precisions", "float32"]
 FILES = ["stripes.float32.onnx", "stripes.float32.tflite"]
@@ -96,12 +96,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_is_one_line_and_leaves_what_was_there(tiny: Path, small_disk: Path) -> None:
     older = {path.name: path.read_bytes() for path in (tiny / "stripes").glob("stripes.float32.*")}
-    seal.write_all(small_disk, older)
+    output_folder.write_all(small_disk, older)
     room = shutil.disk_usage(small_disk).free
     (small_disk / "filling").write_bytes(bytes(room - 8192))
 
     with pytest.raises(CamliteError, match="No space left on device"):
-        seal.write_all(small_disk, {name: content[::-1] for name, content in older.items()})
+        output_folder.write_all(small_disk, {name: content[::-1] for name, content in older.items()})
 
     assert {path.name: path.read_bytes() for path in small_disk.glob("stripes*")} == older
     assert {path.name for path in small_disk.iterdir()} == {*older, "filling"}
@@ -122,7 +122,7 @@ def test_a_folder_on_a_read_only_disk_is_one_line(small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
 
     with pytest.raises(CamliteError, match="Read-only file system"):
-        seal.write_all(small_disk / "out", {"a": b""})
+        output_folder.write_all(small_disk / "out", {"a": b""})
 
 
 def test_a_full_disk_under_standard_output_is_one_line(tiny: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from camlite import artifact
 from camlite.artifact import Artifact
-from camlite_export import golden
+from camlite_export import golden_samples
 from camlite_export.parity.interpreter_process import interpreter_processes
 
 
@@ -26,7 +26,7 @@ def packed(one: Artifact) -> dict[str, bytes]:
 
 def carried(files: dict[str, bytes]) -> dict[str, bytes]:
     with interpreter_processes() as process_of:
-        return golden.carry_errors(files, process_of)
+        return golden_samples.carry_errors(files, process_of)
 
 
 def read_back(files: dict[str, bytes], folder: Path) -> Artifact:

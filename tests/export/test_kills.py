@@ -14,16 +14,15 @@ from pathlib import Path
 
 import pytest
 
-import killing
-import tiny_classifiers
 from camlite import artifact
-from camlite.audit import measuring
-from striped_patches import write_folder
+from camlite.audit import image_figures
+from support import kills, tiny_classifiers
+from support.striped_patches import write_folder
 
 EXPORT = ["--formats", "tflite", "onnx", "--precisions", "float32"]
 # What each command imports besides numpy, so that most kills do not come before it has begun.
 IMPORTS = {
-    "export": ("tensorflow", "keras", "tf2onnx", "camlite_export.contact_sheet", "camlite_export.export"),
+    "export": ("tensorflow", "keras", "tf2onnx", "camlite_export.contact_sheet", "camlite_export.exporting"),
     "parity": ("tensorflow", "keras", "camlite_export.parity.compare", "camlite_export.parity.report", "jinja2"),
     "audit": ("jinja2", "sklearn.cluster", "camlite_export.audit.audit_report"),
 }
@@ -80,17 +79,17 @@ def whole_report(folder: Path, kind: str) -> None:
     assert f"stripes.float32{other}" not in page
 
 
-Starting = Callable[..., killing.Process]
+Starting = Callable[..., kills.Process]
 
 
 @contextlib.contextmanager
 def starting(kind: str, whole: bool, folder: Path) -> Iterator[Starting]:
     """How a command is started: as a whole; or as a fork that has imported what it needs."""
     if whole:
-        yield killing.start
+        yield kills.start
         return
-    with killing.warm_process(*IMPORTS[kind]) as warm:
-        yield lambda *arguments, **environment: killing.Forked(warm, folder / "log", *arguments, **environment)
+    with kills.warm_process(*IMPORTS[kind]) as warm:
+        yield lambda *arguments, **environment: kills.Forked(warm, folder / "log", *arguments, **environment)
 
 
 MOMENTS = pytest.mark.parametrize(
@@ -115,7 +114,7 @@ def test_an_export_killed_at_a_random_moment_leaves_whole_files_of_one_export(
 
     with starting("export", whole, tmp_path) as start:
         exports = [partial(start, "export", model, "--output", folder, *EXPORT, TMPDIR=temporary) for model in models]
-        killing.at_random_moments(exports, times, check, check_complete)
+        kills.at_random_moments(exports, times, check, check_complete)
 
 
 @pytest.mark.endurance
@@ -137,7 +136,7 @@ def test_a_report_killed_at_a_random_moment_is_whole_or_not_there(
             one = tiny / "stripes" / f"stripes.float32.{suffix}"
             asked = [tiny / "stripes.keras", one] if kind == "parity" else [one, data]
             reports.append(partial(start, kind, *asked, "--report", report, TMPDIR=temporary))
-        killing.at_random_moments(reports, times, lambda: whole_report(report, kind), check_complete)
+        kills.at_random_moments(reports, times, lambda: whole_report(report, kind), check_complete)
 
 
 @pytest.mark.endurance
@@ -147,20 +146,20 @@ def test_an_audit_killed_at_a_random_moment_goes_on_from_whole_batches(
 ) -> None:
     kept = tmp_path / "kept"
     command = ("audit", tiny / "stripes" / "stripes.float32.tflite", data, "--json", "--resume", kept)
-    expected, _ = killing.start(*command[:-2]).communicate()
+    expected, _ = kills.start(*command[:-2]).communicate()
 
     def check() -> None:
         for path in kept.glob("*.npz"):
-            measuring.unpack(path.read_bytes())
+            image_figures.unpack(path.read_bytes())
 
     def check_complete() -> None:
-        said, errors = killing.start(*command).communicate()
+        said, errors = kills.start(*command).communicate()
         assert (said, errors) == (expected, "")
         assert names(kept) == ["000000000.npz", "000000032.npz", "000000064.npz", "audit.json"]
         for path in kept.iterdir():  # the next one has all to do again
             path.unlink()
 
-    killing.at_random_moments([lambda: killing.start(*command)], times, check, check_complete)
+    kills.at_random_moments([lambda: kills.start(*command)], times, check, check_complete)
 
 
 def test_an_audit_killed_before_any_step_goes_on_from_whole_batches(tiny: Path, data: Path, tmp_path: Path) -> None:
@@ -169,9 +168,9 @@ def test_an_audit_killed_before_any_step_goes_on_from_whole_batches(tiny: Path, 
 
     def check() -> None:
         for path in kept.glob("*.npz"):
-            measuring.unpack(path.read_bytes())
+            image_figures.unpack(path.read_bytes())
 
-    steps = killing.at_each_step("camlite.commands", "main", [command], kept, check)
+    steps = kills.at_each_step("camlite.cli", "main", [command], kept, check)
 
     assert steps >= 1 + 4 * 2  # the folder; three batches and the note, each written and renamed
     assert names(kept) == ["000000000.npz", "000000032.npz", "000000064.npz", "audit.json"]
@@ -187,7 +186,7 @@ def test_an_export_killed_before_any_step_of_writing_leaves_files_of_one_export(
 
     def write(content: bytes) -> int:
         arguments = [folder, dict.fromkeys(chosen, content)]
-        return killing.at_each_step("camlite_export.seal", "write_all", arguments, folder, check)
+        return kills.at_each_step("camlite_export.output_folder", "write_all", arguments, folder, check)
 
     if older:
         write(b"old")
@@ -214,7 +213,7 @@ def test_a_command_killed_before_any_step_that_changes_a_file_leaves_what_is_who
         else:
             whole_report(folder, kind)
 
-    steps = killing.at_each_step("camlite.commands", "main", [[kind, *asked]], tmp_path, check, IMPORTS[kind])
+    steps = kills.at_each_step("camlite.cli", "main", [[kind, *asked]], tmp_path, check, IMPORTS[kind])
 
     print(f"{kind}: {steps} steps")
     assert names(tmp_path) == ["out"]

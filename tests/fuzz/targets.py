@@ -13,10 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-import small_artifacts
-from camlite import artifact, card, picture, protobuf
+from camlite import artifact
+from camlite.artifact import card, protobuf
 from camlite.errors import ArtifactError, ImageError
-from camlite.verification import onnx_model, tflite_model
+from camlite.images import picture_files
+from camlite.soundness import onnx_model, tflite_model
+from support import small_artifacts
 
 CORPUS = Path(__file__).with_name("corpus")
 SEPARATOR = b"\n--entry--\n"
@@ -61,7 +63,7 @@ def onnx_structure(model: bytes) -> None:
 def picture_file(content: bytes) -> None:
     """A picture in any format; what is read is pixels."""
     try:
-        pixels = picture.decode(content, "case")
+        pixels = picture_files.decode(content, "case")
     except ImageError as error:
         _check_line(error)
         return

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import reference_classifier
-from reference_classifier import CLASSIFIER, LABELS, PROTOTYPES, camlite, run
+from support import reference_classifier
+from support.reference_classifier import CLASSIFIER, LABELS, PROTOTYPES, camlite, run
 
 # Before TensorFlow is imported.
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from reference_classifier import CLASSIFIER, PROTOTYPES, parity
+from support.reference_classifier import CLASSIFIER, PROTOTYPES, parity
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from camlite import backends
-from fresh_process import BACKENDS
-from reference_classifier import CLASSIFIER, LABELS, PROTOTYPES, parity, run
+from support.fresh_process import BACKENDS
+from support.reference_classifier import CLASSIFIER, LABELS, PROTOTYPES, parity, run
 
 pytest.importorskip("tensorflow")
 
@@ -22,7 +22,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not os.environ.get("FASHION_MNIST_DIR"):
         pytest.skip("FASHION_MNIST_DIR is not set")
     path = tmp_path_factory.mktemp("images") / "t10k.npz"
-    finished = run("-m", "camlite_export.reference.data", path)
+    finished = run("-m", "fashion_mnist.data", path)
     assert finished.returncode == 0, finished.stderr
     return path
 

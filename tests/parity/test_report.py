@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import browser
-from page_tags import fetched, pictures
-from reference_classifier import CLASSIFIER, LABELS, PROTOTYPES, parity
+from support import browser
+from support.page_tags import fetched, pictures
+from support.reference_classifier import CLASSIFIER, LABELS, PROTOTYPES, parity
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 
 from camlite import CamliteError
 from camlite_export.suite import parity_suite
-from reference_classifier import CLASSIFIER, PROTOTYPES, run
+from support.reference_classifier import CLASSIFIER, PROTOTYPES, run
 
 FIVE_LINES = """
 from camlite_export.suite import parity_suite

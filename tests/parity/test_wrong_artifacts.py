@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reference_classifier import CLASSIFIER, PROTOTYPES, parity
+from support.reference_classifier import CLASSIFIER, PROTOTYPES, parity
 
 KINDS = ("float32.tflite", "float32.onnx", "int8.tflite", "int8.onnx")
 FLOATS, INTEGERS = KINDS[:2], KINDS[2:]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from camlite import artifact, commands
+from camlite import artifact, cli
 from camlite.artifact import Artifact
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _GRAPHS_IN_INT8 = ("features-transposed", "another-classifier")
 def main(classifier: Path, labels: Path, calibration: Path, folder: Path) -> None:
     right = folder / "right"
     options = ["--labels", labels, "--calibration", calibration, "--name", "right", "--output", right]
-    status = commands.main(["export", *map(str, [classifier, *options, "--precisions", "float32", "int8"])])
+    status = cli.main(["export", *map(str, [classifier, *options, "--precisions", "float32", "int8"])])
     if status:
         raise SystemExit(status)
     originals = {kind: artifact.read(right / f"right.{kind}") for kind in KINDS}
@@ -204,11 +204,11 @@ def _wanted(fault: str, kind: str) -> bool:
 
 
 def _convert(tampered: TwoOutputModel, prepared: np.ndarray, kinds: list[str]) -> Iterator[tuple[str, bytes]]:
-    from camlite_export.converting import to_onnx, to_tflite
+    from camlite_export.targets import onnx_target, tflite_target
 
     for kind in kinds:
         precision, format_ = kind.split(".")
-        convert = to_tflite.convert if format_ == "tflite" else to_onnx.convert
+        convert = tflite_target.convert if format_ == "tflite" else onnx_target.convert
         yield kind, convert(tampered, precision, prepared if precision == "int8" else None)
 
 

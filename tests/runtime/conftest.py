@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-import fresh_process
 from camlite import ArtifactError, artifact, backends
-from explaining import PRECISIONS, Run, Subject
-from fresh_process import BACKENDS
+from support import fresh_process
+from support.fresh_process import BACKENDS
+from support.million_explanations import PRECISIONS, Run, Subject
 
 
 @pytest.fixture(scope="module")

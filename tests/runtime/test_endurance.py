@@ -12,8 +12,8 @@ import pytest
 
 import camlite
 from camlite import backends
-from camlite.fresh_process import FreshProcess
-from fresh_process import BACKENDS
+from camlite.system.fresh_process import FreshProcess
+from support.fresh_process import BACKENDS
 
 FLOAT32 = {"tflite": "stripes/stripes.float32.tflite", "onnx": "stripes/stripes.float32.onnx"}
 MOST_GROWTH = 1 << 20

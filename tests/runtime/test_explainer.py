@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import fresh_process
-from camlite import CamliteError, ImageError, artifact, cam, image
-from explaining import COMPLETENESS, HORIZONTAL, PLAIN, VERTICAL, assert_same
+from camlite import CamliteError, ImageError, artifact
+from camlite.images import preprocessing
+from camlite.maps import cam
+from support import fresh_process
+from support.million_explanations import COMPLETENESS, HORIZONTAL, PLAIN, VERTICAL, assert_same
 
 
 def test_the_class_is_the_one_with_the_highest_score(stripes):
@@ -195,7 +197,7 @@ def test_an_overlay_without_opacity_is_the_image_in_grey(stripes):
 def test_an_overlay_is_the_heatmap_over_the_image_where_both_have_the_same_size(stripes):
     (seen,) = stripes.explain(VERTICAL)
 
-    assert np.array_equal(seen.overlay, image.overlay(seen.image, seen.heatmap, 0.8))
+    assert np.array_equal(seen.overlay, preprocessing.overlay(seen.image, seen.heatmap, 0.8))
 
 
 def test_the_heatmap_is_that_of_the_evidence(stripes):

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import fresh_process
 from camlite import artifact
-from explaining import COMPLETENESS, HORIZONTAL, VERTICAL, assert_same
+from support import fresh_process
+from support.million_explanations import COMPLETENESS, HORIZONTAL, VERTICAL, assert_same
 
 
 def coloured(height: int, width: int, *parts: tuple[Any, int]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Thousands of mutated files, each opened in a process whose memory and time are watched: see mutants.py, hostile.py.
+"""Thousands of mutated files, each opened in a process whose memory and time are watched.
 
 The whole share, a hundred thousand artifacts and twenty thousand pictures, is that of ``make endurance``.
 """
@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 
-import image_mutants
-import mutants
 from camlite import backends
-from fresh_process import BACKENDS
+from support import image_mutants, mutants
+from support.fresh_process import BACKENDS
 
 TESTS = Path(__file__).parents[1]
 REAL = [
@@ -25,7 +24,7 @@ REAL = [
     "colours/colours.int8.tflite",
     "hidden/hidden.float32.tflite",
 ]
-GOLDEN = [Path(__file__).with_name("format_1") / f"small.{suffix}" for suffix in ("tflite", "onnx")]
+GOLDEN = [Path(__file__).parent / "artifact" / "format_1" / f"small.{suffix}" for suffix in ("tflite", "onnx")]
 
 MOST_SECONDS = 1.0
 MOST_MEMORY = 64 << 20
@@ -35,7 +34,7 @@ TRIMMED = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
 
 
 def run(script: str, *arguments: object) -> dict:
-    command = [sys.executable, str(TESTS / script), *map(str, arguments)]
+    command = [sys.executable, str(TESTS / "support" / script), *map(str, arguments)]
     finished = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **TRIMMED})
     assert finished.returncode == 0, finished.stderr
     assert finished.stderr == ""
@@ -48,7 +47,7 @@ def artifacts(tiny):
 
 
 def check_artifacts(count: int, seed: int, artifacts: list[Path]) -> dict:
-    found = run("hostile.py", "artifacts", count, seed, *artifacts)
+    found = run("hostile_files.py", "artifacts", count, seed, *artifacts)
     assert sum(sum(ends.values()) for ends in found["counts"].values()) == count
     for operator, ends in found["counts"].items():
         allowed = {"refused", "refused for its structure", *(["sound"] if operator in mutants.MAY_BE_SOUND else [])}
@@ -64,7 +63,7 @@ def check_images(count: int, seed: int, folder: Path) -> dict:
     for name, content in image_mutants.pictures().items():
         paths.append(folder / name)
         paths[-1].write_bytes(content)
-    found = run("hostile.py", "images", count, seed, *paths)
+    found = run("hostile_files.py", "images", count, seed, *paths)
     for ends in found["counts"].values():
         assert ends.keys() <= {"refused", "decoded"}
     assert found["seconds"][0] < MOST_SECONDS, found["seconds"]

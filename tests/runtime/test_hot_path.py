@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import camlite
-from fresh_process import BACKENDS
+from support.fresh_process import BACKENDS
 
 
 def calls(path: Path, backend: str) -> dict[str, int]:

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite import cam, colours, image
 from camlite.audit.bootstrap import Interval
 from camlite.audit.masked_images import Mask
-from camlite.image import Pixels
-from camlite_export.pages import data_uri
+from camlite.images import preprocessing
+from camlite.images.preprocessing import Pixels
+from camlite.maps import cam
+from camlite.show import colours
+from camlite_export.reports import data_uri
 
 # A panel has about so many pixels a side.
 _SIDE = 192
@@ -29,7 +31,7 @@ def overlaid(pixels: Pixels, evidence: cam.Floats, mask: Mask | None = None) -> 
     """Evidence (h, w) over a picture that the classifier sees as a whole, the object outlined."""
     drawn = _sized(pixels)
     resizing = cam.Resizing((evidence.shape[0], evidence.shape[1]), (drawn.shape[0], drawn.shape[1]))
-    return data_uri.png(_outlined(image.overlay(drawn, cam.heatmap(evidence, resizing), 0.75), mask))
+    return data_uri.png(_outlined(preprocessing.overlay(drawn, cam.heatmap(evidence, resizing), 0.75), mask))
 
 
 def heatmap(shares: cam.Floats) -> str:

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from camlite.audit.counterfactual import KINDS
 from camlite.audit.engine import Task
+from camlite.audit.image_figures import Figures, Measuring
 from camlite.audit.masked_images import Mask, MaskedImages
-from camlite.audit.measuring import Figures, Measuring
 from camlite.audit.regions import EXTENT, REGIONS
 from camlite.audit.verdict import JUDGED, LEAST_IMAGES, ON_OBJECT, ClassVerdict
 from camlite_export.audit import audit_pictures
 from camlite_export.audit.heatmap_clusters import groups
-from camlite_export.pages import page
+from camlite_export.reports import page
 
 _KIND = "audit"
 _NEEDED = ("jinja2", "matplotlib", "PIL", "scipy", "sklearn")
@@ -38,7 +38,7 @@ class _Audit:
 
 
 def check_folder(folder: Path) -> None:
-    """Tell before a long run what the report lacks, see `camlite_export.pages.page.check_folder`.
+    """Tell before a long run what the report lacks, see `camlite_export.reports.page.check_folder`.
 
     Raises:
         ModuleNotFoundError: a library is not installed.
@@ -66,7 +66,7 @@ def write(
         record: what ``audit.json`` holds.
 
     Raises:
-        CamliteError: see `camlite_export.pages.page.write`.
+        CamliteError: see `camlite_export.reports.page.write`.
     """
     audit = _Audit(measure, data, figures)
     shown = sorted(verdicts, key=lambda one: not (one.shortcut or one.region))[:_MOST_CLASSES]

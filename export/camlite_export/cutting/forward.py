@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from camlite.card import Activation
+from camlite.artifact.card import Activation
 from camlite.errors import ClassifierError
-from camlite_export import quirks
+from camlite_export import workarounds
 from camlite_export.cutting.heads import AffineHead
 from camlite_export.cutting.plain_operators import plain_operators
 from camlite_export.cutting.two_output import TwoOutputModel
@@ -39,7 +39,7 @@ def forward(two_output: TwoOutputModel) -> Forward:
     gives_evidence, affine = two_output.gives_evidence, two_output.affine  # a function that is traced cannot derive
 
     def compute(image: Any) -> dict[str, Any]:
-        with plain_operators(), quirks.convolutions_in_groups_as_they_are():
+        with plain_operators(), workarounds.convolutions_in_groups_as_they_are():
             outputs: dict[str, Any] = two_output.model(image, training=False)
             if gives_evidence and affine:
                 return _with_class_weights(affine, two_output.activation, outputs["features"])

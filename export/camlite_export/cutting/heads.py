@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite import cam
+from camlite.maps import cam
 
 if TYPE_CHECKING:
     import keras

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from camlite.card import Activation
+from camlite.artifact.card import Activation
 from camlite.errors import ClassifierError
 
 # Layers and operations that only give the scores another shape, or do nothing outside training.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite_export.opening.journey import Step
+from camlite_export.sources.journey import Step
 
 if TYPE_CHECKING:
     import keras

@@ -2,7 +2,7 @@
 
 TensorFlow's own are operators of their own (ReluGrad, SigmoidGrad, Erfc, ...), which no converter knows; and those of
 sums reshape to a shape that tf2onnx 1.17 gets wrong where the batch is dynamic. This is a workaround like those in
-`camlite_export.quirks`, and ends when the TFLite converter and tf2onnx convert TensorFlow's own.
+`camlite_export.workarounds`, and ends when the TFLite converter and tf2onnx convert TensorFlow's own.
 
 In a graph, TensorFlow hands a gradient only the inputs and outputs that its own one uses, and None for the others:
 so the gradients of activations below are written with the output alone where TensorFlow's are.

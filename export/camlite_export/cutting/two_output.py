@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from camlite import cam
-from camlite.card import Activation, Method
+from camlite.artifact.card import Activation, Method
 from camlite.errors import ClassifierError
+from camlite.maps import cam
 from camlite_export.cutting import heads, last_activation, places
 from camlite_export.cutting.heads import AffineHead, EvidenceBy
-from camlite_export.opening.float32 import in_float32
-from camlite_export.opening.journey import Journey, Size, Step, shape_text, walk
+from camlite_export.sources.float32 import in_float32
+from camlite_export.sources.journey import Journey, Size, Step, shape_text, walk
 
 if TYPE_CHECKING:
     import keras
@@ -56,7 +56,7 @@ class TwoOutputModel:
 
     @property
     def method(self) -> Method:
-        """How evidence is made, see `camlite.card.Head`."""
+        """How evidence is made, see `camlite.artifact.card.Head`."""
         return "cam" if self.affine else "hirescam"
 
     @property

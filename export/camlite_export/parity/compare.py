@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from camlite import artifact as artifacts
 from camlite.artifact import Artifact
-from camlite.card import Precision, Preprocessing
-from camlite.labelled_images import LabelledImages, load
-from camlite_export.parity import gates, keras_reference, measuring, rounding_noise, structure
+from camlite.artifact.card import Precision, Preprocessing
+from camlite.images.labelled_images import LabelledImages, load
+from camlite_export.parity import agreement, gates, keras_reference, rounding_noise, structure
+from camlite_export.parity.agreement import Measurement
 from camlite_export.parity.expected import Expected, Given, open_expected
 from camlite_export.parity.gates import Gate, Verdict
-from camlite_export.parity.measuring import Measurement
 from camlite_export.parity.runner import Runner, batches, runners
 from camlite_export.parity.structure import Failure
 
@@ -182,7 +182,7 @@ def _rounding_noise(
         parts.append(
             rounding_noise.measure(expected.cut, prepared, reference, precision, truth, rounds_evidence=rounds_evidence)
         )
-    return measuring.join(parts)
+    return agreement.join(parts)
 
 
 def _golden_samples(artifact: Artifact) -> LabelledImages:
@@ -207,7 +207,7 @@ def _measure(
         done += len(measured[0])
         progress(done, len(images))
     ordered = [parts[start] for start in sorted(parts)]
-    return [measuring.join(list(one)) for one in zip(*ordered, strict=True)]
+    return [agreement.join(list(one)) for one in zip(*ordered, strict=True)]
 
 
 def measure_batch(
@@ -217,7 +217,7 @@ def measure_batch(
     reference = keras_reference.answer(expected.cut, keras_reference.inputs(batch, expected.target))
     truth = None if images.classes is None else images.classes[start : start + len(batch)]
     answers = [runner.answer(batch, reference.classes) for runner in able]
-    return start, [measuring.measure(reference, answer(), truth) for answer in answers]
+    return start, [agreement.measure(reference, answer(), truth) for answer in answers]
 
 
 def _result(

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from camlite.artifact import Artifact
-from camlite.card import Fit, Preprocessing
+from camlite.artifact.card import Fit, Preprocessing
 from camlite.errors import ClassifierError
 from camlite_export.cutting import two_output
 from camlite_export.cutting.two_output import TwoOutputModel
-from camlite_export.opening import classifier
-from camlite_export.opening import labels as label_files
-from camlite_export.opening.preprocessing import preprocessing
+from camlite_export.sources import keras_files
+from camlite_export.sources import labels as label_files
+from camlite_export.sources.pixel_conventions import preprocessing
 
 if TYPE_CHECKING:
     import keras
@@ -48,8 +48,8 @@ class Given:
     Attributes:
         layer: where to cut, see `camlite_export.cutting.two_output.cut`.
         labels: a file with one label a line.
-        preprocess, mean, std, fit: see `camlite_export.opening.preprocessing.preprocessing`; where one is given, the
-            others have its defaults.
+        preprocess, mean, std, fit: see `camlite_export.sources.pixel_conventions`; where one is given, the others
+            have its defaults.
         trusted: whether code that the classifier's file carries may run.
     """
 
@@ -73,7 +73,7 @@ def open_expected(path: Path, given: Given, artifact: Artifact) -> Expected:
     Raises:
         ClassifierError: it cannot be opened or cut, or does not fit what was given or what the card says.
     """
-    model = classifier.open_classifier(path, given.trusted)
+    model = keras_files.open_classifier(path, given.trusted)
     card = artifact.card
     target = card.preprocessing
     size = (target.height, target.width) if None in model.inputs[0].shape[1:] else None
@@ -94,7 +94,7 @@ def open_expected(path: Path, given: Given, artifact: Artifact) -> Expected:
         "preprocessing": not given.says_preprocessing,
     }
     return Expected(
-        path, cut, labels, target, classifier.digest(model), tuple(name for name, yes in assumed.items() if yes)
+        path, cut, labels, target, keras_files.digest(model), tuple(name for name, yes in assumed.items() if yes)
     )
 
 

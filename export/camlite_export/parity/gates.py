@@ -12,9 +12,9 @@ from typing import Literal
 
 import numpy as np
 
-from camlite.card import Precision
+from camlite.artifact.card import Precision
 from camlite.errors import CamliteError
-from camlite_export.parity.measuring import Floats, Measurement
+from camlite_export.parity.agreement import Floats, Measurement
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import camlite
 from camlite import artifact, backends
 from camlite.artifact import Format
 from camlite.backends.interpreter import Tensor
-from camlite.fresh_process import FreshProcess
+from camlite.system.fresh_process import FreshProcess
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite import cam, image
-from camlite.card import Preprocessing
+from camlite.artifact.card import Preprocessing
+from camlite.images import preprocessing
+from camlite.maps import cam
 from camlite_export.cutting.two_output import TwoOutputModel
 
 BATCH = 32
@@ -32,7 +33,7 @@ class Reference:
 
 def inputs(images: Sequence[NDArray[np.uint8]], target: Preprocessing) -> NDArray[np.float32]:
     """The classifier's input for each image: float32 (N, H, W, channels)."""
-    return np.stack([image.prepare(pixels, target) for pixels in images])
+    return np.stack([preprocessing.prepare(pixels, target) for pixels in images])
 
 
 def answer(two_output: TwoOutputModel, prepared: NDArray[np.float32]) -> Reference:

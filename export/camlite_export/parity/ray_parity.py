@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from camlite import artifact as artifacts
-from camlite.card import Preprocessing
-from camlite.labelled_images import load
-from camlite_export import quirks, ray_engine
+from camlite.artifact.card import Preprocessing
+from camlite.images.labelled_images import load
+from camlite_export import ray_engine, workarounds
+from camlite_export.parity.agreement import Measurement
 from camlite_export.parity.expected import Given
-from camlite_export.parity.measuring import Measurement
 from camlite_export.parity.runner import spread_batches
 
 
@@ -48,7 +48,7 @@ class Engine:
 
 def _open(engine: Engine, paths: Sequence[Path]) -> ray_engine.Work:
     """The classifier in this process, and every artifact in one of its backend; they stay as long as the worker."""
-    quirks.quieten_tensorflow()
+    workarounds.quieten_tensorflow()
     from camlite_export.parity.compare import measure_batch
     from camlite_export.parity.expected import open_expected
     from camlite_export.parity.runner import runners

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from camlite import backends
-from camlite_export.pages import page
 from camlite_export.parity import report_pictures
+from camlite_export.parity.agreement import Floats, Measurement
 from camlite_export.parity.compare import Case, Comparison, Result
 from camlite_export.parity.gates import FIGURES
-from camlite_export.parity.measuring import Floats, Measurement
+from camlite_export.reports import page
 
 _KIND = "parity"
 
@@ -71,7 +71,7 @@ def _number(value: float | None) -> float | None:
 
 
 def check_folder(folder: Path) -> None:
-    """Tell before a long run that a report cannot be written there, see `camlite_export.pages.page.check_folder`."""
+    """Tell before a long run that a report cannot be written there, see `camlite_export.reports.page.check_folder`."""
     page.check_folder(folder, _KIND)
 
 
@@ -79,7 +79,7 @@ def write(comparison: Comparison, folder: Path) -> None:
     """Write ``index.html`` and ``parity.json``; the folder appears whole or not at all, in place of an older report.
 
     Raises:
-        CamliteError: see `camlite_export.pages.page.write`.
+        CamliteError: see `camlite_export.reports.page.write`.
     """
     page.write(
         folder,

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite import cam, colours, image
-from camlite.card import Preprocessing
-from camlite_export.pages import data_uri
+from camlite.artifact.card import Preprocessing
+from camlite.images import preprocessing
+from camlite.maps import cam
+from camlite.show import colours
+from camlite_export.parity.agreement import Floats
 from camlite_export.parity.compare import Case
-from camlite_export.parity.measuring import Floats
+from camlite_export.reports import data_uri
 
 # A panel has at most so many pixels a side: a page of many stays small.
 _LARGEST_SIDE = 128
@@ -27,7 +29,7 @@ def panels(case: Case, target: Preprocessing) -> dict[str, str]:
     height, width = max(1, round(target.height * shrink)), max(1, round(target.width * shrink))
     channels = target.channels
     small = target._replace(height=height, width=width, scale=(1.0,) * channels, offset=(0.0,) * channels, order="rgb")
-    pixels = np.rint(image.prepare(case.image, small)).clip(0, 255).astype(np.uint8)
+    pixels = np.rint(preprocessing.prepare(case.image, small)).clip(0, 255).astype(np.uint8)
     received = np.nan_to_num(case.received_evidence, nan=0.0, posinf=0.0, neginf=0.0)
     resizing = cam.Resizing((received.shape[0], received.shape[1]), (height, width))
     return {

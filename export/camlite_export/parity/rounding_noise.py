@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite import cam
-from camlite.card import Precision
-from camlite_export import quirks
+from camlite.artifact.card import Precision
+from camlite.maps import cam
+from camlite_export import workarounds
 from camlite_export.cutting.two_output import TwoOutputModel
-from camlite_export.parity import keras_reference, measuring
+from camlite_export.parity import agreement, keras_reference
 from camlite_export.parity.interpreter_process import Answers
 from camlite_export.parity.keras_reference import Reference
 
@@ -32,7 +32,7 @@ def measure(
     precision: Precision,
     truth: NDArray[np.int64] | None = None,
     rounds_evidence: bool = False,
-) -> measuring.Measurement:
+) -> agreement.Measurement:
     """How far the classifier is from itself when the inputs of its layers are rounded.
 
     Args:
@@ -49,15 +49,15 @@ def measure(
         given = keras.tree.map_structure(round_, list(arguments)) if _is_rounded(operation) else arguments
         return operation(*given, **options)
 
-    features = np.asarray(quirks.run_through_graph(two_output.model, prepared, visit)["features"])
-    logits = round_(quirks.run_through_graph(two_output.head, features, visit))
+    features = np.asarray(workarounds.run_through_graph(two_output.model, prepared, visit)["features"])
+    logits = round_(workarounds.run_through_graph(two_output.head, features, visit))
     scores = cam.activate(np.asarray(logits), two_output.activation).astype(np.float32)
     answers = _answers(two_output, features, scores, reference.classes)
     if rounds_evidence and two_output.affine:
         every = [cam.evidence(one, two_output.affine.weights, range(two_output.classes)) for one in features]
         maps = np.asarray(_to_8_bits(np.stack(every)))
         answers = replace(answers, evidence=maps[np.arange(len(maps)), reference.classes])
-    return measuring.measure(reference, answers, truth)
+    return agreement.measure(reference, answers, truth)
 
 
 def _answers(

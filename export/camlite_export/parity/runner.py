@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 import camlite
 from camlite import backends
 from camlite.artifact import Artifact
+from camlite.artifact.card import Preprocessing
 from camlite.backends.interpreter import Tensor
-from camlite.card import Preprocessing
 from camlite.errors import BackendError, CamliteError
-from camlite.labelled_images import LabelledImages
+from camlite.images.labelled_images import LabelledImages
 from camlite_export.parity import interpreter_process, keras_reference
 from camlite_export.parity.interpreter_process import Answers
 

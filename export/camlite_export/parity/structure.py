@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from camlite.artifact import Artifact
+from camlite.artifact.card import Preprocessing
 from camlite.backends.interpreter import Tensor
-from camlite.card import Preprocessing
 
 if TYPE_CHECKING:
     from camlite_export.parity.expected import Expected

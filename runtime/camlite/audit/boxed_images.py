@@ -9,11 +9,11 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from camlite import image, picture
 from camlite.audit.masked_images import Mask, MaskedImages
 from camlite.errors import ImageError
-from camlite.image import Pixels
-from camlite.labelled_images import LabelledImages
+from camlite.images import picture_files, preprocessing
+from camlite.images.labelled_images import LabelledImages
+from camlite.images.preprocessing import Pixels
 
 T = TypeVar("T")
 
@@ -69,4 +69,6 @@ def masked_images(
 
     names = [str(file) for file, _, _ in chosen]
     classes = np.array([k for _, k, _ in chosen], np.int64)
-    return MaskedImages(LabelledImages(names, classes, lambda i: image.check(picture.read(chosen[i][0]))), read_mask)
+    return MaskedImages(
+        LabelledImages(names, classes, lambda i: preprocessing.check(picture_files.read_image(chosen[i][0]))), read_mask
+    )

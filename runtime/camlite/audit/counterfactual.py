@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite.cam import resize_matrix
-from camlite.image import Pixels
+from camlite.images.preprocessing import Pixels
+from camlite.maps.cam import resize_matrix
 
 Mask = NDArray[np.bool_]
 

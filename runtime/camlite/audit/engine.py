@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 import camlite
 from camlite import artifact as artifacts
-from camlite import files
-from camlite.audit import measuring, sources
+from camlite.audit import data, image_figures
+from camlite.audit.image_figures import Figures, Measuring
 from camlite.audit.masked_images import MaskedImages
-from camlite.audit.measuring import Figures, Measuring
 from camlite.errors import CamliteError
+from camlite.system import files
 
 _BATCH = 32
 # Maps are kept of so many images at the most, evenly spread; memory does not grow with more.
@@ -34,7 +34,7 @@ class Task:
     """
 
     artifact: Path
-    source: sources.Source
+    source: data.Source
     backend: str | None = None
     threads: int = 1
     trusted: tuple[Path, ...] | None = None
@@ -42,7 +42,7 @@ class Task:
     def absolute(self) -> Task:
         """The same with paths that do not depend on where a process runs."""
         pictures = self.source.pictures and self.source.pictures.absolute()
-        source = sources.Source(self.source.path.absolute(), pictures)
+        source = data.Source(self.source.path.absolute(), pictures)
         return replace(self, artifact=self.artifact.absolute(), source=source)
 
     def open(self) -> tuple[Measuring, MaskedImages]:
@@ -97,7 +97,7 @@ def run(
         parts[start] = part
         done += len(part)
         progress(done, count)
-    return measuring.join(parts.values())
+    return image_figures.join(parts.values())
 
 
 def _signature(task: Task, count: int) -> dict[str, Any]:
@@ -135,14 +135,14 @@ class _Kept:
         """The batches that are there; one that is damaged is not."""
         for batch in batches:
             try:
-                figures = measuring.unpack(self._path(batch.start).read_bytes())
+                figures = image_figures.unpack(self._path(batch.start).read_bytes())
             except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
                 continue
             yield batch.start, figures
 
     def write(self, start: int, figures: Figures) -> None:
         """Keep a batch."""
-        self._write(self._path(start), measuring.pack(figures))
+        self._write(self._path(start), image_figures.pack(figures))
 
     def _path(self, start: int) -> Path:
         return self._folder / f"{start:09d}.npz"

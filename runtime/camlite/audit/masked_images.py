@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite.image import Pixels
-from camlite.labelled_images import LabelledImages
+from camlite.images.labelled_images import LabelledImages
+from camlite.images.preprocessing import Pixels
 
 Mask = NDArray[np.bool_]
 

@@ -8,10 +8,10 @@ from typing import NoReturn
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from camlite import picture
 from camlite.audit.boxed_images import Object, masked_images
 from camlite.audit.masked_images import Mask, MaskedImages
 from camlite.errors import ImageError
+from camlite.images import picture_files
 
 ANNOTATIONS, _PICTURES = "Annotations", "JPEGImages"
 
@@ -25,7 +25,9 @@ def load(path: Path, labels: Sequence[str]) -> MaskedImages:
         ImageError: a file is missing, is no such XML, or no object bears one of the labels.
     """
     pictures = {
-        file.stem: file for file in sorted((path / _PICTURES).glob("*")) if file.suffix.lower() in picture.SUFFIXES
+        file.stem: file
+        for file in sorted((path / _PICTURES).glob("*"))
+        if file.suffix.lower() in picture_files.SUFFIXES
     }
     files = sorted((path / ANNOTATIONS).glob("*.xml"))
     missing = [file for file in files if file.stem not in pictures]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite.cam import Floats
+from camlite.maps.cam import Floats
 
 # The regions that a shortcut is looked for in.
 REGIONS = ("sky", "ground", "border", "corners")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from camlite.audit.bootstrap import Interval, intervals
 from camlite.audit.counterfactual import KINDS
-from camlite.audit.measuring import Figures
+from camlite.audit.image_figures import Figures
 from camlite.audit.regions import REGIONS, SHARE
 
 Story = Literal["object", "context", "undecided", "no masks"]

@@ -50,7 +50,7 @@ def verify(format_: Format, model: bytes) -> None:
     Raises:
         ValueError: it is not; says where.
     """
-    importlib.import_module(f"camlite.verification.{format_}_model").verify(model)
+    importlib.import_module(f"camlite.soundness.{format_}_model").verify(model)
 
 
 def open_interpreter(artifact: Artifact, backend: str | None = None, threads: int = 1) -> Interpreter:

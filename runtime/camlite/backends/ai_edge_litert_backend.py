@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from camlite.backends.tflite_interpreter import TFLiteInterpreter
-from camlite.notices import without_notices
+from camlite.system.quiet_native_code import without_notices
 
 
 def open_model(model: bytes, threads: int) -> TFLiteInterpreter:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-import browser
-from fresh_process import one_line, run_camlite
-from page_tags import fetched, pictures
-from striped_patches import write_folder
+from support import browser
+from support.fresh_process import one_line, run_camlite
+from support.page_tags import fetched, pictures
+from support.striped_patches import write_folder
 
 KINDS = ("masks", "no masks")
 Made = tuple[Path, subprocess.CompletedProcess[str]]
@@ -66,7 +66,7 @@ def test_what_is_a_shortcut_stands_at_the_top(reports) -> None:
 
 def test_labels_cannot_bring_markup_of_their_own(tiny: Path, tmp_path: Path) -> None:
     from camlite import artifact
-    from small_artifacts import changed
+    from support.small_artifacts import changed
 
     read = artifact.read(tiny / "stripes" / "stripes.float32.tflite")
     card = changed(read.card, "labels", ("<b onclick=alert(1)>", "vertical", "plain"))

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from camlite import picture
-from camlite.audit.sources import Source
+from camlite.audit.data import Source
 from camlite.errors import ImageError
+from camlite.images import picture_files
 
 LABELS = ("cat", "dog")
 
@@ -20,7 +20,7 @@ def dataset(folder: Path, **changes: Any) -> Path:
     """Two pictures: a dog as a polygon beside a small cat, and a cat as run lengths and as a box."""
     (folder / "images").mkdir(exist_ok=True)
     for name in ("a.png", "b.png"):
-        picture.write(folder / "images" / name, np.zeros((20, 30), np.uint8))
+        picture_files.write(folder / "images" / name, np.zeros((20, 30), np.uint8))
     square = [[5, 5, 15, 5, 15, 10, 5, 10]]
     runs = {"counts": [0, 40, 560], "size": [20, 30]}
     common = {"iscrowd": 0}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from striped_patches import write_folder
+from support.striped_patches import write_folder
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs ray[data]")
 

@@ -11,13 +11,13 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-import classifier_kinds as kinds
+import support.classifier_kinds as kinds
 from camlite.errors import ClassifierError
-from camlite_export.converting import saved_model, to_tflite
 from camlite_export.cutting import forward, two_output
 from camlite_export.cutting.two_output import TwoOutputModel
-from classifier_kinds import AFFINE_HEADS, OTHER_HEADS, Kind
-from flatbuffer_operators import operators
+from camlite_export.targets import saved_model, tflite_target
+from support.classifier_kinds import AFFINE_HEADS, OTHER_HEADS, Kind
+from support.flatbuffer_operators import operators
 
 titled = pytest.mark.parametrize("kind", OTHER_HEADS, ids=str)
 
@@ -92,7 +92,7 @@ def test_tflite_gives_evidence_of_the_top_class_of_many(kind: Kind, monkeypatch:
     model = cut(kind)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of an interpreter that is not to be loaded beside this one
-        interpreter = tf.lite.Interpreter(model_content=to_tflite.convert(model, "float32", None))
+        interpreter = tf.lite.Interpreter(model_content=tflite_target.convert(model, "float32", None))
     image = inputs(model)[:1]
     received = interpreter.get_signature_runner()(image=image)
     top = int(received["scores"][0].argmax())

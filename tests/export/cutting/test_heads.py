@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from keras import layers
 
-import classifier_kinds as kinds
-from camlite import cam
+import support.classifier_kinds as kinds
+from camlite.maps import cam
 from camlite_export.cutting import heads, two_output
 from camlite_export.cutting.heads import AffineHead
 from camlite_export.parity import keras_reference
-from classifier_kinds import AFFINE_HEADS, OTHER_HEADS, Kind
+from support.classifier_kinds import AFFINE_HEADS, OTHER_HEADS, Kind
 
 HEIGHT, WIDTH, CHANNELS, CLASSES = 4, 6, 5, 3
 PLACES = HEIGHT * WIDTH

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import bare_artifacts
-import classifier_kinds as kinds
+import support.classifier_kinds as kinds
 from camlite.artifact import Format
 from camlite_export.cutting.two_output import TwoOutputModel
-from camlite_export.opening.preprocessing import preprocessing
 from camlite_export.parity import keras_reference
-from classifier_kinds import AFFINE_HEADS, OTHER_HEADS, SHAPES, Kind
-from fresh_process import BACKENDS
+from camlite_export.sources.pixel_conventions import preprocessing
+from support import bare_artifacts
+from support.classifier_kinds import AFFINE_HEADS, OTHER_HEADS, SHAPES, Kind
+from support.fresh_process import BACKENDS
 
 # Float32 in another order. The largest that were measured: scores SCORES_MEASURED, evidence EVIDENCE_MEASURED of the
 # image's largest, completeness COMPLETENESS_MEASURED.

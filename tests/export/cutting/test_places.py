@@ -8,7 +8,7 @@ import keras
 import pytest
 from keras import layers
 
-import classifier_kinds as kinds
+import support.classifier_kinds as kinds
 from camlite.errors import ClassifierError
 from camlite_export.cutting import places, two_output
 

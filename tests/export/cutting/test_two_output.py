@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from keras import layers
 
-import classifier_kinds as kinds
-from camlite import cam
+import support.classifier_kinds as kinds
 from camlite.errors import ClassifierError
+from camlite.maps import cam
 from camlite_export.cutting import two_output
 from camlite_export.cutting.two_output import TwoOutputModel
-from classifier_kinds import AFFINE_HEADS, OTHER_HEADS, REFUSALS, SHAPES, Kind, Refusal
+from support.classifier_kinds import AFFINE_HEADS, OTHER_HEADS, REFUSALS, SHAPES, Kind, Refusal
 
 # Whole and halves run the same float32 kernels, fused differently; 3e-7 was the most that was measured.
 ROUNDING = 2e-6

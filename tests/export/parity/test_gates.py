@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from camlite.card import Precision
+from camlite.artifact.card import Precision
 from camlite.errors import CamliteError
 from camlite_export.parity import gates
+from camlite_export.parity.agreement import Measurement
 from camlite_export.parity.gates import FIGURES, GATES, Gate, Verdict
-from camlite_export.parity.measuring import Measurement
 
 NAN = float("nan")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reference_classifier import CLASSIFIER, PROTOTYPES, camlite
+from support.reference_classifier import CLASSIFIER, PROTOTYPES, camlite
 
 pytestmark = pytest.mark.ray
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from keras import layers
 
-import classifier_kinds as kinds
-from camlite import cam
-from camlite.card import Precision
+import support.classifier_kinds as kinds
+from camlite.artifact.card import Precision
+from camlite.maps import cam
 from camlite_export.cutting import two_output
 from camlite_export.cutting.two_output import TwoOutputModel
-from camlite_export.parity import keras_reference, measuring, rounding_noise
+from camlite_export.parity import agreement, keras_reference, rounding_noise
 
 # Smooth fields of colour, as most of a photograph is: neighbours are almost the same.
 _COARSE = np.random.default_rng(0).uniform(0, 1, (12, 3, 4, 4)).astype(np.float32)
@@ -40,7 +40,7 @@ def classifier(gain: float = 1.0, hidden: bool = False) -> TwoOutputModel:
     return two_output.cut(model)
 
 
-def noise(model: TwoOutputModel, precision: Precision) -> measuring.Measurement:
+def noise(model: TwoOutputModel, precision: Precision) -> agreement.Measurement:
     return rounding_noise.measure(model, INPUTS, keras_reference.answer(model, INPUTS), precision)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from camlite import BackendError, artifact
-from camlite.card import Preprocessing
-from camlite.labelled_images import LabelledImages
+from camlite.artifact.card import Preprocessing
+from camlite.images.labelled_images import LabelledImages
 from camlite_export.parity.runner import batches, runners
 
 SMALL_INPUT = Preprocessing(28, 28, 1, (1.0,), (0.0,), "stretch")

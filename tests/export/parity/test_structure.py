@@ -13,7 +13,7 @@ from camlite.artifact import Artifact
 from camlite.backends.interpreter import Tensor
 from camlite_export.parity import structure
 from camlite_export.parity.expected import Expected
-from small_artifacts import SMALL, changed, small_arrays
+from support.small_artifacts import SMALL, changed, small_arrays
 
 IMAGE = Tensor("image", (4, 6, 1), np.dtype(np.uint8), 1 / 255)
 OUTPUTS = {

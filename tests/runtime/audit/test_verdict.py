@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from camlite.audit.measuring import Figures
+from camlite.audit.image_figures import Figures
 from camlite.audit.verdict import LEAST_IMAGES, judge
 
 

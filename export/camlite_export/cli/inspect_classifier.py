@@ -1,0 +1,66 @@
+"""``camlite inspect MODEL.keras``: the journey of the image through the layers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from camlite.show.table import table
+from camlite_export.cli import options
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a row a layer, and where the classifier is cut."""
+    size = options.size(arguments.size) if arguments.size else None
+    options.import_tensorflow_for(arguments.file, arguments.trust)
+    from camlite_export.cutting import two_output
+    from camlite_export.sources.keras_files import open_classifier
+
+    classifier = open_classifier(arguments.file, arguments.trust)
+    cut = two_output.cut(classifier, options.layer(arguments.layer), size)
+    steps = [
+        {
+            "name": step.name,
+            "kind": step.kind,
+            "shape": list(step.shape[1:]),
+            "parameters": step.parameters,
+            "cut": step is cut.cut,
+        }
+        for step in cut.journey
+    ]
+    if arguments.json:
+        record = {
+            "file": str(arguments.file),
+            "image": cut.image_shape,
+            "classes": cut.classes,
+            "activation": cut.activation,
+            "method": cut.method,
+            "preprocess": cut.default_preprocessing,
+            "layers": steps,
+        }
+        print(json.dumps(record))
+        return 0
+    image = ["image", "Input", _sides(cut.image_shape), "", ""]
+    rows = [
+        [
+            step.name,
+            step.kind,
+            _sides(step.shape[1:]),
+            f"{step.parameters:,}",
+            "<- cut: features" if marked["cut"] else "",
+        ]
+        for step, marked in zip(cut.journey, steps, strict=True)
+    ]
+    print(table(["layer", "kind", "output", "parameters", ""], [image, *rows]))
+    how = "features times class weights" if cut.affine else "features times the gradient of the head"
+    print(f"\n{classifier.count_params():,} parameters, {cut.classes} classes by {cut.activation}")
+    print(f"evidence by {cut.method}: {how}")
+    why = "it scales them itself" if cut.default_preprocessing == "raw" else "it does not scale them itself"
+    print(f"pixels by default: --preprocess {cut.default_preprocessing}, because {why}")
+    if hint := options.pixels_hint(cut):
+        print(hint)
+    return 0
+
+
+def _sides(shape: tuple[int | None, ...]) -> str:
+    return " x ".join(map(str, shape))

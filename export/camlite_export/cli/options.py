@@ -1,0 +1,100 @@
+"""Options that several of the exporter's commands share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from camlite.artifact.card import Fit
+from camlite.errors import ClassifierError
+from camlite_export import workarounds
+from camlite_export.sources import pixel_conventions
+
+if TYPE_CHECKING:
+    from camlite_export.cutting.two_output import TwoOutputModel
+
+
+def add_classifier(parser: argparse.ArgumentParser) -> None:
+    """``--layer`` and ``--trust``."""
+    parser.add_argument("--trust", action="store_true", help="run code that the classifier's file carries")
+    parser.add_argument(
+        "--layer", help="cut behind this layer: an index (-3 is the last but two) or a name (default: found by itself)"
+    )
+
+
+def add_size(parser: argparse.ArgumentParser) -> None:
+    """``--size``."""
+    parser.add_argument(
+        "--size",
+        type=size,
+        metavar="HEIGHTxWIDTH",
+        help="of the images, for a classifier that takes any (224, 240x320)",
+    )
+
+
+def add_preprocessing(parser: argparse.ArgumentParser) -> None:
+    """``--preprocess``, ``--mean``, ``--std``, ``--fit``."""
+    parser.add_argument(
+        "--preprocess",
+        choices=list(pixel_conventions.NAMED),
+        help="what the classifier was trained on: pixels 0..1, -1..1, by ImageNet's mean and deviation (RGB), by its "
+        "mean (BGR), or 0..255 (default: raw for a classifier that begins by scaling them, else unit)",
+    )
+    parser.add_argument("--mean", type=numbers, metavar="M[,M,M]", help="instead: mean of the pixels, on 0..255")
+    parser.add_argument("--std", type=numbers, metavar="S[,S,S]", help="and their standard deviation")
+    parser.add_argument(
+        "--fit",
+        choices=get_args(Fit),
+        default="stretch",
+        help="how other image sizes are made to fit (default: stretch)",
+    )
+
+
+def pixels_hint(cut: TwoOutputModel) -> str | None:
+    """What to say where nobody said what pixels a classifier takes, and its layers are known to want others."""
+    family = pixel_conventions.of_the_family([step.name for step in cut.journey])
+    if family is None or cut.default_preprocessing != "unit":
+        return None
+    return (
+        f"pixels are taken as 0..1; but the layers look like {family[0]}, trained with --preprocess {family[1]}: "
+        f"say which, with --preprocess"
+    )
+
+
+def layer(text: str | None) -> int | str | None:
+    """``-3`` is an index, ``conv_128`` a name."""
+    if text is None:
+        return None
+    return int(text) if text.lstrip("-").isdigit() else text
+
+
+def size(text: str) -> tuple[int, int]:
+    """``240x320`` is a height and a width, ``224`` both."""
+    sides = text.split("x") if "x" in text else [text, text]
+    if len(sides) != 2 or not all(side.isdecimal() and int(side) for side in sides):
+        raise ClassifierError(f"--size {text}: expected one side or two above 0, as 224 or 240x320")
+    return int(sides[0]), int(sides[1])
+
+
+def numbers(text: str) -> Sequence[float]:
+    """``72.9`` or ``123.7,116.3,103.5``."""
+    return tuple(map(float, text.split(",")))
+
+
+# argparse puts these into its messages
+size.__name__ = "size, as 224 or 240x320"
+numbers.__name__ = "list of numbers"
+
+
+def import_tensorflow_for(path: Path, trusted: bool) -> None:
+    """Import TensorFlow for a classifier; that takes seconds, so a file that is none is refused before.
+
+    Raises:
+        ClassifierError: see `camlite_export.sources.keras_files.examine`.
+    """
+    from camlite_export.sources import keras_files
+
+    keras_files.examine(path, trusted)
+    workarounds.quieten_tensorflow()

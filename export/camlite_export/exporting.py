@@ -1,0 +1,225 @@
+"""From a trained classifier to artifacts: cut, derive, convert, seal, measure."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camlite import artifact, backends
+from camlite.artifact import Format
+from camlite.artifact.card import Arrays, Card, Head, Precision, Preprocessing
+from camlite.errors import ClassifierError
+from camlite.images.labelled_images import LabelledImages
+from camlite_export import golden_samples, output_folder
+from camlite_export.cutting.two_output import TwoOutputModel
+from camlite_export.parity import agreement, interpreter_process, keras_reference
+from camlite_export.sources import keras_files
+from camlite_export.targets import bias_correction, onnx_target, tflite_target, weight_rounding, weights_finder
+
+if TYPE_CHECKING:
+    import keras
+
+FORMATS: tuple[Format, ...] = get_args(Format)
+_CONVERTERS: Mapping[Format, Any] = {"tflite": tflite_target, "onnx": onnx_target}
+PRECISIONS: Mapping[Format, tuple[Precision, ...]] = {name: one.PRECISIONS for name, one in _CONVERTERS.items()}
+NEED_CALIBRATION: frozenset[Precision] = frozenset({"int8", "int16x8"})
+
+_NO_GRADIENT: frozenset[Precision] = frozenset({"int16x8"})
+
+_MOST_CALIBRATION_IMAGES = 200
+_MOST_MEASURED_IMAGES = 200
+
+_MADE_WITH = ("camlite", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One artifact that was written, and how it agrees with Keras; None where no backend is installed here."""
+
+    path: Path
+    size: int
+    measurement: agreement.Measurement | None
+
+
+Progress = Callable[[str], None]
+
+
+def kinds(
+    formats: Sequence[Format], precisions: Sequence[Precision] | None, calibrated: bool, affine: bool
+) -> list[tuple[Format, Precision]]:
+    """What to export: every precision of every format, or those asked for.
+
+    Raises:
+        ClassifierError: a precision asked for exists in none of the formats, needs calibration images, or
+            cannot compute the evidence of a head that is not affine.
+    """
+    wanted = precisions or get_args(Precision)
+    found = [(format_, precision) for format_ in formats for precision in PRECISIONS[format_] if precision in wanted]
+    for precision in precisions or ():
+        if precision not in {found_precision for _, found_precision in found}:
+            raise ClassifierError(f"precision {precision} does not exist in {' or '.join(formats)}; drop it")
+        if precision in NEED_CALIBRATION and not calibrated:
+            raise ClassifierError(
+                f"precision {precision} needs calibration images: give --calibration a folder of images or an .npz"
+            )
+        if precision in _NO_GRADIENT and not affine:
+            raise ClassifierError(
+                f"precision {precision}: TFLite has no comparisons in it, which the gradient of a head that is not "
+                f"affine is made of; choose another"
+            )
+    left_out = (frozenset() if calibrated else NEED_CALIBRATION) | (frozenset() if affine else _NO_GRADIENT)
+    return [kind for kind in found if kind[1] not in left_out]
+
+
+def export(
+    model: keras.Model,
+    two_output: TwoOutputModel,
+    *,
+    name: str,
+    labels: tuple[str, ...],
+    target: Preprocessing,
+    calibration: LabelledImages | None,
+    wanted: Sequence[tuple[Format, Precision]],
+    folder: Path,
+    progress: Progress = lambda _: None,
+    sign: artifact.Sign | None = None,
+) -> list[Exported]:
+    """Write one artifact for each wanted format and precision.
+
+    All artifacts are converted before the first is written, and each appears whole or not at all.
+
+    Args:
+        model: the classifier; two_output: of `two_output.cut`.
+        name: file names are ``NAME.PRECISION.tflite`` and ``NAME.PRECISION.onnx``.
+        labels: one a class.
+        target: how pixels become the classifier's input.
+        calibration: representative images.
+        wanted: of `kinds`.
+        folder: made where it is missing.
+        progress: called with the name of each stage as it begins, `stages` times in all.
+        sign: signs each artifact, see `camlite_export.signing.signer`.
+
+    Raises:
+        CamliteError: the folder cannot be written to.
+    """
+    progress("head")
+    head = two_output.affine
+    golden_images = golden_samples.choose(calibration, target, two_output)
+    answers = keras_reference.answer(two_output, keras_reference.inputs(list(golden_images), target))
+    weights = head.weights if head and not two_output.gives_evidence else None
+    arrays = Arrays(weights, head.bias if head else None, golden_images, answers.scores, answers.evidence)
+    models = _convert(two_output, target, calibration, wanted, progress)
+    files = {}
+    for (format_, precision), content in models.items():
+        card = _card(model, two_output, name, precision, labels, target, content)
+        carried = _as_the_model_has_them(arrays, content, two_output.feature_shape)
+        files[f"{name}.{precision}.{format_}"] = artifact.pack(format_, content, card, carried, sign)
+    with interpreter_process.interpreter_processes() as process_of:
+        progress("golden samples")
+        files = golden_samples.carry_errors(files, process_of, sign)
+        progress("writing")
+        output_folder.write_all(folder, files)
+        images, truth = _spread(calibration, _MOST_MEASURED_IMAGES) if calibration else (list(golden_images), None)
+        reference = keras_reference.answer(two_output, keras_reference.inputs(images, target))
+        measurements = _measure([folder / file for file in files], process_of, images, reference, truth, progress)
+        return [
+            Exported(path, len(content), measurement)
+            for (path, measurement), content in zip(measurements, files.values(), strict=True)
+        ]
+
+
+def stages(wanted: Sequence[tuple[Format, Precision]]) -> int:
+    """How often `export` calls `progress`."""
+    return 3 + 2 * len(wanted)
+
+
+def _convert(
+    two_output: TwoOutputModel,
+    target: Preprocessing,
+    calibration: LabelledImages | None,
+    wanted: Sequence[tuple[Format, Precision]],
+    progress: Progress,
+) -> dict[tuple[Format, Precision], bytes]:
+    prepared, normalized, biased = None, list[bias_correction.Convolution](), list[weight_rounding.Convolution]()
+    if calibration is not None:
+        images, _ = _spread(calibration, _MOST_CALIBRATION_IMAGES)
+        prepared = keras_reference.inputs(images, target)
+        normalized = bias_correction.observe(two_output.model, prepared)
+        biased = weight_rounding.observe(two_output.model, prepared)
+    models: dict[tuple[Format, Precision], bytes] = {}
+    for format_, precision in wanted:
+        progress(f"{precision}.{format_}")
+        converter = _CONVERTERS[format_]
+        with (
+            weight_rounding.rounded(biased, converter.STEPS.get(precision), converter.LEFT_ALONE.get(precision, 0)),
+            bias_correction.corrected(normalized, converter.ROUNDED.get(precision)),
+        ):
+            models[format_, precision] = converter.convert(two_output, precision, prepared)
+    return models
+
+
+def _as_the_model_has_them(arrays: Arrays, model: bytes, feature_shape: tuple[int, int, int]) -> Arrays:
+    """Class weights of the model itself, where they can be found in it."""
+    height, width, channels = feature_shape
+    place = None if arrays.weights is None else weights_finder.find(model, arrays.weights, height * width)
+    if arrays.weights is None or place is None:
+        return arrays
+    rest = weights_finder.rest(model, arrays.weights, place)
+    weights = place.read(model, channels, arrays.weights.shape[1], rest)
+    return arrays._replace(weights=weights, weights_place=place, weights_rest=rest)
+
+
+def _spread(images: LabelledImages, most: int) -> tuple[list[NDArray[np.uint8]], NDArray[np.int64] | None]:
+    """At most so many of the images, evenly spaced: folders are sorted by class."""
+    step = -(-len(images) // most)
+    return images[::step], None if images.classes is None else images.classes[::step]
+
+
+def _measure(
+    paths: Sequence[Path],
+    process_of: Callable[[Format], Executor],
+    images: Sequence[NDArray[np.uint8]],
+    reference: keras_reference.Reference,
+    truth: NDArray[np.int64] | None,
+    progress: Progress,
+) -> Iterator[tuple[Path, agreement.Measurement | None]]:
+    """Run each artifact in a process that has only seen its own interpreter."""
+    for path in paths:
+        progress(f"measuring {'.'.join(path.name.split('.')[-2:])}")
+        format_ = cast(Format, path.suffix.removeprefix("."))
+        if not backends.installed(format_):
+            yield path, None
+            continue
+        classes = reference.classes.tolist()
+        answers = process_of(format_).submit(interpreter_process.answer, path, None, images, classes).result()
+        yield path, agreement.measure(reference, answers, truth)
+
+
+def _card(
+    model: keras.Model,
+    two_output: TwoOutputModel,
+    name: str,
+    precision: Precision,
+    labels: tuple[str, ...],
+    target: Preprocessing,
+    content: bytes,
+) -> Card:
+    height, width, channels = two_output.feature_shape
+    return Card(
+        name=name,
+        precision=precision,
+        labels=labels,
+        preprocessing=target,
+        head=Head(two_output.layer, height, width, channels, two_output.activation, two_output.method),
+        classifier_sha256=keras_files.digest(model),
+        model_sha256=hashlib.sha256(content).hexdigest(),
+        made_with={program: importlib.metadata.version(program) for program in _MADE_WITH},
+    )

@@ -1,0 +1,86 @@
+"""The golden samples that an artifact carries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camlite import artifact, backends
+from camlite.artifact import Format, Sign
+from camlite.artifact.card import Preprocessing
+from camlite.images import preprocessing
+from camlite.images.labelled_images import LabelledImages
+from camlite.maps import cam
+from camlite.self_check import Tolerance
+from camlite.system.files import scratch
+from camlite_export.cutting.two_output import TwoOutputModel
+from camlite_export.parity import interpreter_process, keras_reference
+
+_SAMPLES = 4
+_CANDIDATES = 40
+# Of MobileNetV2 in int8, four images of 48 x 48 are 0.7 %, of 64 x 64 1.2 %: nothing packs them.
+_LARGEST_SIDE = 48
+_DETAIL = 6
+
+
+def choose(calibration: LabelledImages | None, target: Preprocessing, two_output: TwoOutputModel) -> NDArray[np.uint8]:
+    """Golden images, uint8 (N, H, W, channels), at most 48 pixels a side: the device resizes them as any image.
+
+    Calibration images that the classifier gives to different classes, and those of which it is the least sure:
+    scores near 0 and 1 hardly move, whatever is wrong. Seeded random fields where there are no images.
+    """
+    height, width = min(target.height, _LARGEST_SIDE), min(target.width, _LARGEST_SIDE)
+    if calibration is None:
+        return _random_fields(height, width, target.channels)
+    small = Preprocessing(
+        height, width, target.channels, (1.0,) * target.channels, (0.0,) * target.channels, target.fit
+    )
+    spread = np.linspace(0, len(calibration) - 1, min(_CANDIDATES, len(calibration))).astype(int)
+    prepared = (preprocessing.prepare(calibration[int(i)], small) for i in spread)
+    candidates = np.stack([np.rint(pixels).clip(0, 255).astype(np.uint8) for pixels in prepared])
+    scores = keras_reference.answer(two_output, keras_reference.inputs(list(candidates), target)).scores
+    unsure_first = scores.max(axis=1).argsort(kind="stable")
+    _, firsts = np.unique(scores[unsure_first].argmax(axis=1), return_index=True)
+    of_different_classes = unsure_first[np.sort(firsts)]
+    others = unsure_first[~np.isin(unsure_first, of_different_classes)]
+    return np.asarray(candidates[np.concatenate([of_different_classes, others])[:_SAMPLES]])
+
+
+def carry_errors(
+    files: Mapping[str, bytes], process_of: Callable[[Format], Executor], sign: Sign | None = None
+) -> dict[str, bytes]:
+    """Let each artifact answer its golden samples here, and carry how far it is from Keras: `camlite check` starts
+    from there.
+
+    Args:
+        files: name -> artifact. One whose interpreter is not installed, or answers no numbers, is left as it is.
+        process_of: of `interpreter_process.interpreter_processes`.
+        sign: signs those that are changed, see `camlite.artifact.pack`.
+    """
+    carrying = dict(files)
+    with scratch() as folder:
+        for name, content in files.items():
+            path = folder / name
+            path.write_bytes(content)
+            read = artifact.read(path)
+            if not backends.installed(read.format):
+                continue
+            found = process_of(read.format).submit(interpreter_process.check, path, None).result()
+            figures = [[getattr(sample, figure) or 0.0 for figure in Tolerance._fields] for sample in found.samples]
+            with np.errstate(over="ignore"):
+                errors = np.array(figures).astype(np.float32)
+            if np.isfinite(errors).all():
+                arrays = read.arrays._replace(golden_errors=errors)
+                carrying[name] = artifact.pack(read.format, read.model, read.card, arrays, sign)
+    return carrying
+
+
+def _random_fields(height: int, width: int, channels: int) -> NDArray[np.uint8]:
+    random = np.random.default_rng(0)
+    rows, columns = cam.resize_matrix(_DETAIL, height), cam.resize_matrix(_DETAIL, width)
+    coarse = random.uniform(0, 255, (_SAMPLES, channels, _DETAIL, _DETAIL)).astype(np.float32)
+    fields = np.moveaxis(rows @ coarse @ columns.T, 1, -1)
+    return np.asarray(np.rint(fields).astype(np.uint8))

@@ -1,0 +1,51 @@
+"""Write files of one export so that each appears whole or not at all, and never beside those of another."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+from pathlib import Path
+
+from camlite.errors import CamliteError
+from camlite.system.files import alone_in, part_of, remove_leftovers, write_durably
+
+
+def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files into a folder: first all of them beside their places, then each moved to its place.
+
+    Older files of these names are removed before the first is moved: whenever the process is killed, those that are
+    there are of one export. One process at a time does so in a folder.
+
+    Raises:
+        CamliteError: the folder cannot be made or written to; then no file has changed.
+    """
+    parts: dict[Path, Path] = {}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(folder, files.keys())
+        for name in files:
+            if (folder / name).is_dir():
+                raise IsADirectoryError(errno.EISDIR, f"{name} is a folder")
+        for name, content in files.items():
+            part = part_of(folder / name)
+            parts[part] = folder / name
+            write_durably(part, content)
+        with alone_in(folder):
+            try:
+                _move(parts)
+            except KeyboardInterrupt:
+                _move(parts)  # what has begun is ended, in a moment
+                raise
+    except OSError as error:
+        raise CamliteError(f"{folder}: cannot write there ({error.strerror}); choose another --output") from None
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
+
+
+def _move(parts: Mapping[Path, Path]) -> None:
+    waiting = {part: place for part, place in parts.items() if part.exists()}
+    for place in waiting.values():
+        place.unlink(missing_ok=True)
+    for part, place in waiting.items():
+        part.replace(place)

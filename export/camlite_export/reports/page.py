@@ -1,0 +1,86 @@
+"""A report: a page for people and a record for scripts, in a folder that appears whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import camlite
+from camlite.errors import CamliteError
+from camlite.system.files import alone_in, part_of, remove_leftovers, write_durably
+
+PAGE = "index.html"
+
+
+def check_folder(folder: Path, kind: str) -> None:
+    """Tell before a long run that a report cannot be written there.
+
+    Args:
+        folder: of the report.
+        kind: of report: ``parity``, ``audit``.
+
+    Raises:
+        CamliteError: something else than a report of this kind is in its place, or its parent cannot be written to.
+    """
+    try:
+        if not _names(folder) <= {PAGE, f"{kind}.json"}:
+            raise CamliteError(f"{folder}: holds something else than a report of {kind}; choose another --report")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CamliteError(f"{folder}: cannot make this folder ({error.strerror}); choose another --report") from None
+
+
+def _names(folder: Path) -> set[str]:
+    """What is in it, where it is there; a file's own name."""
+    try:
+        return {entry.name for entry in folder.iterdir()}
+    except FileNotFoundError:  # also where another process has just moved it away, to put its own in its place
+        return set()
+    except NotADirectoryError:
+        return {folder.name}
+
+
+def write(folder: Path, kind: str, record: Mapping[str, Any], **values: Any) -> None:
+    """Write ``index.html`` from the template ``KIND.html``, and ``KIND.json``, in place of an older report.
+
+    Args:
+        folder, kind: see `check_folder`.
+        record: what stands in ``KIND.json``.
+        values: what the template names.
+
+    Raises:
+        CamliteError: see `check_folder`, or the disk is full.
+    """
+    check_folder(folder, kind)
+    files = {PAGE: _render(f"{kind}.html", values), f"{kind}.json": json.dumps(record, indent=1) + "\n"}
+    part, older = part_of(folder), part_of(folder.with_name(f"{folder.name}.older"))
+    remove_leftovers(folder.parent, {folder.name, f"{folder.name}.older"})
+    try:
+        part.mkdir()
+        for name, content in files.items():
+            write_durably(part / name, content.encode())
+        with alone_in(folder.parent):
+            if folder.exists():
+                folder.rename(older)
+            part.rename(folder)
+    except OSError as error:
+        raise CamliteError(f"{folder}: cannot write there ({error.strerror}); choose another --report") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(older, ignore_errors=True)
+
+
+def _render(template: str, values: Mapping[str, Any]) -> str:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("camlite_export.reports"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(version=camlite.__version__, **values)

@@ -1,0 +1,158 @@
+"""The image's way through a classifier, layer by layer, with the models inside it laid open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from camlite.errors import ClassifierError
+from camlite_export import workarounds
+
+if TYPE_CHECKING:
+    import keras
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One layer on the image's way through the classifier.
+
+    Attributes:
+        name, kind: of the layer, as ``conv_128`` and ``Conv2D``.
+        shape: of its output, the batch axis as None.
+        parameters: how many numbers it has learned.
+        output: its symbolic output.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int | None, ...]
+    parameters: int
+    output: Any
+
+
+@dataclass(frozen=True)
+class Journey:
+    """All steps from image to scores.
+
+    Attributes:
+        image, scores: the symbolic ends: (batch, height, width, channels) and (batch, classes).
+        steps: in the order in which the image meets them.
+        ends: id of a layer or of a model -> the step that ends it.
+    """
+
+    image: Any
+    scores: Any
+    steps: tuple[Step, ...]
+    ends: Mapping[int, Step]
+
+
+def walk(classifier: keras.Model, size: Size | None = None) -> Journey:
+    """Send a symbolic image through the classifier, and through the models inside it.
+
+    Args:
+        classifier: a Sequential or functional model.
+        size: height and width for a classifier whose own are not fixed.
+
+    Raises:
+        ClassifierError: its inside cannot be seen, or it does not lead from one image to scores.
+    """
+    import keras
+
+    if not workarounds.is_graph_of_layers(classifier):
+        if isinstance(classifier, keras.Sequential):
+            raise ClassifierError(
+                f"{classifier.name}: was never built, so the size of its images is unknown; begin it with keras.Input"
+            )
+        raise ClassifierError(
+            f"{classifier.name}: a {type(classifier).__name__} is neither a Sequential nor a functional model, "
+            f"so its inside cannot be seen; rebuild it with the functional API"
+        )
+    if len(classifier.inputs) != 1:
+        raise ClassifierError(f"{classifier.name}: {len(classifier.inputs)} inputs, expected one image")
+    steps: list[Step] = []
+    ends: dict[int, Step] = {}
+
+    def visit(operation: Any, *arguments: Any, **options: Any) -> Any:
+        if isinstance(operation, keras.Model) and workarounds.is_graph_of_layers(operation):
+            result = workarounds.run_through_graph(operation, arguments[0], visit)
+        else:
+            result = operation(*arguments, **options)
+            steps.extend(_steps(operation, result))
+        ends[id(operation)] = steps[-1]
+        return result
+
+    _refuse_channels_first(classifier)
+    image, entrance = _entrance(classifier, size)
+    results = keras.tree.flatten(workarounds.run_through_graph(classifier, entrance, visit))
+    if len(results) != 1 or len(results[0].shape) != 2 or results[0].shape[1] is None:
+        received = shape_text(results[0].shape) if len(results) == 1 else f"{len(results)} tensors"
+        raise ClassifierError(f"{classifier.name}: the output is {received}, expected scores (batch, classes)")
+    return Journey(image, results[0], tuple(steps), ends)
+
+
+def layers(model: keras.Model) -> Iterator[keras.Layer]:
+    """All layers of a model, those of the models inside it included."""
+    import keras
+
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from layers(layer)
+
+
+def shape_text(shape: Sequence[int | None]) -> str:
+    """A symbolic shape as it stands in a message."""
+    return "(" + ", ".join("batch" if side is None and i == 0 else str(side) for i, side in enumerate(shape)) + ")"
+
+
+def _steps(operation: Any, result: Any) -> Iterator[Step]:
+    import keras
+
+    parameters = operation.count_params() if isinstance(operation, keras.Layer) and operation.built else 0
+    kind = getattr(operation, "kind", type(operation).__name__)
+    for tensor in keras.tree.flatten(result):
+        yield Step(operation.name, kind, tuple(tensor.shape), parameters, tensor)
+
+
+def _refuse_channels_first(classifier: keras.Model) -> None:
+    for layer in layers(classifier):
+        if getattr(layer, "data_format", None) == "channels_first":
+            raise ClassifierError(
+                f"{classifier.name}: layer {layer.name!r} has its channels first, which neither TFLite nor TensorFlow "
+                f"on a CPU can compute; build it again with data_format='channels_last' and set the same weights"
+            )
+
+
+def _entrance(classifier: keras.Model, size: Size | None) -> tuple[Any, Any]:
+    """A symbolic image (batch, height, width, channels), and the same as the classifier takes it."""
+    import keras
+
+    expected = tuple(classifier.inputs[0].shape[1:])
+    grey = len(expected) == 2  # (height, width), as the images of MNIST come
+    sides = (*expected, 1) if grey else expected
+    if len(sides) != 3 or sides[2] not in (1, 3):
+        raise ClassifierError(
+            f"{classifier.name}: the input is {shape_text((None, *expected))}, "
+            f"expected an image (batch, height, width, channels) with 1 or 3 channels"
+        )
+    height, width = _sides(classifier.name, sides[0], sides[1], size)
+    image = keras.Input((height, width, sides[2]), name="image")
+    return image, keras.layers.Reshape((height, width))(image) if grey else image
+
+
+def _sides(name: str, height: int | None, width: int | None, size: Size | None) -> Size:
+    if size is None:
+        if height is None or width is None:
+            raise ClassifierError(
+                f"{name}: takes images of any size, an artifact of one; choose the size with --size HEIGHTxWIDTH"
+            )
+        return height, width
+    if height not in (None, size[0]) or width not in (None, size[1]):
+        raise ClassifierError(
+            f"{name}: its images are {height} x {width}, not {size[0]} x {size[1]}; leave --size out: "
+            f"other sizes are resized on the device"
+        )
+    return size

@@ -1,0 +1,226 @@
+"""Open models of Keras 2: with tf_keras, then rebuilt layer by layer in Keras 3, and proven to be the same.
+
+Keras 3 cannot open many files of Keras 2 (nested models, options that layers no longer have). With one framework
+from here on, everything behind knows Keras 3 alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from camlite.errors import ClassifierError
+
+if TYPE_CHECKING:
+    import keras
+
+# Both frameworks call the same TensorFlow kernels; they may fuse them differently, which moves the last bits: 4e-7
+# for a Teachable Machine model. Where Keras 2 computed in 16 bits, which float32 now replaces, so does 2e-2.
+_ROUNDING = 1e-4
+_ROUNDING_16_BITS = 5e-2
+
+# Functions of TensorFlow that Keras 2 keeps as layers, such as `x / 127.5 - 1`. The others include some that read
+# and write files, and a model file is not to be trusted with them.
+_HARMLESS = ("math.", "nn.", "__operators__.", "image.resize")
+_UNKNOWN = re.compile(r"(?:Unknown layer|Unknown object|Could not locate (?:class|function)):? '([^']+)'")
+_HARMLESS_ALONE = frozenset(
+    {
+        "cast",
+        "clip_by_value",
+        "concat",
+        "expand_dims",
+        "identity",
+        "reshape",
+        "reverse",
+        "squeeze",
+        "stack",
+        "transpose",
+    }
+)
+
+
+def is_harmless(symbol: str) -> bool:
+    """Whether a function of TensorFlow, by its name without ``tf.``, only computes."""
+    return symbol.startswith(_HARMLESS) or symbol in _HARMLESS_ALONE
+
+
+def open_keras2(path: Path, trusted: bool, permit: Callable[[int], None]) -> keras.Model:
+    """Open a model file of Keras 2 as a Keras 3 model.
+
+    Args:
+        path, trusted: see `classifier.open_classifier`.
+        permit: called with the number of parameters so far, each time before memory is taken for more; may raise.
+
+    Raises:
+        ClassifierError: tf_keras cannot open it, or it holds a layer that Keras 3 does not have.
+    """
+    import tf_keras
+
+    try:
+        with _counted_variables(permit):
+            model = tf_keras.models.load_model(path, compile=False, safe_mode=not trusted)
+    except ClassifierError:
+        raise
+    except Exception as error:  # the layers raise anything on a file's content
+        why = reason(error)
+        raise ClassifierError(f"{path}: Keras 2 (tf_keras {tf_keras.__version__}) cannot open it: {why}") from error
+    return rebuild(model, str(path))
+
+
+@contextlib.contextmanager
+def _counted_variables(permit: Callable[[int], None]) -> Iterator[None]:
+    """Call `permit` with the number of parameters so far, before each variable of TensorFlow that is made."""
+    import tensorflow as tf
+
+    parameters = 0
+
+    def create(make: Callable[..., Any], **options: Any) -> Any:
+        nonlocal parameters
+        # Keras states the shape, and leaves the values for later; what does not has its values in memory already.
+        parameters += tf.TensorShape(options["shape"]).num_elements() or 0
+        permit(parameters)
+        return make(**options)
+
+    with tf.variable_creator_scope(create):
+        yield
+
+
+def reason(error: Exception) -> str:
+    """Why Keras cannot open a file, on one line, with a remedy where it is a class that Keras does not know."""
+    unknown = _UNKNOWN.search(str(error))
+    if unknown is None:
+        return " ".join(str(error).split())[:300]
+    return (
+        f"{unknown[1]!r} is no class of Keras's own; in Python, import what defines it, then call "
+        f"camlite.cli.main with this command's arguments and --trust"
+    )
+
+
+def rebuild(model: Any, where: str) -> keras.Model:
+    """A tf_keras model with one input as a Keras 3 functional model with the same weights.
+
+    Raises:
+        ClassifierError: no input or several, a layer without a Keras 3 counterpart, or other scores than before.
+    """
+    import keras
+
+    if not hasattr(model, "_nodes_by_depth") or len(model.inputs or ()) != 1:
+        raise ClassifierError(
+            f"{where}: a {type(model).__name__} with {len(model.inputs or ())} inputs, expected a Sequential or "
+            f"functional model with one image"
+        )
+    shape = tuple(model.inputs[0].shape[1:])
+    image = keras.Input(shape, name="image")
+    rebuilt = keras.Model(image, _Rebuilding(where).call(model, image), name=model.name)
+    _prove(model, rebuilt, shape, where)
+    return rebuilt
+
+
+class _Rebuilding:
+    """One pass over a tf_keras model; a layer that is shared stays shared."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._operations: dict[int, Callable[..., Any]] = {}
+
+    def call(self, model: Any, inputs: Any) -> Any:
+        """Send symbolic Keras 3 inputs through the graph of a tf_keras model, the models inside it included."""
+        import keras
+
+        tensors = {id(old): new for old, new in zip(model.inputs, keras.tree.flatten(inputs), strict=True)}
+
+        def known(old: Any) -> Any:
+            return tensors.get(id(old), old)
+
+        for depth in sorted(model._nodes_by_depth, reverse=True):
+            for node in model._nodes_by_depth[depth]:
+                if node.is_input:
+                    continue
+                arguments = keras.tree.map_structure(known, list(node.call_args))
+                options = keras.tree.map_structure(known, dict(node.call_kwargs))
+                results = self._apply(node.layer, arguments, options)
+                new = keras.tree.flatten(results)
+                tensors |= {id(old): one for old, one in zip(keras.tree.flatten(node.outputs), new, strict=True)}
+        outputs = [tensors[id(old)] for old in model.outputs]
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def _apply(self, layer: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
+        if hasattr(layer, "_nodes_by_depth"):
+            return self.call(layer, arguments[0])
+        options.pop("training", None)
+        try:
+            if id(layer) in self._operations:
+                return self._operations[id(layer)](*arguments, **options)
+            operation = self._operations[id(layer)] = self._counterpart(layer)
+            result = operation(*arguments, **options)
+            if layer.weights:
+                operation.set_weights(layer.get_weights())  # type: ignore[attr-defined]
+            return result
+        except (TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, ClassifierError):
+                raise
+            reason = " ".join(str(error).split())[:200]
+            raise ClassifierError(
+                f"{self._where}: layer {layer.name!r} ({type(layer).__name__}) does not become a layer of Keras 3: "
+                f"{reason}"
+            ) from error
+
+    def _counterpart(self, layer: Any) -> Callable[..., Any]:
+        """The layer in Keras 3. Options that it no longer has are dropped: `_prove` sees whether one mattered."""
+        import keras
+
+        kind = type(layer).__name__
+        if kind in ("TFOpLambda", "SlicingOpLambda"):
+            self._refuse_harm(layer)
+        if kind in ("TFOpLambda", "SlicingOpLambda", "Lambda"):  # a Lambda is only met where the file is trusted
+            return _function(layer, f"tf.{layer.symbol}" if kind != "Lambda" else kind)
+        if kind.startswith("Random"):  # outside training they do nothing
+            return keras.layers.Identity(name=layer.name)  # type: ignore[no-any-return]
+        counterpart = getattr(keras.layers, kind, None)
+        if counterpart is None:
+            raise ClassifierError(f"{self._where}: layer {layer.name!r} is a {kind}, which Keras 3 does not have")
+        known = inspect.signature(counterpart.__init__).parameters.keys() - {"dtype"}
+        config = {name: value for name, value in layer.get_config().items() if name in known}
+        config["name"] = layer.name.replace("/", "_")
+        if isinstance(config.get("axis"), (list, tuple)) and len(config["axis"]) == 1:
+            config["axis"] = config["axis"][0]
+        return counterpart.from_config(config)  # type: ignore[no-any-return]
+
+    def _refuse_harm(self, layer: Any) -> None:
+        if not is_harmless(layer.symbol):
+            raise ClassifierError(
+                f"{self._where}: layer {layer.name!r} calls tf.{layer.symbol}, which camlite does not run from a "
+                f"file; rebuild the classifier with layers"
+            )
+
+
+def _function(layer: Any, shown: str) -> Callable[..., Any]:
+    """A layer without weights as an operation of Keras 3 that calls it."""
+    import keras
+
+    class Function(keras.Operation):  # type: ignore[misc]
+        kind = shown
+
+        def call(self, *arguments: Any, **options: Any) -> Any:
+            return layer.call(*arguments, **options)
+
+    return Function(name=layer.name)
+
+
+def _prove(model: Any, rebuilt: keras.Model, shape: tuple[int | None, ...], where: str) -> None:
+    probe = np.random.default_rng(0).uniform(-1, 1, (4, *(side or 64 for side in shape))).astype(np.float32)
+    expected, received = (np.asarray(one(probe, training=False), np.float32) for one in (model, rebuilt))
+    difference = np.abs(expected - received).max()
+    in_16_bits = any("16" in str(part.compute_dtype) for part in model.submodules if hasattr(part, "compute_dtype"))
+    rounding = _ROUNDING_16_BITS if in_16_bits else _ROUNDING
+    if not difference <= rounding * np.abs(expected).max():
+        raise ClassifierError(
+            f"{where}: rebuilt in Keras 3, its scores differ by {difference:.2g} from those in Keras 2, so that "
+            f"evidence could not be trusted; save it again with Keras 3"
+        )

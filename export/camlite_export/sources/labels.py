@@ -1,0 +1,36 @@
+"""Read a labels file: one label a line, as is or numbered as Teachable Machine numbers them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from camlite.artifact.card import has_control_characters
+from camlite.errors import ClassifierError
+
+_NUMBERED = re.compile(r"(\d+)[ \t]+(\S.*)")
+
+
+def read(path: Path | None, classes: int) -> tuple[str, ...]:
+    """The labels of K classes; ``class 0`` to ``class K-1`` where no file is given.
+
+    Raises:
+        ClassifierError: the file cannot be read, or has not one label a class.
+    """
+    if path is None:
+        return tuple(f"class {k}" for k in range(classes))
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ClassifierError(f"{path}: cannot read the labels ({error}); expected UTF-8 text") from None
+    numbered = [_NUMBERED.fullmatch(line) for line in lines]
+    if all(match and int(match[1]) == k for k, match in enumerate(numbered)):
+        lines = [match[2] for match in numbered if match]
+    odd = [line for line in lines if has_control_characters(line)]
+    if odd:
+        raise ClassifierError(f"{path}: label {odd[0][:40]!r} has control characters; drop them")
+    if len(lines) != classes:
+        raise ClassifierError(
+            f"{path}: {len(lines)} labels, the classifier has {classes} classes; give one label a line"
+        )
+    return tuple(lines)

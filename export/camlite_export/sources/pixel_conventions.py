@@ -1,0 +1,88 @@
+"""The usual ways to turn uint8 pixels into a classifier's input, by the names people know them by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from camlite.artifact.card import ChannelOrder, Fit, Preprocessing
+from camlite.errors import ClassifierError
+
+
+class Named(NamedTuple):
+    """``(pixel - mean) / std`` on pixels 0..255; one number for all channels, or one a channel in their order."""
+
+    mean: Sequence[float]
+    std: Sequence[float]
+    order: ChannelOrder = "rgb"
+
+
+# The `preprocess_input` of keras.applications calls signed "tf", imagenet "torch" and caffe "caffe".
+NAMED: Mapping[str, Named] = {
+    "unit": Named((0.0,), (255.0,)),
+    "signed": Named((127.5,), (127.5,)),
+    "imagenet": Named((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    "caffe": Named((103.939, 116.779, 123.68), (1.0,), "bgr"),
+    "raw": Named((0.0,), (1.0,)),
+}
+
+
+# A layer that only this family of keras.applications has under this name -> what it is trained on.
+_FAMILIES: Mapping[str, tuple[str, str]] = {
+    "bn_Conv1": ("MobileNetV2, which Teachable Machine builds on", "signed"),
+    "conv_pw_13_relu": ("MobileNet", "signed"),
+    "post_relu": ("ResNet V2", "signed"),
+    "mixed10": ("InceptionV3", "signed"),
+    "block14_sepconv2_act": ("Xception", "signed"),
+    "stem_bn1": ("NASNet", "signed"),
+    "conv5_block3_out": ("ResNet", "caffe"),
+    "block5_conv3": ("VGG", "caffe"),
+    "pool4_conv": ("DenseNet", "imagenet"),
+}
+
+
+def of_the_family(layers: Sequence[str]) -> tuple[str, str] | None:
+    """The family of keras.applications that layers with these names belong to, and the preprocessing that it is
+    trained on; None for others.
+    """
+    return next((_FAMILIES[name] for name in layers if name in _FAMILIES), None)
+
+
+def preprocessing(
+    image_shape: tuple[int, int, int],
+    name: str = "unit",
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    fit: Fit = "stretch",
+) -> Preprocessing:
+    """The preprocessing ``(pixel - mean) / std`` for an input (height, width, channels).
+
+    Args:
+        name: ``unit`` 0..1, ``signed`` -1..1, ``imagenet`` mean 0 and deviation 1 of ImageNet's channels,
+            ``caffe`` their mean 0 in BGR, ``raw`` 0..255.
+        mean, std: on 0..255, one number for all channels or one a channel; they replace the named ones.
+
+    Raises:
+        ClassifierError: their count does not fit the channels, or a deviation is not above 0.
+    """
+    height, width, channels = image_shape
+    named = NAMED[name]
+    means = _per_channel("mean", mean if mean is not None else named.mean, channels)
+    stds = _per_channel("std", std if std is not None else named.std, channels)
+    if not all(deviation > 0 for deviation in stds):
+        raise ClassifierError(f"preprocessing: std is {min(stds):g}; expected a deviation of pixels, above 0")
+    scale = tuple(1 / deviation for deviation in stds)
+    offset = tuple(0.0 - centre / deviation for centre, deviation in zip(means, stds, strict=True))
+    return Preprocessing(height, width, channels, scale, offset, fit, named.order)
+
+
+def _per_channel(what: str, numbers: Sequence[float], channels: int) -> tuple[float, ...]:
+    if not all(map(math.isfinite, numbers)):
+        raise ClassifierError(f"preprocessing: {what} {tuple(numbers)}; expected finite numbers, on 0..255")
+    if len(numbers) not in (1, channels):
+        raise ClassifierError(
+            f"preprocessing: {len(numbers)} numbers for {what}, the classifier's input has {channels} "
+            f"channel{'s' if channels > 1 else ''}; give 1 or {channels}"
+        )
+    return tuple(map(float, numbers)) if len(numbers) == channels else (float(numbers[0]),) * channels

@@ -1,0 +1,76 @@
+"""The two-output model to an ONNX ModelProto."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camlite.artifact.card import Precision
+from camlite.errors import ClassifierError
+from camlite_export import workarounds
+from camlite_export.cutting.forward import forward
+from camlite_export.cutting.two_output import TwoOutputModel
+from camlite_export.targets import quantize_onnx
+from camlite_export.targets.bias_correction import Rounded, to_8_bits
+
+if TYPE_CHECKING:
+    import onnx
+
+PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "int8")
+
+# What onnxruntime 1.16 still reads: operator set 19 and file version 9 are its newest.
+_OPSET = 17
+_IR_VERSION = 8
+
+STEPS: Mapping[Precision, int] = {"int8": 254}
+"""How many the quantizer makes between the largest weight of an output channel and its negative."""
+LEFT_ALONE: Mapping[Precision, int] = {}
+"""Of how many weights a kernel must be to be rounded at all."""
+ROUNDED: Mapping[Precision, Rounded] = {"int8": to_8_bits}
+
+
+def convert(two_output: TwoOutputModel, precision: Precision, calibration: NDArray[np.float32] | None) -> bytes:
+    """Convert. The batch size is dynamic; inputs and outputs stay float32 in every precision.
+
+    Args:
+        precision: int8 is static, as QuantizeLinear and DequantizeLinear pairs.
+        calibration: float32 (N, H, W, channels) inputs of the classifier, for int8.
+    """
+    model = _trace(two_output)
+    if precision == "float16":
+        from onnxruntime.transformers.float16 import convert_float_to_float16
+
+        model = convert_float_to_float16(model, keep_io_types=True)
+    if precision == "int8":
+        if calibration is None:
+            raise ValueError("int8 needs calibration images")
+        model = quantize_onnx.quantize(model, calibration)
+    serialized: bytes = model.SerializeToString(deterministic=True)
+    return serialized
+
+
+def _trace(two_output: TwoOutputModel) -> onnx.ModelProto:
+    """The forward pass as a float32 model; every precision starts from it."""
+    import onnx
+    import tensorflow as tf
+    import tf2onnx
+
+    signature = [tf.TensorSpec((None, *two_output.image_shape), tf.float32, name="image")]
+    function = tf.function(forward(two_output), input_signature=signature, autograph=False)
+    model: onnx.ModelProto
+    with workarounds.silent_native_code(), workarounds.silent_log("tf2onnx"), workarounds.copies_collected():
+        model, _ = tf2onnx.convert.from_function(function, signature, opset=_OPSET)
+    workarounds.constants_for_captured_tensors(model, function.get_concrete_function())
+    model.ir_version = _IR_VERSION
+    try:
+        onnx.checker.check_model(model)
+    except onnx.checker.ValidationError as error:
+        missing = re.search(r"No Op registered for (\w+)", str(error))
+        reason = f"it has no operator {missing[1]}" if missing else " ".join(str(error).split())[:300]
+        raise ClassifierError(f"ONNX cannot express this classifier: {reason}") from error
+    workarounds.in_canonical_order(model)
+    return model

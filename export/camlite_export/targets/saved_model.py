@@ -1,0 +1,33 @@
+"""The two-output model as a SavedModel: what every TFLite conversion starts from."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from camlite.system import files
+from camlite_export.cutting.forward import forward
+from camlite_export.cutting.two_output import TwoOutputModel
+
+
+@contextlib.contextmanager
+def saved_model(two_output: TwoOutputModel) -> Iterator[Path]:
+    """Write a SavedModel with one signature of batch size 1 to a temporary folder.
+
+    `keras.export.ExportArchive` tracks the weights; `tf.saved_model.save` of a plain function would lose them.
+    """
+    import keras
+    import tensorflow as tf
+
+    archive = keras.export.ExportArchive()
+    archive.track(two_output.model)
+    archive.track(two_output.head)
+    archive.add_endpoint(
+        "serving_default",
+        forward(two_output),
+        input_signature=[tf.TensorSpec((1, *two_output.image_shape), tf.float32, name="image")],
+    )
+    with files.scratch() as folder:
+        archive.write_out(str(folder), verbose=False)
+        yield folder

@@ -1,0 +1,100 @@
+"""Open what an audit is given: folders, an ``.npz``, Pascal VOC; COCO is read where pycocotools is."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from camlite.audit import pascal_voc
+from camlite.audit.masked_images import Mask, MaskedImages
+from camlite.errors import ImageError
+from camlite.images import labelled_images, picture_files, preprocessing
+from camlite.images.labelled_images import LabelledImages
+from camlite.images.preprocessing import Pixels
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where images and masks come from, so that another process can open them, too.
+
+    Attributes:
+        path: of the data; see `open`.
+        pictures: with COCO, the folder of its pictures; by default that of the annotations, or ``images`` in it.
+    """
+
+    path: Path
+    pictures: Path | None = None
+
+    def open(self, labels: Sequence[str]) -> MaskedImages:
+        """Open images and masks. In every form a mask of 0 alone is a picture that shows no object.
+
+        ========================================  =============================================================
+        path                                      holds
+        ========================================  =============================================================
+        folder with ``images`` and ``masks``      ``images/LABEL/STEM.jpg`` and ``masks/LABEL/STEM.png``; where a
+                                                  mask is not 0 is the object. A label without a folder in
+                                                  ``masks`` shows no objects.
+        folder with ``Annotations``               Pascal VOC; its pictures in ``JPEGImages``
+        any other folder                          images, in subfolders named after the labels; no masks
+        ``.npz``                                  ``images``, perhaps ``classes``, perhaps ``masks`` (N, H, W)
+        ``.json``                                 COCO
+        ========================================  =============================================================
+
+        Raises:
+            ImageError: nothing there, or not in one of these forms.
+        """
+        path = self.path
+        if path.suffix == ".json":
+            coco: MaskedImages = importlib.import_module("camlite_export.audit.coco").load(path, self.pictures, labels)
+            return coco
+        if path.is_dir() and (path / pascal_voc.ANNOTATIONS).is_dir():
+            return pascal_voc.load(path, labels)
+        if path.is_dir() and (path / "masks").is_dir():
+            return _folder(path, labels)
+        images = labelled_images.load(path / "images" if (path / "images").is_dir() else path, labels)
+        return _npz(path, images) if path.suffix == ".npz" else MaskedImages(images, None)
+
+
+def check_mask(mask: Mask, pixels: Pixels, where: str) -> Mask:
+    """Raise `ImageError` where a mask is not of its image's size."""
+    if mask.shape != pixels.shape[:2]:
+        raise ImageError(f"{where}: the mask is {mask.shape}, its image {pixels.shape[:2]}; expected the same size")
+    return mask
+
+
+def _folder(path: Path, labels: Sequence[str]) -> MaskedImages:
+    if not (path / "images").is_dir():
+        raise ImageError(f"{path}: has a folder masks but none named images; expected both")
+    images = labelled_images.load(path / "images", labels)
+    files = [path / "masks" / Path(name).relative_to(path / "images").with_suffix(".png") for name in images.names]
+    masked = {file.parent for file in files if file.parent.is_dir()}
+    missing = [file for file in files if file.parent in masked and not file.is_file()]
+    if missing or not masked:
+        raise ImageError(
+            f"{missing[0] if missing else path / 'masks'}: no mask for {len(missing) or len(files)} of {len(files)} "
+            f"images; expected masks/LABEL/STEM.png for images/LABEL/STEM.jpg"
+        )
+
+    def read(index: int, pixels: Pixels) -> Mask:
+        file = files[index]
+        if file.parent not in masked:
+            return np.zeros(pixels.shape[:2], np.bool_)
+        return check_mask(preprocessing.check(picture_files.read_image(file)).any(axis=2), pixels, str(file))
+
+    return MaskedImages(images, read)
+
+
+def _npz(path: Path, images: LabelledImages) -> MaskedImages:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        if "masks" not in arrays:
+            return MaskedImages(images, None)
+        masks = arrays["masks"]
+    if masks.ndim != 3 or len(masks) != len(images) or masks.dtype not in (np.bool_, np.uint8):
+        raise ImageError(
+            f"{path}: expected `masks` bool or uint8 ({len(images)}, H, W), received {masks.dtype} {masks.shape}"
+        )
+    return MaskedImages(images, lambda i, pixels: check_mask(masks[i] != 0, pixels, images.names[i]))

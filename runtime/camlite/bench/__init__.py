@@ -1,0 +1,1 @@
+"""What an explanation costs: `explain` beside the bare interpreter."""

@@ -1,0 +1,191 @@
+"""The program ``camlite``: one file a command, loaded when it is called.
+
+A command is a module with `add_arguments` and `run`. Those of the exporter live in `camlite_export.cli`
+and are named here as text, so that the device never imports them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import gc
+import importlib
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+from camlite.errors import CamliteError
+
+
+class Command(NamedTuple):
+    """Where a command is, and its line in ``camlite --help``."""
+
+    module: str
+    summary: str
+
+
+COMMANDS: Mapping[str, Command] = {
+    "explain": Command("camlite.cli.explain", "classify images and draw where the classifier looked"),
+    "watch": Command("camlite.cli.watch", "explain what arrives in a folder, or what a video or camera shows"),
+    "serve": Command("camlite.cli.serve", "explain images over HTTP, and on a page"),
+    "inspect": Command("camlite.cli.inspect", "show what an artifact, or a Keras model, is made of"),
+    "bench": Command("camlite.cli.bench", "measure what an explanation costs beside the bare interpreter"),
+    "check": Command("camlite.cli.check", "run an artifact's golden samples on this device"),
+    "audit": Command("camlite.cli.audit", "tell whether an artifact looks at the object, or beside it"),
+    "keygen": Command("camlite_export.cli.keygen", "make a pair of keys that artifacts are signed with"),
+    "export": Command("camlite_export.cli.export", "turn a trained Keras classifier into artifacts"),
+    "parity": Command("camlite_export.cli.parity", "measure artifacts against the Keras classifier"),
+}
+
+# What a command of the workstation may miss, and the extra that brings it where that is not the exporter's.
+_EXTRAS: Mapping[str, str] = {"pycocotools": "audit", "ray": "ray", "sklearn": "audit"}
+_EXPORTER_PACKAGES = frozenset(
+    {
+        "camlite_export",
+        "h5py",
+        "tensorflow",
+        "keras",
+        "tf_keras",
+        "tf2onnx",
+        "onnx",
+        "onnxruntime",
+        "matplotlib",
+        "tqdm",
+        "jinja2",
+    }
+)
+# Of the disk of standard output: every other file is written by who knows its name.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FAILURE = 2
+_INTERRUPTED = 130
+
+
+class _Formatter(argparse.HelpFormatter):
+    """As wide as the terminal. argparse asks `shutil`, which brings three compressions: 1.2 ms of each start."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    with contextlib.suppress(ValueError):
+        return int(os.environ.get("COLUMNS", ""))
+    with contextlib.suppress(OSError):
+        return os.get_terminal_size().columns
+    return 80
+
+
+class _Parser(argparse.ArgumentParser):
+    """Bad usage is one line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, formatter_class=_Formatter)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_FAILURE, f"{self.prog}: {' '.join(message.split())}; see {self.prog} --help\n")
+
+
+def main(arguments: Sequence[str] | None = None, prepared: Callable[[], None] = lambda: None) -> int:
+    """Run a command; exit 0 fine, 1 a check failed, 2 bad usage or bad input in one line on standard error.
+
+    Args:
+        arguments: those of the process by default.
+        prepared: called when the command is imported and its arguments are understood, before it does anything.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name or a label that the terminal's encoding lacks is escaped; it must not fail the command.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        with _without_collections():
+            options = _parse(arguments)
+        prepared()
+        status: int = options.run(options)
+        print(end="", flush=True)  # fails here, not at exit; sys.stdout is None where it was closed
+        return status
+    except CamliteError as error:
+        return complain(str(error))
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        extra = _extra(package, arguments[0])
+        if extra is None:
+            raise
+        return complain(f"`{arguments[0]}` needs {error.name}: pip install 'camlite[{extra}]'")
+    except BrokenPipeError:
+        # The reader (head, less) has gone; keep Python from failing again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        if sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return complain(f"{error.filename or 'standard output'}: {error.strerror}; make room there")
+    except KeyboardInterrupt:
+        print("camlite: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def program(prepared: Callable[[], None] = lambda: None) -> int:
+    """`main` as all that a process does."""
+    status = main(prepared=prepared)
+    # Before it ends, Python looks for garbage in all that was imported: 18 of the 160 ms that a picture takes.
+    gc.freeze()
+    return status
+
+
+@contextlib.contextmanager
+def _without_collections() -> Iterator[None]:
+    """What is imported is no garbage, and looking for it again and again takes a twentieth of the time of a start."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    if not arguments or arguments[0] not in COMMANDS:
+        _overview(arguments)
+    # A command's own parser alone: nobody asks the others, and argparse takes half a millisecond for each.
+    module, summary = COMMANDS[arguments[0]]
+    parser = _Parser(prog=f"camlite {arguments[0]}", description=_sentence(summary))
+    command = importlib.import_module(module)
+    command.add_arguments(parser)
+    parser.set_defaults(run=command.run)
+    return parser.parse_args(arguments[1:])
+
+
+def _overview(arguments: Sequence[str]) -> NoReturn:
+    """What answers where no command comes first: the help, the version, or what is wrong."""
+    from camlite import __version__
+
+    parser = _Parser(prog="camlite", description="Image classifiers on the edge, with their explanation.")
+    parser.add_argument("--version", action="version", version=f"camlite {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    for name, (_, summary) in COMMANDS.items():
+        commands.add_parser(name, help=summary, description=_sentence(summary))
+    parser.parse_args(arguments)
+    parser.error("the command comes first")
+
+
+def _sentence(summary: str) -> str:
+    return f"{summary[0].upper()}{summary[1:]}."
+
+
+def _extra(package: str, command: str) -> str | None:
+    """The extra that brings a package which a command misses; None where none does."""
+    if package in _EXPORTER_PACKAGES:
+        return "audit" if command == "audit" else "export"
+    return _EXTRAS.get(package)
+
+
+def complain(message: str) -> int:
+    """Say on standard error, in one line, what a user can mend; the exit status for it."""
+    print(f"camlite: {' '.join(message.split())}", file=sys.stderr)
+    return _FAILURE

@@ -1,0 +1,149 @@
+"""``camlite audit``: does an artifact look at the object, or beside it?"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from camlite.audit import engine as engines
+from camlite.audit.bootstrap import Interval
+from camlite.audit.counterfactual import KINDS
+from camlite.audit.data import Source
+from camlite.audit.regions import REGIONS
+from camlite.audit.verdict import JUDGED, ClassVerdict, judge
+from camlite.cli import options
+from camlite.show.table import table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("artifact", type=Path, help="a .tflite or .onnx file of `camlite export`")
+    parser.add_argument(
+        "data",
+        type=Path,
+        help="images/LABEL/STEM.jpg with masks/LABEL/STEM.png, Pascal VOC, COCO's .json, or an .npz with images, "
+        "classes and masks; without masks: any folder of images",
+    )
+    parser.add_argument("--images", type=Path, metavar="DIR", help="with COCO: where its pictures are")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write a page for people there, and audit.json")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+    options.add_engine(parser)
+    parser.add_argument("--resume", type=Path, metavar="DIR", help="keep finished batches there, and go on from them")
+    options.add_interpreter(parser)
+    parser.epilog = "Exit code 1 where a class is told by something else than its object."
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Audit, print a row a class; 1 where one is a shortcut."""
+    report = importlib.import_module("camlite_export.audit.audit_report") if arguments.report else None
+    if report:
+        report.check_folder(arguments.report)
+    engine = engines.local
+    if arguments.engine == "ray":
+        engine = importlib.import_module("camlite_export.audit.ray_audit").engine
+    task = engines.Task(
+        arguments.artifact,
+        Source(arguments.data, arguments.images),
+        arguments.backend,
+        arguments.threads,
+        tuple(arguments.trusted) if arguments.trusted else None,
+    )
+    measure, data = task.open()
+    figures = engines.run(task, measure, len(data), engine, arguments.resume, _progress)
+    labels = measure.labels
+    verdicts = judge(figures, labels, data.read_mask is not None)
+    found = _record(arguments, verdicts)
+    if report:
+        report.write(arguments.report, task, measure, data, figures, verdicts, found)
+    if arguments.json:
+        print(json.dumps(found))
+    else:
+        _print(arguments, verdicts)
+    return int(any(one.shortcut for one in verdicts))
+
+
+def _record(arguments: argparse.Namespace, verdicts: Sequence[ClassVerdict]) -> dict[str, Any]:
+    """The verdicts as JSON has them; a number that is not known is null."""
+    return {
+        "artifact": str(arguments.artifact),
+        "data": str(arguments.data),
+        "shortcut": any(one.shortcut for one in verdicts),
+        "classes": [_class_record(one) for one in verdicts],
+    }
+
+
+def _class_record(one: ClassVerdict) -> dict[str, Any]:
+    """One verdict as JSON has it."""
+
+    def interval(of: Interval) -> list[float] | None:
+        return None if math.isnan(of.mean) else list(of)
+
+    return {
+        "label": one.label,
+        "verdict": one.verdict,
+        "region": one.region,
+        "reason": one.reason,
+        "images": one.images,
+        "of": one.of,
+        "objects": one.objects,
+        **{name: interval(getattr(one, name)) for name in ("concentration", "inside", "object_share", "peak")},
+        "follows": {kind: interval(one.follows[kind]) for kind in KINDS},
+        "regions": {name: interval(of) for name, of in one.regions.items()},
+        "region_follows": {name: interval(of) for name, of in one.region_follows.items()},
+    }
+
+
+def _print(arguments: argparse.Namespace, verdicts: Sequence[ClassVerdict]) -> None:
+    masked = any(one.verdict != "no masks" for one in verdicts)
+    rows = [_row(one, masked) for one in verdicts]
+    if masked:
+        header = ["class", "images", "verdict", "evidence on the object", "its share", "peak", "score follows it"]
+    else:
+        header = ["class", "images", "look at", *(f"score follows {name}" for name in REGIONS)]
+    print(table([*header, "evidence in sky, ground, border, corners, less their share"], rows))
+    notes = [f"{one.label}: {one.reason}" for one in verdicts if one.reason and one.verdict == "undecided"]
+    if masked and any(not one.objects for one in verdicts):
+        notes.append("* shows no object: judged by the counterfactual alone")
+    print("\n".join(notes), end="\n" if notes else "")
+    if arguments.report:
+        print(arguments.report / "index.html")
+    else:
+        print("--report DIR shows it in pictures, where camlite[audit] is installed")
+
+
+def _row(one: ClassVerdict, masked: bool) -> list[str]:
+    regions = "  ".join(f"{of.mean:+.0%}" for of in one.regions.values()) if one.images else ""
+    images = str(one.images) if one.images == one.of else f"{one.images} of {one.of}"
+    if not masked:
+        follows = ["" if math.isnan(of.mean) else f"{of.mean:+.2f}" for of in one.region_follows.values()]
+        return [one.label, images, one.region or "", *follows, regions]
+    return [
+        one.label,
+        images,
+        one.text,
+        _percent(one.inside),
+        "" if math.isnan(one.object_share.mean) else f"{one.object_share.mean:.0%}",
+        "" if math.isnan(one.peak.mean) else f"{one.peak.mean:.0%}",
+        _signed(one.follows[JUDGED]),
+        regions,
+    ]
+
+
+def _percent(of: Interval) -> str:
+    return "" if math.isnan(of.mean) else f"{of.mean:.0%} ({of.low:.0%} to {of.high:.0%})"
+
+
+def _signed(of: Interval) -> str:
+    return "" if math.isnan(of.mean) else f"{of.mean:+.2f} ({of.low:+.2f} to {of.high:+.2f})"
+
+
+def _progress(done: int, of_all: int) -> None:
+    """A line that writes over itself, for a person who waits."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        print(f"\r{done:,} of {of_all:,} images", end="\n" if done == of_all else "", file=sys.stderr, flush=True)

@@ -1,0 +1,90 @@
+"""``camlite check``: an artifact's golden samples on this device."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import camlite
+from camlite import backends
+from camlite.cli import complain, options
+from camlite.errors import CamliteError
+from camlite.self_check import Check, Sample, Tolerance
+from camlite.show.table import table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("artifacts", type=Path, nargs="+", metavar="artifact", help=".tflite or .onnx files")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
+    options.add_interpreter(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check each artifact; 1 where one fails, 2 where one cannot be opened, the others checked all the same."""
+    rows, lines, status = [], [], 0
+    for path in arguments.artifacts:
+        try:
+            explainer = options.open_explainer(arguments, path)
+        except CamliteError as error:
+            status = complain(str(error))
+            continue
+        result = camlite.check(explainer)
+        status = status or int(not result.passed)
+        if arguments.json:
+            print(json.dumps(_record(result)), flush=True)
+        rows.append(_row(result))
+        lines += [f"{path}: {failure}" for failure in result.failures]
+    if rows and not arguments.json:
+        figures = [figure.replace("_", " ") for figure in Tolerance._fields]
+        print(table(["artifact", "backend", "samples", *figures, "ms", ""], rows))
+        print("\n".join(lines), end="\n" if lines else "")
+    return status
+
+
+def _row(result: Check) -> list[str]:
+    figures = [_figure(result, figure) for figure in Tolerance._fields]
+    backend = f"{result.backend} {backends.version(result.backend)}"
+    verdict = "ok" if result.passed else "FAILED"
+    return [
+        str(result.artifact),
+        backend,
+        str(len(result.samples)),
+        *figures,
+        f"{result.seconds * 1000:.1f}",
+        verdict,
+    ]
+
+
+def _figure(result: Check, figure: str) -> str:
+    """Of the worst sample: the figure, and what it may be at most."""
+    if not result.samples:
+        return ""
+    sample = result.worst(figure)
+    value, most = getattr(sample, figure), getattr(sample.tolerance, figure)
+    return "" if value is None else f"{value:.1e} {'>' if sample.excess(figure) > 1 else '<='} {most:.1e}"
+
+
+def _record(result: Check) -> dict[str, object]:
+    return {
+        "artifact": str(result.artifact),
+        "backend": result.backend,
+        "backend_version": backends.version(result.backend),
+        "passed": result.passed,
+        "seconds": result.seconds,
+        "samples": [_sample_record(sample) for sample in result.samples],
+        "failures": list(result.failures),
+    }
+
+
+def _sample_record(sample: Sample) -> dict[str, object]:
+    values = {name: _finite(value) for name, value in dataclasses.asdict(sample).items()}
+    return {**values, "tolerance": sample.tolerance._asdict()}
+
+
+def _finite(value: object) -> object:
+    """JSON has no NaN and no infinity: null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,105 @@
+"""``camlite explain``: classify images, and draw where the classifier looked."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camlite.cli import complain, options
+from camlite.errors import CamliteError
+from camlite.explainer import Explanation
+from camlite.images import picture_files, picture_paths
+from camlite.show import drawing
+from camlite.show.drawing import Drawing
+from camlite.show.table import table
+from camlite.system import files
+
+_COLUMNS = 56
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("artifact", type=Path, help="a .tflite or .onnx file of `camlite export`")
+    parser.add_argument(
+        "images", nargs="+", metavar="image", help="picture files, folders, patterns, or - for standard input"
+    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where pictures go (default: here)")
+    options.add_classes(parser)
+    options.add_drawing(parser)
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
+    shown.add_argument(
+        "--ansi", action="store_true", help="show it in the terminal; pictures are written with --output alone"
+    )
+    options.add_interpreter(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Explain each image, write ``NAME.STYLE.png``, print a row; 2 where one cannot be read, the others done."""
+    explainer = options.open_explainer(arguments, arguments.artifact)
+    choice, drawn_as = options.choice(arguments), options.drawing(arguments)
+    choice.check(explainer)
+    names, status = _names(arguments.images)
+    folder = None if arguments.ansi and arguments.output is None else arguments.output or Path()
+    drawn_names = list(picture_paths.drawn_names(names, arguments.style))
+    if folder is not None:
+        files.remove_leftovers(folder, set(drawn_names))
+    rows = []
+    for name, drawn in zip(names, drawn_names, strict=True):
+        try:
+            explanation = choice.explain(explainer, picture_paths.read(name))
+        except CamliteError as error:
+            status = complain(str(error))
+            continue
+        target = None if folder is None else _written(folder, drawn, drawing.draw(explanation, drawn_as))
+        rows.append([name, explanation.label, f"{explanation.score:.3f}", str(target)])
+        if arguments.json:
+            from camlite.show import json_record  # here, as `terminal` below: most calls need neither, and start sooner
+
+            print(json_record.line({"image": name, **json_record.of(explanation), "picture": rows[-1][-1]}), flush=True)
+        elif arguments.ansi:
+            print(_in_terminal(name, explanation, drawn_as), flush=True)
+    if rows and not (arguments.json or arguments.ansi):
+        print(table(["image", "label", "score", "picture"], rows))
+    return status
+
+
+def _names(arguments: Sequence[str]) -> tuple[list[str], int]:
+    """All pictures, and 2 where an argument stands for none."""
+    names, status = [], 0
+    for argument in arguments:
+        try:
+            found = picture_paths.expand(argument)
+        except CamliteError as error:
+            status = complain(str(error))
+            continue
+        names += found
+    return names, status
+
+
+def _written(folder: Path, name: str, pixels: NDArray[np.uint8]) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CamliteError(f"{folder}: cannot make this folder ({error.strerror}); choose another --output") from None
+    picture_files.write(folder / name, pixels)
+    return folder / name
+
+
+def _in_terminal(name: str, explanation: Explanation, drawn: Drawing) -> str:
+    """A line for each explained class, and below it what the terminal can show."""
+    from camlite.show import terminal
+
+    level, parts = terminal.level(), []
+    for index, chosen in enumerate(explanation.classes):
+        parts.append(f"{name}: {explanation.explainer.labels[chosen]} {explanation.scores[chosen]:.3f}")
+        if level == "ascii":
+            height, width = explanation.image.shape[:2]
+            parts.append(terminal.plain(explanation.spread(height, width, index), _COLUMNS))
+        else:
+            parts.append(terminal.coloured(drawing.panel(explanation, index, drawn), _COLUMNS, level))
+    return "\n".join(parts)

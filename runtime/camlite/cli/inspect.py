@@ -1,0 +1,81 @@
+"""``camlite inspect``: what an artifact says about itself; a Keras model is shown by the exporter."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+from pathlib import Path
+
+from camlite import artifact
+from camlite.artifact import Artifact
+from camlite.artifact.card import as_dict
+from camlite.cli import options
+
+_KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("file", type=Path, help="an artifact (.tflite, .onnx) or a Keras model (.keras, .h5)")
+    parser.add_argument("--layer", help="with a Keras model: cut behind this layer (index or name)")
+    parser.add_argument("--size", metavar="HEIGHTxWIDTH", help="with a Keras model that takes images of any size")
+    parser.add_argument("--trust", action="store_true", help="with a Keras model: run code that the file carries")
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    options.add_trusted(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the card, or the journey of the image through the layers."""
+    if arguments.file.suffix in _KERAS_SUFFIXES or arguments.file.is_dir():
+        status: int = importlib.import_module("camlite_export.cli.inspect_classifier").run(arguments)
+        return status
+    read = artifact.read(arguments.file, arguments.trusted)
+    if arguments.json:
+        print(json.dumps(_record(read)))
+    else:
+        print("\n".join(f"{name:<15}{value}" for name, value in _lines(read)))
+    return 0
+
+
+def _record(read: Artifact) -> dict[str, object]:
+    return {
+        "file": str(read.path),
+        "format": read.format,
+        "model_bytes": len(read.model),
+        "golden_samples": len(read.arrays.golden_images),
+        "signer": read.signer.hex() if read.signer else None,
+        "trusted": read.trusted,
+        **as_dict(read.card),
+    }
+
+
+def _lines(read: Artifact) -> list[tuple[str, str]]:
+    card, arrays = read.card, read.arrays
+    target, head = card.preprocessing, card.head
+    shown = ", ".join(card.labels[:12]) + (", ..." if len(card.labels) > 12 else "")
+    maker = f"the model's own output{', by gradients' if head.method == 'hirescam' else ', of all classes'}"
+    if arrays.weights is not None:
+        maker = f"class weights, one set {'for all places' if arrays.weights.ndim == 2 else 'a place'}"
+    return [
+        ("artifact", f"{read.path} ({card.precision}, {read.format}), verified"),
+        ("signature", _signature(read)),
+        ("classifier", f"{card.name}, weights sha256 {card.classifier_sha256[:16]}"),
+        ("labels", f"{len(card.labels)}: {shown}"),
+        ("image", f"{target.height} x {target.width} x {target.channels}, fit: {target.fit}"),
+        ("pixels", f"pixel * {_numbers(target.scale)} + {_numbers(target.offset)}"),
+        ("features", f"{head.height} x {head.width} x {head.channels}, layer {head.layer}"),
+        ("evidence", f"method {head.method}: {maker}; scores by {head.activation}"),
+        ("golden samples", str(len(arrays.golden_images))),
+        ("made with", ", ".join(f"{name} {version}" for name, version in card.made_with.items())),
+    ]
+
+
+def _signature(read: Artifact) -> str:
+    if read.signer is None:
+        return "none"
+    return f"by key {read.signer.hex()[:16]}, {'trusted' if read.trusted else 'not verified: no --trusted KEY given'}"
+
+
+def _numbers(numbers: tuple[float, ...]) -> str:
+    return f"{numbers[0]:.6g}" if len(set(numbers)) == 1 else "(" + ", ".join(f"{n:.6g}" for n in numbers) + ")"

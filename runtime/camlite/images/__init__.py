@@ -1,0 +1,1 @@
+"""Pixels in: picture files, labelled folders, and preprocessing to the input of the classifier."""

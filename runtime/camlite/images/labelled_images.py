@@ -1,0 +1,121 @@
+"""Images with or without their classes, from a folder or an ``.npz``; read one at a time, so memory stays bounded."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camlite.errors import ImageError
+from camlite.images import picture_files, preprocessing
+
+# AttributeError: one array instead of an archive, on Python 3.10; a TypeError on later ones.
+_UNREADABLE = (
+    *(OSError, ValueError, TypeError, AttributeError, EOFError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class LabelledImages(Sequence[Pixels]):
+    """A sequence of uint8 images (H, W, channels).
+
+    Attributes:
+        names: what to call each in a message: its path, or its place in the ``.npz``.
+        classes: index of the class of each, int64 (N,); None where it is not known.
+        read: gives the image at an index.
+    """
+
+    names: Sequence[str]
+    classes: NDArray[np.int64] | None
+    read: Callable[[int], Pixels]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> Pixels: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Pixels]: ...
+
+    def __getitem__(self, index: int | slice) -> Pixels | list[Pixels]:
+        if isinstance(index, slice):
+            return [self.read(i) for i in range(*index.indices(len(self)))]
+        return self.read(range(len(self))[index])
+
+    def __iter__(self) -> Iterator[Pixels]:
+        return map(self.read, range(len(self)))
+
+    def of_each_class(self, classes: int, images: int) -> list[list[int]]:
+        """Indices of the first images of each of the first classes; one image each where classes are not known."""
+        if self.classes is None:
+            return [[i] for i in range(min(classes, len(self)))]
+        return [np.flatnonzero(self.classes == k)[:images].tolist() for k in np.unique(self.classes)[:classes]]
+
+
+def load(path: Path, labels: Sequence[str]) -> LabelledImages:
+    """Open a folder of images, or an ``.npz``.
+
+    A folder is searched with its subfolders. Where all images lie in subfolders named after the labels (or
+    after their indices), the classes are known. An ``.npz`` holds ``images``, uint8 (N, H, W) or
+    (N, H, W, channels), and may hold ``classes``, integers (N,).
+
+    Raises:
+        ImageError: nothing there, no images in it, or arrays of another name, shape or dtype.
+    """
+    if path.is_dir():
+        return _folder(path, labels)
+    if path.suffix == ".npz" and path.exists():
+        return _npz(path, len(labels))
+    what = "neither a folder nor an .npz" if path.exists() else "no such file or folder"
+    raise ImageError(f"{path}: {what}; expected a folder of images or an .npz with `images`")
+
+
+def _folder(path: Path, labels: Sequence[str]) -> LabelledImages:
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in picture_files.SUFFIXES)
+    if not files:
+        raise ImageError(f"{path}: no images in this folder; expected files such as {', '.join(('.png', '.jpg'))}")
+    index = {label: i for i, label in enumerate(labels)} | {str(i): i for i in range(len(labels))}
+    # A label may hold a slash: then its folder lies in another (T-shirt/top).
+    known = [
+        next((index[name] for parent in file.relative_to(path).parents if (name := parent.as_posix()) in index), None)
+        for file in files
+    ]
+    classes = None if None in known else np.array(known, np.int64)
+    return LabelledImages(
+        [str(file) for file in files], classes, lambda i: preprocessing.check(picture_files.read_image(files[i]))
+    )
+
+
+def _npz(path: Path, class_count: int) -> LabelledImages:
+    try:
+        # numpy would leave the file open where it is damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            content = dict(arrays)
+    except _UNREADABLE as error:
+        raise ImageError(f"{path}: cannot read it as .npz ({error}); make it with numpy.savez_compressed") from None
+    images = content.get("images")
+    if images is None or images.dtype != np.uint8 or images.ndim not in (3, 4) or not len(images):
+        received = {name: (array.dtype.name, array.shape) for name, array in content.items()}
+        raise ImageError(f"{path}: expected `images` uint8 (N, H, W) or (N, H, W, channels), received {received}")
+    classes = content.get("classes")
+    if classes is not None:
+        fits = classes.shape == images.shape[:1] and np.issubdtype(classes.dtype, np.integer)
+        if not fits or classes.min() < 0 or classes.max() >= class_count:
+            raise ImageError(
+                f"{path}: expected `classes` integers ({len(images)},) from 0 to {class_count - 1}, "
+                f"received {classes.dtype} {classes.shape}"
+            )
+        classes = classes.astype(np.int64)
+    preprocessing.check(images[0])
+    names = [f"{path}[{i}]" for i in range(len(images))]
+    return LabelledImages(names, classes, lambda i: preprocessing.check(images[i]))

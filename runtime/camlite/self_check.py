@@ -1,0 +1,175 @@
+"""The self-check: an artifact's golden samples on this device's own kernels, against Keras's answers.
+
+result = camlite.check(camlite.load("fashion_mnist.int8.tflite"))
+result.passed, result.failures
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camlite.artifact import Artifact
+from camlite.artifact.card import Precision
+from camlite.explainer import Explainer
+
+
+class Tolerance(NamedTuple):
+    """The most that each figure of a golden sample may be, see `Sample`."""
+
+    score_difference: float
+    evidence_error: float
+    completeness: float
+
+
+# An artifact carries how far it was from Keras where it was exported. Here it may be this many times as far, ...
+_TIMES = 2
+
+# ... and this much further, as another interpreter rounds elsewhere. Measured: ai-edge-litert 2.3 against
+# tflite-runtime 2.14, reference classifier, 5,000 test images, by how much a figure of theirs differs at the most:
+# float32 3e-7, float16 4e-7, dynamic 0.005, int8 0.084, 0.006 and 0.070, int16x8 2e-4. float32 and float16 have room
+# for CPUs that multiply and add in one step, or compute in half precision (1e-3).
+ALLOWANCES: Mapping[Precision, Tolerance] = {
+    "float32": Tolerance(1e-5, 1e-5, 1e-5),
+    "float16": Tolerance(5e-3, 5e-3, 2e-3),
+    "dynamic": Tolerance(0.01, 0.005, 0.005),
+    "int8": Tolerance(0.1, 0.01, 0.1),
+    "int16x8": Tolerance(1e-3, 1e-3, 1e-3),
+}
+
+# Where nothing was measured at the export, for want of an interpreter: about twice what the worst of 10,000 test
+# images needs (reference classifier; float32 2e-6, 1e-6, 1e-6; float16 0.007, 0.002, 0.001; dynamic 0.06, 0.05, 0.04;
+# int8 0.12, 0.24, 0.10; int16x8 0.05, 0.25, 0.04), and more for float32. Deep classifiers in 8 bits need more still.
+UNMEASURED: Mapping[Precision, Tolerance] = {
+    "float32": Tolerance(1e-4, 1e-4, 1e-4),
+    "float16": Tolerance(0.015, 0.005, 0.002),
+    "dynamic": Tolerance(0.15, 0.1, 0.1),
+    "int8": Tolerance(0.25, 0.45, 0.2),
+    "int16x8": Tolerance(0.1, 0.45, 0.1),
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One golden sample as this device answers it.
+
+    Attributes:
+        expected, label: the class that Keras names, and the one that the artifact names.
+        score_difference: largest absolute difference of a score from Keras's.
+        evidence_error: largest absolute difference of the evidence of the class that Keras names, over Keras's
+            largest absolute evidence, mean of all samples (of a single one, such as a black image, it may be 0).
+            None where the artifact gives evidence of its own top class alone, and that is another.
+        completeness: see `camlite.Explanation.completeness`.
+        tolerance: what each of the three may be at most.
+    """
+
+    expected: str
+    label: str
+    score_difference: float
+    evidence_error: float | None
+    completeness: float | None
+    tolerance: Tolerance
+
+    def excess(self, figure: str) -> float:
+        """A figure over its tolerance: above 1 it fails. NaN is infinite, None is 0."""
+        value = getattr(self, figure)
+        share = 0.0 if value is None else value / getattr(self.tolerance, figure)
+        return math.inf if math.isnan(share) else float(share)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What `check` finds.
+
+    Attributes:
+        artifact, backend: what ran, on what.
+        samples: one a golden sample.
+        seconds: how long the samples took.
+    """
+
+    artifact: Path
+    backend: str
+    samples: tuple[Sample, ...]
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether there are samples, and every figure of each is within its tolerance."""
+        return not self.failures
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """A line for each figure that is beyond its tolerance: on which sample it is worst, and how far."""
+        if not self.samples:
+            return ("carries no golden samples, so nothing is proven; export it again",)
+        return tuple(
+            _line(self.samples, figure) for figure in Tolerance._fields if self.worst(figure).excess(figure) > 1
+        )
+
+    def worst(self, figure: str) -> Sample:
+        """The sample that is the nearest to its tolerance of a figure, or the furthest beyond."""
+        return max(self.samples, key=lambda sample: sample.excess(figure))
+
+
+def check(explainer: Explainer) -> Check:
+    """Answer the golden samples that the artifact carries, and compare with what Keras answered.
+
+    Needs no image and no other file, and takes as long as explaining a few images.
+    """
+    artifact = explainer.artifact
+    arrays = artifact.arrays
+    size = float(np.abs(arrays.golden_evidence).max(axis=(1, 2)).mean()) if len(arrays.golden_evidence) else 0.0
+    golden = (arrays.golden_images, arrays.golden_scores, arrays.golden_evidence, _tolerances(artifact))
+    start = time.perf_counter()
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite fails
+        samples = tuple(_sample(explainer, size or 1.0, *one) for one in zip(*golden, strict=True))
+    return Check(artifact.path, explainer.backend, samples, time.perf_counter() - start)
+
+
+def _tolerances(artifact: Artifact) -> list[Tolerance]:
+    precision, errors = artifact.card.precision, artifact.arrays.golden_errors
+    if errors is None:
+        return [UNMEASURED[precision]] * len(artifact.arrays.golden_images)
+    return [Tolerance(*map(float, _TIMES * error + ALLOWANCES[precision])) for error in errors]
+
+
+def _sample(
+    explainer: Explainer,
+    size: float,
+    image: NDArray[np.uint8],
+    scores: NDArray[np.float32],
+    evidence: NDArray[np.float32],
+    tolerance: Tolerance,
+) -> Sample:
+    expected = int(scores.argmax())
+    explanation = explainer.explain(image, [expected] if explainer.any_class else None)
+    error = None
+    if explanation.classes[0] == expected:
+        error = float(np.abs(explanation.evidence.reshape(evidence.shape) - evidence).max()) / size
+    return Sample(
+        expected=explainer.labels[expected],
+        label=explanation.label,
+        score_difference=float(np.abs(explanation.scores - scores).max()),
+        evidence_error=error,
+        completeness=explanation.completeness,
+        tolerance=tolerance,
+    )
+
+
+def _line(samples: Sequence[Sample], figure: str) -> str:
+    index = max(range(len(samples)), key=lambda i: samples[i].excess(figure))
+    sample = samples[index]
+    named = "" if sample.label == sample.expected else f", which it takes for {sample.label!r}"
+    failed = sum(one.excess(figure) > 1 for one in samples)
+    return (
+        f"{figure.replace('_', ' ')} is {getattr(sample, figure):.2g}, expected at most "
+        f"{getattr(sample.tolerance, figure):.2g}, on golden sample {index} ({sample.expected!r}{named}); "
+        f"{failed} of {len(samples)} samples fail"
+    )

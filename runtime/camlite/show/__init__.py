@@ -1,0 +1,1 @@
+"""Answers out: overlays, colours, text on pictures, terminal pictures, tables, JSON."""

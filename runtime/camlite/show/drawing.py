@@ -1,0 +1,126 @@
+"""Pictures of an explanation: overlay, heatmap, side by side, contour, with label and score.
+
+Needs Pillow (extra ``image``), unlike `camlite.Explanation.overlay`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+
+from camlite.explainer import Explanation
+from camlite.images import picture_files, preprocessing
+from camlite.images.preprocessing import Pixels
+from camlite.show import text_strip
+from camlite.show.colours import Floats, colourize
+
+Style = Literal["overlay", "heatmap", "side-by-side", "contour"]
+STYLES: tuple[Style, ...] = get_args(Style)
+
+# An image of fewer pixels is drawn larger, each pixel as a square, so that it can be seen; one of more is drawn
+# smaller: a photo of 12 megapixels shows no more than this does, and takes 100 times the memory.
+SMALLEST, LARGEST = 224, 1280
+
+_OPACITY = 0.8
+_LEVELS = (0.25, 0.5, 0.75)
+_GAP = 4
+_MOST_COLUMNS = 4
+
+
+class Drawing(NamedTuple):
+    """How to draw.
+
+    Attributes:
+        style: ``overlay``: colours over the image in grey; ``heatmap``: the colours alone; ``side-by-side``: the image,
+            then the overlay; ``contour``: lines at a quarter, a half and three quarters of the peak, on the image.
+        colour_map: a key of `camlite.show.colours.COLOUR_MAPS`.
+        text: whether label and score stand below each panel.
+    """
+
+    style: Style = "overlay"
+    colour_map: str = "inferno"
+    text: bool = True
+
+
+def draw(explanation: Explanation, drawing: Drawing) -> Pixels:
+    """One panel for each explained class, as uint8 (H, W, 3); side by side up to four in a row."""
+    panels, names = [], []
+    if drawing.style == "side-by-side":
+        panels.append(_coloured(_scaled(explanation.image)))
+        names.append("")
+    for index, chosen in enumerate(explanation.classes):
+        panels.append(panel(explanation, index, drawing))
+        names.append(f"{explanation.explainer.labels[chosen]} {float(explanation.scores[chosen]):.3f}")
+    if drawing.text:
+        panels = [_labelled(*pair) for pair in zip(panels, names, strict=True)]
+    return _arranged(panels)
+
+
+def panel(explanation: Explanation, index: int, drawing: Drawing) -> Pixels:
+    """The picture of one explained class, without text: uint8 (H, W, 3)."""
+    base = _scaled(explanation.image)
+    heat = explanation.spread(base.shape[0], base.shape[1], index)
+    if drawing.style == "heatmap":
+        return np.rint(colourize(heat, drawing.colour_map)).astype(np.uint8)
+    if drawing.style == "contour":
+        return contour(_coloured(base), heat, drawing.colour_map)
+    return preprocessing.overlay(base, heat, _OPACITY, drawing.colour_map)
+
+
+def _scaled(pixels: Pixels) -> Pixels:
+    """The image at the size that it is drawn at."""
+    side = max(pixels.shape[:2])
+    if side <= LARGEST:
+        zoom = max(1, -(-SMALLEST // side))
+        return pixels.repeat(zoom, axis=0).repeat(zoom, axis=1)
+    size = tuple(max(1, round(length * LARGEST / side)) for length in pixels.shape[1::-1])
+    whole = picture_files.pillow("PIL.Image").fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    return np.asarray(whole.reduce(max(1, side // LARGEST // 2)).resize(size)).reshape(size[1], size[0], -1)
+
+
+def _coloured(pixels: Pixels) -> Pixels:
+    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+
+
+def contour(pixels: Pixels, heat: Floats, colour_map: str) -> Pixels:
+    """Lines of equal heat over an image, uint8 (H, W, 3): each in its colour, between two dark ones."""
+    slope = np.hypot(*np.gradient(heat)) if min(heat.shape) > 1 else np.zeros_like(heat)
+    half = max(1.0, max(pixels.shape) / 400)
+    drawn = pixels.astype(np.float32)
+    for level in _LEVELS:
+        # The distance to the line, in pixels, where the heat is nearly a plane; flat places have none.
+        distance = np.abs(heat - level) / np.maximum(slope, 1e-6)
+        ink = colourize(np.array([[level + 0.25]], np.float32), colour_map)
+        for colours, width in ((np.zeros_like(ink), half + 1.5), (ink, half)):
+            share = (width + 0.5 - distance).clip(0, 1)[..., np.newaxis]
+            drawn += share * (colours - drawn)
+    return np.rint(drawn).astype(np.uint8)
+
+
+def _labelled(panel: Pixels, text: str) -> Pixels:
+    """The panel in the middle of a sheet that is wide enough for text, and the text below."""
+    width = max(panel.shape[1], text_strip.NARROWEST)
+    left = (width - panel.shape[1]) // 2
+    sheet = _sheet(panel.shape[0], width)
+    sheet[:, left : left + panel.shape[1]] = panel
+    return np.concatenate([sheet, text_strip.strip(text, width)])
+
+
+def _arranged(panels: list[Pixels]) -> Pixels:
+    """Panels of equal width in rows."""
+    if len(panels) == 1:
+        return panels[0]
+    columns = min(_MOST_COLUMNS, len(panels))
+    height, width = max(panel.shape[0] for panel in panels), panels[0].shape[1]
+    rows = math.ceil(len(panels) / columns)
+    sheet = _sheet(rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP)
+    for index, panel in enumerate(panels):
+        top, left = (index // columns) * (height + _GAP), (index % columns) * (width + _GAP)
+        sheet[top : top + panel.shape[0], left : left + width] = panel
+    return sheet
+
+
+def _sheet(height: int, width: int) -> Pixels:
+    return np.full((height, width, 3), text_strip.PAPER, np.uint8)

@@ -1,0 +1,80 @@
+"""An explanation as JSON: what ``camlite explain --json``, ``camlite watch`` and ``camlite serve`` say."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from camlite.explainer import Explanation
+from camlite.images import preprocessing
+from camlite.maps import hot_region
+
+
+def of(explanation: Explanation) -> dict[str, Any]:
+    """What is known of an image.
+
+    ``label`` and ``score`` of the class with the highest score; ``scores`` of all; ``completeness``, see
+    `camlite.Explanation`; ``width`` and ``height`` of the image in pixels; the ``window`` that the classifier sees
+    of it; and ``explained``, one a class: its ``label``, ``score``, ``evidence`` (rows of the raw map,
+    in logits), ``peak`` (x, y, evidence), ``box`` (left, top, right, bottom) and ``quadrants``, see
+    `camlite.maps.hot_region.Region`; the last three are null where nothing speaks for the class.
+    """
+    labels, scores = explanation.explainer.labels, explanation.scores.tolist()
+    height, width = explanation.image.shape[:2]
+    rows, columns = _window(explanation)
+    return {
+        "label": explanation.label,
+        "score": explanation.score,
+        "scores": dict(zip(labels, scores, strict=True)),
+        "completeness": explanation.completeness,
+        "width": width,
+        "height": height,
+        "window": _box(columns.start, rows.start, columns.stop, rows.stop),
+        "explained": [_explained(explanation, index) for index in range(len(explanation.classes))],
+    }
+
+
+def _explained(explanation: Explanation, index: int) -> dict[str, Any]:
+    evidence, heatmap = (
+        maps.reshape(-1, *maps.shape[-2:])[index] for maps in (explanation.evidence, explanation.heatmap)
+    )
+    region = hot_region.find(heatmap, _window(explanation))
+    peak = region and {"x": region.peak[0], "y": region.peak[1], "evidence": float(evidence.max())}
+    chosen = explanation.classes[index]
+    return {
+        "label": explanation.explainer.labels[chosen],
+        "score": float(explanation.scores[chosen]),
+        "peak": peak,
+        "box": region and _box(*region.box),
+        "quadrants": region and dict(region.quadrants),
+        "evidence": np.asarray(evidence).tolist(),
+    }
+
+
+def _window(explanation: Explanation) -> tuple[slice, slice]:
+    height, width = explanation.image.shape[:2]
+    return preprocessing.window(height, width, explanation.explainer.artifact.card.preprocessing)
+
+
+def _box(left: int, top: int, right: int, bottom: int) -> dict[str, int]:
+    return {"left": left, "top": top, "right": right, "bottom": bottom}
+
+
+def line(record: Mapping[str, Any]) -> str:
+    """One line of JSON. It has no NaN and no infinity: null."""
+    try:
+        return json.dumps(record, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(record))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,1 @@
+"""The operating system: files that appear whole, quiet native code, fresh processes."""

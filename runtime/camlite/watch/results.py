@@ -1,0 +1,128 @@
+"""The folder of results: ``NAME.json``, one line, and the picture beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from camlite.errors import CamliteError
+from camlite.show import json_record
+from camlite.show.drawing import STYLES
+from camlite.system import files
+
+_RETRY_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells a file from another of its name: bytes, and time of modification in nanoseconds since 1970."""
+
+    size: int
+    mtime_ns: int
+
+
+class Results:
+    """Writes results and knows which are there. One process at a time may hold a folder.
+
+    Attributes:
+        folder: where they are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock(folder)
+            for part in folder.glob(f".*{files.PART}"):
+                part.unlink()  # of a process that was killed as it wrote
+            files.write(folder / ".writable", b"")
+            (folder / ".writable").unlink()
+        except OSError as error:
+            reason = error.strerror or error
+            raise CamliteError(f"{folder}: cannot write results there ({reason}); choose another --output") from None
+
+    def done(self, name: str, identity: Identity) -> bool:
+        """Whether an input has its result.
+
+        A result has the time of modification of its input, so that one look at the folder tells. Where the two differ,
+        for the file system keeps times in coarser steps, what the result says decides.
+        """
+        path = self._path(name)
+        try:
+            if path.stat().st_mtime_ns == identity.mtime_ns:
+                return True
+            said = json.loads(path.read_bytes())
+        except (OSError, ValueError):
+            return False
+        return isinstance(said, dict) and (said.get("bytes"), said.get("mtime_ns")) == (
+            identity.size,
+            identity.mtime_ns,
+        )
+
+    def save(self, name: str, identity: Identity, said: Mapping[str, Any], drawn: Mapping[str, bytes]) -> str:
+        """Write pictures (suffix and content), then the result; give its line. Waits while the disk is full."""
+        text = json_record.line({"image": name, "bytes": identity.size, "mtime_ns": identity.mtime_ns, **said})
+        for suffix, content in drawn.items():
+            self._write(self.folder / f"{name}{suffix}", content, identity.mtime_ns)
+        self._write(self._path(name), f"{text}\n".encode(), identity.mtime_ns)
+        return text
+
+    def remove(self, name: str) -> None:
+        """Delete a result and its pictures."""
+        for path in (self._path(name), *(self.folder / f"{name}.{style}.png" for style in STYLES)):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.json"
+
+    def _write(self, path: Path, content: bytes, mtime_ns: int) -> None:
+        def attempt() -> None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.write(path, content, mtime_ns)
+
+        persist(attempt, str(path.parent))
+
+
+def persist(attempt: Callable[[], None], where: str) -> None:
+    """Do something with files until it works, with a line when it first fails and one when it works again."""
+    failed = False
+    while True:
+        try:
+            attempt()
+        except OSError as error:
+            if not failed:
+                notice(f"{where}: {error.strerror or error}; waiting until it can be written")
+            failed = True
+            time.sleep(_RETRY_SECONDS)
+            continue
+        if failed:
+            notice(f"{where}: can be written again")
+        return
+
+
+def notice(message: str) -> None:
+    """A line on standard error."""
+    print(f"camlite: {' '.join(message.split())}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _lock(folder: Path) -> int:
+    """Hold the folder as long as the process lives."""
+    try:
+        fcntl = importlib.import_module("fcntl")
+    except ImportError:
+        raise CamliteError("`camlite watch` needs a system with flock(2), such as Linux or macOS") from None
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise CamliteError(f"{folder}: another `camlite watch` writes there; choose another --output") from None
+    return descriptor

@@ -1,0 +1,115 @@
+"""What ``camlite export``, ``inspect`` and ``parity`` say and refuse, called in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from camlite import cli
+from camlite.errors import ClassifierError
+from camlite_export import workarounds
+from camlite_export.cli import options
+from support import classifier_kinds
+
+keras = pytest.importorskip("keras")
+
+
+@pytest.fixture(autouse=True)
+def _environment_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes of later tests would inherit it."""
+    monkeypatch.setattr(workarounds, "quieten_tensorflow", lambda: None)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``plain.keras``, with a hidden layer behind the pooling, and one whose layers are called as MobileNetV2's."""
+    made = tmp_path_factory.mktemp("command_lines")
+    layers = keras.layers
+    dense = [layers.Dense(8, activation="relu"), layers.Dense(3, activation="softmax")]
+    plain = [
+        keras.Input((16, 16, 3)),
+        layers.Conv2D(4, 3, activation="relu", name="last"),
+        layers.GlobalAveragePooling2D(),
+        *dense,
+    ]
+    classifier_kinds.lively(keras.Sequential(plain)).save(made / "plain.keras")
+    known = keras.applications.MobileNetV2((96, 96, 3), alpha=0.35, weights=None, classes=3)
+    known.save(made / "known.keras")
+    np.savez(made / "images.npz", images=np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8))
+    return made
+
+
+def test_without_images_and_for_a_known_network_export_says_what_to_give(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = cli.main(["export", str(folder / "known.keras"), "--formats", "onnx", "--output", str(tmp_path / "out")])
+
+    said = capsys.readouterr()
+    assert status == 0
+    assert "the layers look like MobileNetV2" in said.err
+    assert "int8 and int16x8 were left out: they need representative images" in said.out
+    assert not list((tmp_path / "out").glob("*.png"))
+
+
+def test_export_says_that_a_gradient_has_no_int16x8(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calibration = str(folder / "images.npz")
+    status = cli.main(
+        [
+            *("export", str(folder / "plain.keras"), "--formats", "onnx", "--calibration", calibration),
+            *("--output", str(tmp_path / "out")),
+        ]
+    )
+
+    assert status == 0
+    assert "int16x8 was left out: it cannot compute the gradient" in capsys.readouterr().out
+
+
+def test_inspect_shows_the_journey_and_what_pixels_a_known_network_was_trained_on(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["inspect", str(folder / "known.keras")]) == 0
+    known = capsys.readouterr().out
+    assert cli.main(["inspect", str(folder / "plain.keras")]) == 0
+    plain = capsys.readouterr().out
+
+    assert "the layers look like MobileNetV2" in known.splitlines()[-1]
+    assert "evidence by cam: features times class weights" in known
+    assert "<- cut: features" in next(line for line in plain.splitlines() if line.startswith("last"))
+    assert "evidence by hirescam: features times the gradient of the head" in plain
+    assert "look like" not in plain
+
+
+def test_golden_samples_are_too_few_for_a_cluster(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status = cli.main(["parity", str(folder / "plain.keras"), "none.onnx", "--engine", "ray"])
+
+    assert status == 2
+    assert "--engine ray: the golden samples are too few to be spread; give --data" in capsys.readouterr().err
+
+
+def test_a_size_is_one_side_or_two() -> None:
+    assert options.size("224") == (224, 224)
+    assert options.size("240x320") == (240, 320)
+    for text in ("0", "1x2x3", "x", "-4", "large"):
+        with pytest.raises(ClassifierError, match="expected one side or two above 0"):
+            options.size(text)
+
+
+def test_an_artifact_of_another_classifier_is_refused_with_both_sizes(
+    folder: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tiny / "stripes" / "stripes.float32.onnx"
+    status = cli.main(["parity", str(folder / "plain.keras"), str(other), "--layer", "last"])
+
+    assert status == 2
+    assert "its card says images (16, 24, 1) and 3 classes" in capsys.readouterr().err
+
+
+def test_a_key_in_a_folder_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["keygen", str(tmp_path / "none" / "maker")]) == 2
+
+    assert "cannot make the key (No such file or directory)" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

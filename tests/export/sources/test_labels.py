@@ -1,0 +1,73 @@
+"""`camlite_export.sources.labels`: one label a line, plain or numbered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from camlite.errors import ClassifierError
+from camlite_export.sources import labels
+
+
+def read(tmp_path: Path, text: str, classes: int, encoding: str = "utf-8") -> tuple[str, ...]:
+    path = tmp_path / "labels.txt"
+    path.write_text(text, encoding=encoding)
+    return labels.read(path, classes)
+
+
+def test_one_label_a_line(tmp_path: Path) -> None:
+    assert read(tmp_path, "cat\nblack dog\n", 2) == ("cat", "black dog")
+
+
+def test_empty_lines_and_spaces_around_count_for_nothing(tmp_path: Path) -> None:
+    assert read(tmp_path, "\n  cat \r\n\n\tdog\t\n\n", 2) == ("cat", "dog")
+
+
+def test_the_numbers_of_teachable_machine_are_taken_off(tmp_path: Path) -> None:
+    assert read(tmp_path, "0 cardboard\n1 Class 2\n2 glass", 3) == ("cardboard", "Class 2", "glass")
+
+
+def test_labels_that_are_numbers_or_begin_with_others_stay(tmp_path: Path) -> None:
+    assert read(tmp_path, "0\n1\n2\n", 3) == ("0", "1", "2")
+    assert read(tmp_path, "3 wheels\n4 wheels\n", 2) == ("3 wheels", "4 wheels")
+    assert read(tmp_path, "0 wheels\n2 wheels\n", 2) == ("0 wheels", "2 wheels")
+
+
+def test_any_language_with_or_without_a_byte_order_mark(tmp_path: Path) -> None:
+    assert read(tmp_path, "Hündin\n猫\n", 2, "utf-8-sig") == ("Hündin", "猫")
+
+
+def test_without_a_file_classes_are_numbered() -> None:
+    assert labels.read(None, 3) == ("class 0", "class 1", "class 2")
+
+
+@pytest.mark.parametrize(("text", "count"), [("", 0), ("a\nb\n", 2), ("a\nb\nc\nd\n", 4)])
+def test_a_count_that_does_not_fit_the_classifier_is_refused(tmp_path: Path, text: str, count: int) -> None:
+    with pytest.raises(ClassifierError, match=rf"labels\.txt: {count} labels, the classifier has 3 classes"):
+        read(tmp_path, text, 3)
+
+
+def test_labels_may_occur_twice(tmp_path: Path) -> None:
+    """ImageNet has two classes crane: a bird and a machine."""
+    assert read(tmp_path, "crane\ndog\ncrane\n", 3) == ("crane", "dog", "crane")
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ClassifierError, match=r"nowhere\.txt: cannot read the labels"):
+        labels.read(tmp_path / "nowhere.txt", 2)
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ClassifierError, match="cannot read the labels"):
+        labels.read(tmp_path, 2)
+
+
+def test_another_encoding_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ClassifierError, match="expected UTF-8 text"):
+        read(tmp_path, "Hündin\nKatze\n", 2, "latin-1")
+
+
+def test_a_label_that_a_terminal_would_obey_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ClassifierError, match="control characters; drop them"):
+        read(tmp_path, "cat\n\x1b[2Jdog\n", 2)

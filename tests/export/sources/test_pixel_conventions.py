@@ -1,0 +1,124 @@
+"""`camlite_export.sources.pixel_conventions`: the same inputs as Keras's own `preprocess_input` makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pytest
+
+from camlite.errors import ClassifierError
+from camlite.images.preprocessing import prepare
+from camlite_export.sources.pixel_conventions import NAMED, of_the_family, preprocessing
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
+GREY = PIXELS[..., :1]
+
+# Keras divides and subtracts in another order: a few roundings of 6e-8 of 255.
+ROUNDING = 3e-5
+
+
+def prepared(pixels: np.ndarray, **options: object) -> np.ndarray:
+    return prepare(pixels, preprocessing(pixels.shape, **options))
+
+
+@pytest.mark.parametrize(
+    ("name", "application"),
+    [
+        ("signed", keras.applications.mobilenet),
+        ("signed", keras.applications.mobilenet_v2),
+        ("signed", keras.applications.resnet_v2),
+        ("signed", keras.applications.inception_v3),
+        ("signed", keras.applications.xception),
+        ("signed", keras.applications.nasnet),
+        ("imagenet", keras.applications.densenet),
+        ("caffe", keras.applications.vgg16),
+        ("caffe", keras.applications.resnet),
+        ("raw", keras.applications.mobilenet_v3),
+        ("raw", keras.applications.efficientnet),
+        ("raw", keras.applications.efficientnet_v2),
+        ("raw", keras.applications.convnext),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.__name__.rpartition(".")[2],
+)
+def test_the_named_ones_are_those_of_keras_applications(name: str, application: object) -> None:
+    expected = np.asarray(application.preprocess_input(PIXELS.astype(np.float32)))
+    np.testing.assert_allclose(prepared(PIXELS, name=name), expected, rtol=0, atol=ROUNDING)
+
+
+def test_unit_is_a_rescaling_by_255() -> None:
+    expected = np.asarray(keras.layers.Rescaling(1 / 255)(PIXELS))
+    np.testing.assert_allclose(prepared(PIXELS, name="unit"), expected, rtol=0, atol=1e-6)
+
+
+def test_mean_and_deviation_are_those_of_a_normalization_layer() -> None:
+    mean, std = (120.0, 110.0, 100.0), (60.0, 50.0, 40.0)
+    layer = keras.layers.Normalization(mean=mean, variance=np.square(std))
+    received = prepared(PIXELS, mean=mean, std=std)
+    np.testing.assert_allclose(received, np.asarray(layer(PIXELS.astype(np.float32))), rtol=0, atol=1e-5)
+
+
+def test_one_number_stands_for_all_channels() -> None:
+    np.testing.assert_array_equal(
+        prepared(PIXELS, mean=[100], std=[50]), prepared(PIXELS, mean=[100] * 3, std=[50] * 3)
+    )
+
+
+def test_mean_alone_keeps_the_named_deviation() -> None:
+    received = preprocessing((9, 7, 3), "imagenet", mean=[1.0, 2.0, 3.0])
+    assert received.scale == preprocessing((9, 7, 3), "imagenet").scale
+
+
+@pytest.mark.parametrize("name", ["unit", "signed", "raw"])
+def test_grey_classifiers_have_one_channel(name: str) -> None:
+    assert prepared(GREY, name=name).shape == (9, 7, 1)
+
+
+@pytest.mark.parametrize("name", ["imagenet", "caffe"])
+def test_colour_statistics_do_not_fit_grey_classifiers(name: str) -> None:
+    with pytest.raises(ClassifierError, match="3 numbers for mean, the classifier's input has 1 channel; give 1 or 1"):
+        preprocessing((9, 7, 1), name)
+
+
+@pytest.mark.parametrize(("what", "numbers"), [("mean", [1.0, 2.0]), ("std", [1.0, 2.0, 3.0, 4.0])])
+def test_a_count_that_does_not_fit_the_channels_is_refused(what: str, numbers: list[float]) -> None:
+    with pytest.raises(ClassifierError, match=f"{len(numbers)} numbers for {what}.*3 channels; give 1 or 3"):
+        preprocessing((9, 7, 3), **{what: numbers})
+
+
+@pytest.mark.parametrize("std", [[0.0], [50.0, 0.0, 50.0], [-1.0], [float("nan")]])
+def test_a_deviation_must_be_above_zero(std: list[float]) -> None:
+    with pytest.raises(ClassifierError, match=r"above 0|finite"):
+        preprocessing((9, 7, 3), std=std)
+
+
+@pytest.mark.parametrize("mean", [[float("inf")], [float("nan")]])
+def test_a_mean_must_be_a_number(mean: list[float]) -> None:
+    with pytest.raises(ClassifierError, match="mean"):
+        preprocessing((9, 7, 3), mean=mean)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_the_card_gets_plain_numbers(name: str) -> None:
+    received = preprocessing((9, 7, 3), name, fit="crop")
+    assert (received.height, received.width, received.channels, received.fit) == (9, 7, 3, "crop")
+    assert received.order == ("bgr" if name == "caffe" else "rgb")
+    assert all(type(number) is float for number in (*received.scale, *received.offset))
+    assert "-0.0" not in repr(received)
+
+
+@pytest.mark.parametrize(
+    ("build", "expected"),
+    [
+        (keras.applications.MobileNet, "signed"),
+        (keras.applications.MobileNetV2, "signed"),
+        (keras.applications.VGG16, "caffe"),
+        (keras.applications.MobileNetV3Small, None),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_a_family_is_known_by_its_layers(build: Callable[..., keras.Model], expected: str | None) -> None:
+    model = build(weights=None, include_top=False, input_shape=(96, 96, 3))
+    found = of_the_family([layer.name for layer in model.layers])
+    assert (found and found[1]) == expected

@@ -1,0 +1,263 @@
+"""`camlite.artifact.card`: the contract between exporter and device."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from camlite import ArtifactError
+from camlite.artifact import card as cards
+from support.small_artifacts import SMALL, arrays_of, card_strategy, changed, small_arrays
+
+WHERE = "folder/file.tflite"
+
+
+def fields() -> dict:
+    return json.loads(cards.to_json(SMALL))
+
+
+def refusal(content: object) -> str:
+    """The one line that a card of this content is refused with."""
+    text = content if isinstance(content, str) else json.dumps(content)
+    with pytest.raises(ArtifactError) as raised:
+        cards.from_json(text, WHERE)
+    message = str(raised.value)
+    assert message.startswith(WHERE)
+    assert "\n" not in message
+    return message
+
+
+@given(card_strategy())
+def test_a_card_comes_back_as_it_was_written(card):
+    assert cards.from_json(cards.to_json(card), WHERE) == card
+
+
+@pytest.mark.parametrize("part", [SMALL, SMALL.preprocessing, SMALL.head, small_arrays()], ids=lambda part: type(part))
+def test_a_card_and_its_arrays_stay_as_they_were_made(part):
+    for name in part._fields:
+        with pytest.raises(AttributeError):
+            setattr(part, name, None)
+
+
+@given(card_strategy())
+def test_the_same_card_gives_the_same_text(card):
+    assert cards.to_json(card) == cards.to_json(cards.from_json(cards.to_json(card), WHERE))
+
+
+def test_labels_stand_in_the_text_as_people_write_them():
+    assert "袖" in cards.to_json(SMALL)
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", 1.0, True, None, [1]])
+def test_another_format_version_is_refused_with_what_to_do(version):
+    message = refusal({**fields(), "format": version})
+
+    assert f"format version {str(version)!r}, this camlite reads 1" in message
+    assert "install the camlite that exported it, or export again" in message
+
+
+def test_a_card_without_format_version_is_refused():
+    content = fields()
+    del content["format"]
+
+    assert "format version 'None'" in refusal(content)
+
+
+@pytest.mark.parametrize("text", ["", "{", "\0", "[" * 100_000, '{"format": 1e', "9" * 5000])
+def test_text_that_is_no_json_is_refused(text):
+    assert "the card is no JSON" in refusal(text)
+
+
+@pytest.mark.parametrize(("text", "kind"), [("[]", "list"), ("3", "int"), ('"card"', "str"), ("null", "NoneType")])
+def test_json_that_is_no_object_is_refused(text, kind):
+    assert f"the card is a JSON {kind}, expected an object" in refusal(text)
+
+
+PLACES = {"": SMALL, "preprocessing": SMALL.preprocessing, "head": SMALL.head}
+FIELDS = [(place, name) for place, part in PLACES.items() for name in part._fields]  # of the card and of its two parts
+
+
+@pytest.mark.parametrize(("place", "name"), FIELDS)
+def test_a_missing_field_is_named(place, name):
+    content = fields()
+    del (content[place] if place else content)[name]
+
+    assert f"fields missing or unknown: {name}" in refusal(content)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_an_unknown_field_is_named(place):
+    content = fields()
+    (content[place] if place else content)["colour"] = 1
+
+    assert "fields missing or unknown: colour" in refusal(content)
+
+
+@pytest.mark.parametrize(("place", "name"), FIELDS)
+@pytest.mark.parametrize("value", [None, True, {"a": 1}, [[]], [None]], ids=repr)
+def test_a_field_of_another_type_is_named(place, name, value):
+    content = fields()
+    (content[place] if place else content)[name] = value
+
+    assert name in refusal(content)
+
+
+@pytest.mark.parametrize(("place", "value"), [("name", 3), ("precision", "int4"), ("labels", "abc"), ("labels", [1])])
+def test_a_field_of_the_right_kind_but_the_wrong_content_is_named(place, value):
+    assert place in refusal({**fields(), place: value})
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ("preprocessing.height", 0, "height is 0, expected 1 to 16384"),
+        ("preprocessing.width", 10**9, "width is 1000000000, expected 1 to 16384"),
+        ("head.height", -1, "features height is -1, expected 1 to 16384"),
+        ("head.width", 0, "features width is 0, expected 1 to 16384"),
+        ("head.channels", 16_385, "features channels is 16385, expected 1 to 16384"),
+        ("preprocessing.channels", 2, "2 channels, expected 1 or 3"),
+        ("preprocessing.channels", 3, "expected 3 finite numbers"),
+        ("preprocessing.scale", (math.nan,), "scale (nan,), expected 1 finite numbers"),
+        ("preprocessing.offset", (math.inf,), "offset (inf,), expected 1 finite numbers"),
+        ("preprocessing.scale", (), "scale (), expected 1 finite numbers"),
+        ("labels", (), "0 labels, expected 1 to 1000000"),
+    ],
+)
+def test_a_field_out_of_range_is_named(place, value, said):
+    assert said in refusal(cards.to_json(changed(SMALL, place, value)))
+
+
+@pytest.mark.parametrize(
+    "place", ["preprocessing.height", "preprocessing.width", "head.height", "head.width", "head.channels"]
+)
+@pytest.mark.parametrize("side", [1, 16_384])
+def test_the_smallest_and_the_largest_side_pass(place, side):
+    card = changed(SMALL, place, side)
+
+    assert cards.from_json(cards.to_json(card), WHERE) == card
+
+
+@pytest.mark.parametrize("count", [1, 1_000_000])
+def test_the_fewest_and_the_most_labels_pass(count):
+    card = cards.from_json(json.dumps({**fields(), "labels": ["a"] * count}), WHERE)
+
+    assert card.labels == ("a",) * count
+
+
+def test_more_than_a_million_labels_are_refused():
+    message = refusal({**fields(), "labels": ["a"] * 1_000_001})
+
+    assert message.endswith("1000001 labels, expected 1 to 1000000")
+
+
+@pytest.mark.parametrize(
+    ("content", "quoted"),
+    [
+        ({**fields(), "format": "v" * 300}, "version '" + "v" * 40 + "', this"),
+        ({**fields(), "f" * 300: 1}, "unknown: " + "f" * 200),
+        ({**fields(), "precision": "p" * 300}, "precision: '" + "p" * 40 + "', expected"),
+        ({**fields(), "name": "\0" + "n" * 300}, r"name: '\x00" + "n" * 39 + "' has control"),
+        (
+            json.loads(cards.to_json(changed(SMALL, "preprocessing.scale", (0.5,) * 300))),
+            f"{(0.5,) * 300}"[:60] + ", exp",
+        ),
+    ],
+    ids=["version", "unknown field", "choice", "control character", "numbers"],
+)
+def test_a_refusal_quotes_only_the_beginning_of_what_is_long(content, quoted):
+    message = refusal(content)
+
+    assert quoted in message
+    assert "f" * 201 not in message
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(), values, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(FIELDS), json_values)
+def test_any_json_in_any_field_gives_a_card_or_a_refusal(field, value):
+    place, name = field
+    content = fields()
+    (content[place] if place else content)[name] = value
+
+    with contextlib.suppress(ArtifactError):
+        assert isinstance(cards.from_json(json.dumps(content), WHERE), cards.Card)
+
+
+@given(st.data())
+def test_arrays_as_the_card_implies_them_pass(data):
+    card = data.draw(card_strategy())
+
+    cards.check_arrays(card, data.draw(arrays_of(card)), WHERE)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("weights", (3, 5)),
+        ("weights", (5, 4)),
+        ("weights", (3, 2, 5, 3)),  # width and height exchanged
+        ("weights", (15,)),
+        ("weights", ()),
+        ("bias", (4,)),
+        ("bias", (3, 1)),
+        ("bias", ()),
+        ("golden_images", (2, 3, 4)),
+        ("golden_images", (2, 3, 4, 3)),
+        ("golden_images", ()),
+        ("golden_images", (24,)),
+        ("golden_scores", (1, 3)),
+        ("golden_scores", (3, 2)),
+        ("golden_evidence", (2, 3, 2)),
+        ("golden_evidence", (2, 6)),
+        ("golden_errors", (2, 4)),
+        ("golden_errors", (3,)),
+    ],
+)
+def test_an_array_of_another_shape_is_named_with_both_shapes(name, shape):
+    array = np.zeros(shape, cards.ARRAY_DTYPES[name])
+
+    with pytest.raises(ArtifactError) as raised:
+        cards.check_arrays(SMALL, small_arrays()._replace(**{name: array}), WHERE)
+
+    message = str(raised.value)
+    assert message.startswith(WHERE)
+    assert f"{name} has shape {shape}, the card implies" in message
+
+
+def test_a_bias_must_be_there_for_cam():
+    with pytest.raises(ArtifactError, match="bias has shape None"):
+        cards.check_arrays(SMALL, small_arrays()._replace(bias=None), WHERE)
+
+
+def test_class_weights_may_be_absent_for_cam_where_the_graph_has_them():
+    cards.check_arrays(SMALL, small_arrays()._replace(weights=None), WHERE)
+
+
+@pytest.mark.parametrize("name", ["weights", "bias"])
+def test_class_weights_and_bias_must_be_absent_for_hirescam(name):
+    hirescam = changed(SMALL, "head.method", "hirescam")
+    alone = small_arrays()._replace(weights=None, bias=None)
+    cards.check_arrays(hirescam, alone, WHERE)
+    with pytest.raises(ArtifactError, match=f"{name} has shape"):
+        cards.check_arrays(hirescam, alone._replace(**{name: getattr(small_arrays(), name)}), WHERE)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", ["weights", "bias", "golden_scores", "golden_evidence", "golden_errors"])
+def test_an_array_with_a_number_that_is_not_finite_is_named(name, number):
+    arrays = small_arrays()
+    getattr(arrays, name).flat[-1] = number
+
+    with pytest.raises(ArtifactError, match=f"{WHERE}: {name} holds numbers that are not finite"):
+        cards.check_arrays(SMALL, arrays, WHERE)

@@ -1,0 +1,260 @@
+"""Artifacts whose seal fits, but which `camlite export` would not make: refused in one line, and never run.
+
+The seal tells damage, not intent: anybody can compute it. So nothing in a sealed payload may run code, take memory
+that the file does not have, or get out of `camlite.artifact.read` as anything but an ArtifactError.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import struct
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from camlite import ArtifactError, artifact
+from support.small_artifacts import MODELS, reseal_tflite, seal, seal_tflite, small_artifact, small_entries
+
+
+def changed_entries(**entries: bytes | None) -> bytes:
+    """The small artifact with some entries replaced, or left out where None, and sealed."""
+    changed = {name.replace("_npy", ".npy").replace("_json", ".json"): content for name, content in entries.items()}
+    return seal_tflite({k: v for k, v in (small_entries("tflite") | changed).items() if v is not None})
+
+
+def npy(array: np.ndarray, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, array, **options)
+    return buffer.getvalue()
+
+
+def npy_header(header: str, body: bytes = b"") -> bytes:
+    padded = header.encode() + b" " * (-(len(header) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\1\0" + len(padded).to_bytes(2, "little") + padded + body
+
+
+def claiming(shape: str) -> bytes:
+    return npy_header(f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}", bytes(12))
+
+
+def test_the_sealer_of_these_tests_makes_readable_artifacts(tmp_path):
+    path = tmp_path / "artifact"
+    path.write_bytes(changed_entries())
+
+    assert artifact.read(path).card.name == "stripes"
+
+
+@pytest.mark.parametrize("version", [0, 2, "1"])
+def test_another_format_version_is_refused_with_what_to_do(version, refusal):
+    content = json.dumps({**json.loads(small_entries("tflite")["card.json"]), "format": version})
+
+    message = refusal(changed_entries(card_json=content.encode()))
+
+    assert f"format version {str(version)!r}, this camlite reads 1; install the camlite that exported it" in message
+
+
+@pytest.mark.parametrize("name", ["card.json", "bias.npy", "golden_images.npy"])
+def test_a_missing_entry_is_named(name, refusal):
+    content = changed_entries(**{name.replace(".", "_"): None})
+
+    assert name.removesuffix(".npy") in refusal(content)
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"", b"{}", b"[1]", b'{"format": 1}'])
+def test_a_card_of_other_content_is_refused(content, refusal):
+    refusal(changed_entries(card_json=content))
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (np.zeros(3, np.float64), "dtype float64"),
+        (np.zeros(3, ">f4"), "dtype >f4"),
+        (np.zeros(3, [("a", "<f4")]), "dtype"),
+        (np.zeros(4, np.float32), r"bias has shape (4,)"),
+        (np.full(3, np.nan, np.float32), "not finite"),
+        (np.zeros((), np.float32), "bias has shape ()"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_an_array_of_another_dtype_shape_or_content_is_named(array, said, refusal):
+    message = refusal(changed_entries(bias_npy=npy(array)))
+
+    assert "bias" in message
+    assert said in message
+
+
+def test_an_array_in_fortran_order_is_refused_rather_than_transposed(refusal):
+    array = np.asfortranarray(np.arange(15, dtype=np.float32).reshape(5, 3))
+
+    assert "Fortran order" in refusal(changed_entries(weights_npy=npy(array)))
+
+
+def test_a_newer_npy_version_is_refused(refusal):
+    assert "(2, 0)" in refusal(changed_entries(bias_npy=npy(np.zeros(3, np.float32), version=(2, 0))))
+
+
+class Bomb:
+    """Runs code where it is unpickled."""
+
+    def __reduce__(self):
+        return pytest.fail, ("a pickle in an artifact was run",)
+
+
+def test_pickled_arrays_are_refused_and_not_run(refusal):
+    packed = npy_header("{'descr': '|O', 'fortran_order': False, 'shape': (3,), }", pickle.dumps([Bomb(), None, None]))
+
+    assert "dtype object" in refusal(changed_entries(bias_npy=packed))
+    assert "no .npy header" in refusal(changed_entries(bias_npy=pickle.dumps(Bomb())))
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"PK\3\4" + bytes(30), npy(np.zeros(3))[:40]], ids=repr)
+def test_bytes_that_are_no_array_are_refused(content, refusal):
+    assert "bias: no .npy header" in refusal(changed_entries(bias_npy=content))
+
+
+@pytest.mark.parametrize(
+    "header", ["", "'''", "{'descr': (((", "(" * 9000, "{[]: 1}", "{}", "0", "{'descr': {}}", "\0"]
+)
+def test_a_header_that_is_no_header_is_refused(header, refusal):
+    assert "bias: no .npy header" in refusal(changed_entries(bias_npy=npy_header(header)))
+
+
+@pytest.mark.parametrize("shape", ["(4,)", "(2,)", "(-3, -1)", "(-1, -3)", "(1 << 70,)", f"({10**30},)", "()"])
+def test_a_header_that_does_not_fit_its_bytes_is_refused(shape, refusal):
+    message = refusal(changed_entries(bias_npy=claiming(shape)))
+
+    assert "bias" in message
+
+
+def test_a_header_that_claims_a_large_array_does_not_get_the_memory(refusal):
+    claims_256_mb = claiming(f"({1 << 26},)")
+    content = changed_entries(bias_npy=claims_256_mb)
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="EOF"):
+            np.load(io.BytesIO(claims_256_mb))
+        _, peak_of_numpy = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        refusal(content)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak_of_numpy > 1 << 28  # so this measures what it is about
+    assert peak < 1 << 22
+
+
+def directory_entries(content: bytes) -> list[int]:
+    """Where the entries of a zip's central directory begin."""
+    return [i for i in range(len(content)) if content[i : i + 4] == b"PK\1\2"]
+
+
+def test_an_entry_that_claims_to_unpack_to_gigabytes_is_refused_before_it_is_unpacked(refusal):
+    content = bytearray(changed_entries())
+    for start in directory_entries(content):
+        struct.pack_into("<I", content, start + 24, (1 << 30) + 1)
+
+    assert f"card.json has {(1 << 30) + 1} bytes, expected at most" in refusal(reseal_tflite(bytes(content)))
+
+
+def test_an_entry_that_unpacks_to_more_than_it_claims_is_refused(refusal):
+    for claimed in (0, 1, 100):
+        content = bytearray(changed_entries())
+        struct.pack_into("<I", content, directory_entries(content)[1] + 24, claimed)
+        refusal(reseal_tflite(bytes(content)))
+
+
+def test_an_encrypted_entry_is_refused(refusal):
+    content = bytearray(changed_entries())
+    for start in directory_entries(content):
+        content[start + 8] |= 1
+
+    assert "card.json is not packed as camlite packs it" in refusal(reseal_tflite(bytes(content)))
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_another_compression_is_refused(compression, refusal):
+    content = seal_tflite(small_entries("tflite"), compression)
+
+    assert "card.json is not packed as camlite packs it" in refusal(content)
+
+
+@given(data=st.data())
+def test_any_bytes_in_a_sealed_zip_give_an_artifact_or_a_refusal(data, tmp_path_factory):
+    content = bytearray(changed_entries())
+    start = len(MODELS["tflite"])
+    for _ in range(data.draw(st.integers(1, 4))):
+        position = data.draw(st.integers(start, len(content) - 85))
+        content[position] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("sealed") / "artifact"
+    path.write_bytes(reseal_tflite(bytes(content)))
+
+    try:
+        artifact.read(path)
+    except ArtifactError as error:
+        assert "\n" not in str(error)  # noqa: PT017
+
+
+def onnx_with(*properties: tuple[bytes, bytes]) -> bytes:
+    """The small ONNX model with metadata that is sealed."""
+
+    def field(tag: bytes, content: bytes) -> bytes:
+        return tag + bytes([len(content) & 0x7F | 0x80, len(content) >> 7]) + content  # a varint of two bytes
+
+    def entry(key: bytes, value: bytes) -> bytes:
+        return field(b"\x72", field(b"\x0a", key) + field(b"\x12", value))
+
+    payload = b"".join(entry(key, value) for key, value in properties)
+    return MODELS["onnx"] + payload + entry(b"camlite.seal", seal(payload))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (onnx_with((b"camlite.card", b"{}")), "no camlite card"),
+        (onnx_with((b"camlite.arrays", b"")), "no camlite card"),
+        (onnx_with((b"camlite.card", b"{}"), (b"camlite.arrays", b"?")), "damaged artifact"),
+        (onnx_with((b"camlite.card", b"{}"), (b"camlite.arrays", b"UEsD")), "damaged artifact"),
+        (onnx_with((b"\xff", b"{}")), "damaged artifact"),
+    ],
+)
+def test_odd_metadata_of_onnx_is_refused(content, said, refusal):
+    assert said in refusal(content)
+
+
+# A version, an empty string, an empty graph: fields that would replace those of the model that was sealed.
+@pytest.mark.parametrize("fields", [b"\x18\x01", b"\x12\x00", b"\x3a\x00", b"\x72\x00"])
+def test_fields_behind_the_seal_of_an_onnx_artifact_are_refused(fields, refusal):
+    assert "bytes follow the seal" in refusal(small_artifact("onnx") + fields)
+
+
+@given(tail=st.binary(max_size=200))
+def test_any_bytes_behind_the_mark_of_a_format_are_refused(tail, tmp_path_factory):
+    path = tmp_path_factory.mktemp("any") / "artifact"
+    for start in (b"\x08", b"\x1c\0\0\0TFL3"):
+        path.write_bytes(start + tail)
+        with pytest.raises(ArtifactError):
+            artifact.read(path)
+        path.write_bytes(start + tail + seal(tail))
+        with pytest.raises(ArtifactError):
+            artifact.read(path)
+
+
+def test_an_entry_that_is_none_of_the_formats_is_refused(refusal):
+    content = seal_tflite({**small_entries("tflite"), "setup.py": b"print()"})
+
+    assert "entry 'setup.py' is unknown, or there twice" in refusal(content)
+
+
+def test_arrays_that_unpack_to_far_more_than_the_file_has_are_refused(refusal):
+    zeros = np.zeros((1, 30_000, 1000, 1), np.uint8)
+
+    assert "say they unpack to" in refusal(changed_entries(golden_images_npy=npy(zeros)))

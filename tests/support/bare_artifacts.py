@@ -1,0 +1,68 @@
+"""Artifacts of one float32 model, without the rest of the exporter: no golden samples, no measuring."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from camlite import artifact
+from camlite.artifact import Format
+from camlite.artifact.card import Arrays, Card, Head, Preprocessing
+from camlite_export.cutting.two_output import TwoOutputModel
+from camlite_export.parity import agreement, interpreter_process
+from camlite_export.parity.keras_reference import Reference
+
+
+def write(model: TwoOutputModel, target: Preprocessing, format_: Format, content: bytes, path: Path) -> Path:
+    """Seal what a converter has made; the one golden sample is black, and wrong."""
+    height, width, channels = model.feature_shape
+    card = Card(
+        name="classifier",
+        precision="float32",
+        labels=tuple(f"class {k}" for k in range(model.classes)),
+        preprocessing=target,
+        head=Head(model.layer, height, width, channels, model.activation, model.method),
+        classifier_sha256="0" * 64,
+        model_sha256=hashlib.sha256(content).hexdigest(),
+        made_with={},
+    )
+    golden = np.zeros((1, *model.image_shape), np.uint8)
+    scores, evidence = np.zeros((1, model.classes), np.float32), np.zeros((1, height, width), np.float32)
+    weights, bias = (model.affine.weights, model.affine.bias) if model.affine else (None, None)
+    path.write_bytes(artifact.pack(format_, content, card, Arrays(weights, bias, golden, scores, evidence)))
+    return path
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How far an artifact's answers are from Keras's, at the most of all images.
+
+    Attributes:
+        classes: whether all top classes are the same.
+        scores: difference of a score, over the largest score where that is above 1.
+        evidence: difference of evidence, over the largest evidence of the image.
+        completeness: as `scores`; NaN where evidence is not made of class weights.
+    """
+
+    classes: bool
+    scores: float
+    evidence: float
+    completeness: float
+
+
+def compare(process: Executor, path: Path, backend: str, images: list[np.ndarray], expected: Reference) -> Figures:
+    """Run an artifact in the process of its backend."""
+    classes = expected.classes.tolist()
+    answers = process.submit(interpreter_process.answer, path, backend, images, classes).result()
+    measured = agreement.measure(expected, answers)
+    scale = max(1.0, float(np.abs(expected.scores).max()))
+    return Figures(
+        bool(measured.same_class.all()),
+        float(measured.score_difference.max()) / scale,
+        float(measured.evidence_error.max()),
+        float(measured.completeness.max()) / scale,
+    )
