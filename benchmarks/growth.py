@@ -19,7 +19,7 @@ from camlite.artifact import Format
 from camlite.artifact.card import Arrays, Card, Head, Preprocessing
 from camlite.bench import benchmark, plain_loop
 from camlite.explainer import Explainer
-from camlite.maps import cam
+from camlite.maps import cam, resize
 from camlite.system.fresh_process import FreshProcess
 
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -126,7 +126,7 @@ def batches(path: Path) -> list[tuple[str, float, float]]:
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(read.model, options, providers=["CPUExecutionProvider"])
     target, weights = read.card.preprocessing, read.arrays.weights
-    resizing = cam.Resizing((read.card.head.height, read.card.head.width), (target.height, target.width))
+    resizing = resize.Resizing((read.card.head.height, read.card.head.width), (target.height, target.width))
 
     def classify(inputs: np.ndarray) -> np.ndarray:
         (scores,) = session.run(["scores"], {"image": inputs})
@@ -136,7 +136,7 @@ def batches(path: Path) -> list[tuple[str, float, float]]:
     def explain(inputs: np.ndarray) -> list[np.ndarray]:
         features, scores = session.run(["features", "scores"], {"image": inputs})
         maps = zip(features, scores.argmax(axis=1), strict=True)
-        return [cam.heatmap(cam.evidence(one, weights, [k])[0], resizing) for one, k in maps]
+        return [resize.heatmap(cam.evidence(one, weights, [k])[0], resizing) for one, k in maps]
 
     found = []
     for size in _BATCHES:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite.maps.cam import resize_matrix
+from camlite.maps.resize import resize_matrix
 
 Floats = NDArray[np.float32]
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from camlite.audit import engine
 from camlite.audit.data import Source
-from camlite.images import preprocessing
 from camlite.images.preprocessing import Pixels
-from camlite.maps import cam
+from camlite.maps import resize
+from camlite.show.overlay import lay_over
 from camlite_export import output_folder
 from camlite_export.parity.interpreter_process import interpreter_process
 from tanks.landscape import CLOUDY, WEATHERS
@@ -77,11 +77,11 @@ def _look(artifact: Path, field: Path, chosen: Sequence[int]) -> list[tuple[Pixe
         pixels = data.images[places[number]]
         _, named, _, evidence = measure.evidence(pixels, None)
         large = pixels.repeat(_ZOOM, axis=0).repeat(_ZOOM, axis=1)
-        heat = cam.heatmap(
-            evidence, cam.Resizing((evidence.shape[0], evidence.shape[1]), (large.shape[0], large.shape[1]))
+        heat = resize.heatmap(
+            evidence, resize.Resizing((evidence.shape[0], evidence.shape[1]), (large.shape[0], large.shape[1]))
         )
         right = Path(data.images.names[places[number]]).parent.name == measure.labels[named]
-        found.append((large, Seen(measure.labels[named], right, preprocessing.overlay(large, heat, _OPACITY))))
+        found.append((large, Seen(measure.labels[named], right, lay_over(large, heat, _OPACITY))))
     return found
 
 

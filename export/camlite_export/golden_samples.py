@@ -13,7 +13,7 @@ from camlite.artifact import Format, Sign
 from camlite.artifact.card import Preprocessing
 from camlite.images import preprocessing
 from camlite.images.labelled_images import LabelledImages
-from camlite.maps import cam
+from camlite.maps import resize
 from camlite.self_check import Tolerance
 from camlite.system.files import scratch
 from camlite_export.cutting.two_output import TwoOutputModel
@@ -80,7 +80,7 @@ def carry_errors(
 
 def _random_fields(height: int, width: int, channels: int) -> NDArray[np.uint8]:
     random = np.random.default_rng(0)
-    rows, columns = cam.resize_matrix(_DETAIL, height), cam.resize_matrix(_DETAIL, width)
+    rows, columns = resize.resize_matrix(_DETAIL, height), resize.resize_matrix(_DETAIL, width)
     coarse = random.uniform(0, 255, (_SAMPLES, channels, _DETAIL, _DETAIL)).astype(np.float32)
     fields = np.moveaxis(rows @ coarse @ columns.T, 1, -1)
     return np.asarray(np.rint(fields).astype(np.uint8))

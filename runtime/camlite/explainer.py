@@ -16,7 +16,8 @@ from camlite.artifact import Artifact
 from camlite.errors import ArtifactError, CamliteError
 from camlite.images import preprocessing
 from camlite.images.preprocessing import Pixels
-from camlite.maps import cam, evidence
+from camlite.maps import cam, evidence, resize
+from camlite.show.overlay import lay_over
 
 
 def load(
@@ -93,7 +94,7 @@ class Explanation:
         float32 (height, width) of the top class, or (n, height, width) of the n classes asked for.
         """
         if self._heatmap is None:
-            self._heatmap = cam.heatmap(self.evidence, self.explainer.resizing)
+            self._heatmap = resize.heatmap(self.evidence, self.explainer.resizing)
         return self._heatmap
 
     @property
@@ -126,7 +127,7 @@ class Explanation:
         rows, columns = preprocessing.window(height, width, self.explainer.artifact.card.preprocessing)
         maps = self.evidence if self.evidence.ndim == 2 else self.evidence[index]
         seen = (rows.stop - rows.start, columns.stop - columns.start)
-        heat = cam.heatmap(maps, cam.Resizing((maps.shape[0], maps.shape[1]), seen))
+        heat = resize.heatmap(maps, resize.Resizing((maps.shape[0], maps.shape[1]), seen))
         if seen == (height, width):
             return heat
         whole = np.zeros((height, width), np.float32)
@@ -144,7 +145,7 @@ class Explanation:
         """
         large = self.image if zoom == 1 else self.image.repeat(zoom, axis=0).repeat(zoom, axis=1)
         heat = self.spread(large.shape[0], large.shape[1])
-        return preprocessing.overlay(large, heat, opacity)
+        return lay_over(large, heat, opacity)
 
 
 class Explainer:
@@ -173,7 +174,7 @@ class Explainer:
         weights, bias = artifact.arrays.weights, artifact.arrays.bias
         self._maps = results["evidence"] if weights is None and bias is not None else None
         self._evidence = evidence.reading(weights, self.outputs, results)
-        self.resizing = cam.Resizing((head.height, head.width), (target.height, target.width))
+        self.resizing = resize.Resizing((head.height, head.width), (target.height, target.width))
 
     @property
     def labels(self) -> tuple[str, ...]:

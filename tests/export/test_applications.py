@@ -19,7 +19,7 @@ import keras
 import numpy as np
 import pytest
 
-from camlite.maps import cam
+from camlite.maps import resize
 from camlite_export.cutting import two_output
 from camlite_export.parity import keras_reference
 from camlite_export.sources import keras_files
@@ -76,7 +76,7 @@ def images_of(height: int, width: int) -> np.ndarray:
     random = np.random.default_rng(0)
     total = np.zeros((IMAGES, 3, height, width))
     for detail in (4, 16, 64):
-        rows, columns = cam.resize_matrix(detail, height), cam.resize_matrix(detail, width)
+        rows, columns = resize.resize_matrix(detail, height), resize.resize_matrix(detail, width)
         total += rows @ random.uniform(0, 85, (IMAGES, 3, detail, detail)) @ columns.T
     return np.rint(np.moveaxis(total, 1, -1)).astype(np.uint8)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from camlite import CamliteError, ImageError, artifact
-from camlite.images import preprocessing
-from camlite.maps import cam
+from camlite.maps import resize
+from camlite.show.overlay import lay_over
 from support import fresh_process
 from support.million_explanations import COMPLETENESS, HORIZONTAL, PLAIN, VERTICAL, assert_same
 
@@ -197,10 +197,10 @@ def test_an_overlay_without_opacity_is_the_image_in_grey(stripes):
 def test_an_overlay_is_the_heatmap_over_the_image_where_both_have_the_same_size(stripes):
     (seen,) = stripes.explain(VERTICAL)
 
-    assert np.array_equal(seen.overlay, preprocessing.overlay(seen.image, seen.heatmap, 0.8))
+    assert np.array_equal(seen.overlay, lay_over(seen.image, seen.heatmap, 0.8))
 
 
 def test_the_heatmap_is_that_of_the_evidence(stripes):
     (seen,) = stripes.explain(VERTICAL)
 
-    assert np.array_equal(seen.heatmap, cam.heatmap(seen.evidence, cam.Resizing((8, 12), (16, 24))))
+    assert np.array_equal(seen.heatmap, resize.heatmap(seen.evidence, resize.Resizing((8, 12), (16, 24))))

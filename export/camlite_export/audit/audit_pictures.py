@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from camlite.audit.bootstrap import Interval
 from camlite.audit.masked_images import Mask
-from camlite.images import preprocessing
 from camlite.images.preprocessing import Pixels
-from camlite.maps import cam
+from camlite.maps import cam, resize
 from camlite.show import colours
+from camlite.show.overlay import lay_over
 from camlite_export.reports import data_uri
 
 # A panel has about so many pixels a side.
@@ -30,8 +30,8 @@ def plain(pixels: Pixels, mask: Mask | None = None) -> str:
 def overlaid(pixels: Pixels, evidence: cam.Floats, mask: Mask | None = None) -> str:
     """Evidence (h, w) over a picture that the classifier sees as a whole, the object outlined."""
     drawn = _sized(pixels)
-    resizing = cam.Resizing((evidence.shape[0], evidence.shape[1]), (drawn.shape[0], drawn.shape[1]))
-    return data_uri.png(_outlined(preprocessing.overlay(drawn, cam.heatmap(evidence, resizing), 0.75), mask))
+    resizing = resize.Resizing((evidence.shape[0], evidence.shape[1]), (drawn.shape[0], drawn.shape[1]))
+    return data_uri.png(_outlined(lay_over(drawn, resize.heatmap(evidence, resizing), 0.75), mask))
 
 
 def heatmap(shares: cam.Floats) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from camlite.artifact.card import Preprocessing
 from camlite.images import preprocessing
-from camlite.maps import cam
+from camlite.maps import resize
 from camlite.show import colours
 from camlite_export.parity.agreement import Floats
 from camlite_export.parity.compare import Case
@@ -31,11 +31,11 @@ def panels(case: Case, target: Preprocessing) -> dict[str, str]:
     small = target._replace(height=height, width=width, scale=(1.0,) * channels, offset=(0.0,) * channels, order="rgb")
     pixels = np.rint(preprocessing.prepare(case.image, small)).clip(0, 255).astype(np.uint8)
     received = np.nan_to_num(case.received_evidence, nan=0.0, posinf=0.0, neginf=0.0)
-    resizing = cam.Resizing((received.shape[0], received.shape[1]), (height, width))
+    resizing = resize.Resizing((received.shape[0], received.shape[1]), (height, width))
     return {
         "image": data_uri.png(pixels if channels == 3 else pixels.repeat(3, axis=2)),
-        "Keras": data_uri.png(colours.colourize(cam.heatmap(case.expected_evidence, resizing))),
-        "artifact": data_uri.png(colours.colourize(cam.heatmap(received, resizing))),
+        "Keras": data_uri.png(colours.colourize(resize.heatmap(case.expected_evidence, resizing))),
+        "artifact": data_uri.png(colours.colourize(resize.heatmap(received, resizing))),
         "difference": data_uri.png(_diverging(resizing(received - case.expected_evidence))),
     }
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.images.preprocessing import Pixels
-from camlite.maps.cam import resize_matrix
+from camlite.maps.resize import resize_matrix
 
 Mask = NDArray[np.bool_]
 

@@ -1,4 +1,4 @@
-"""Class Activation Mapping in numpy: evidence, completeness, resizing, heatmap.
+"""Class Activation Mapping in numpy: evidence and completeness.
 
 Evidence keeps the scale of Class Activation Mapping (Zhou et al., 2016, "Learning Deep Features for
 Discriminative Localization"), so that a map adds up to the score it explains:
@@ -11,7 +11,6 @@ Class weights that are the same at every place are (C, K), with the pooling's 1 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -73,65 +72,3 @@ def completeness(logits: Floats, scores: Floats, activation: Activation) -> floa
         scores: float32 (K,).
     """
     return float(np.abs(activate(logits, activation) - scores).max())
-
-
-@functools.lru_cache(maxsize=64)
-def taps(size: int, target: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
-    """Bilinear resizing of one axis: each of `target` numbers lies between two of `size`.
-
-    Pixel centres at half coordinates, edges held, no antialiasing: what ``tf.image.resize`` computes.
-
-    Returns:
-        Index of the number before, index of the one behind, and the share of the one behind, float32; (target,) each.
-    """
-    centres = ((np.arange(target) + 0.5) * (size / target) - 0.5).clip(0, size - 1)
-    before = np.floor(centres).astype(np.intp)
-    found = before, np.minimum(before + 1, size - 1), (centres - before).astype(np.float32)
-    for array in found:
-        array.flags.writeable = False
-    return found
-
-
-def resize_matrix(size: int, target: int) -> Floats:
-    """`taps` as a matrix, float32 (target, size); its rows add up to 1."""
-    before, behind, share = taps(size, target)
-    matrix = np.zeros((target, size), np.float32)
-    rows = np.arange(target)
-    np.add.at(matrix, (rows, before), 1 - share)
-    np.add.at(matrix, (rows, behind), share)
-    return matrix
-
-
-class Resizing:
-    """Bilinear resizing of maps (h, w) to (H, W): two small matrices, made once and used often.
-
-    Attributes:
-        floor: zeros (H, W) that heatmaps are clipped at; numpy compares with an array ten times as fast as with a
-            number.
-    """
-
-    def __init__(self, size: tuple[int, int], target: tuple[int, int]) -> None:
-        self._rows = np.asfortranarray(resize_matrix(size[0], target[0]))
-        self._columns = np.ascontiguousarray(resize_matrix(size[1], target[1]).T)
-        self.floor = np.zeros(target, np.float32)
-
-    def __call__(self, maps: Floats) -> Floats:
-        """Resize float32 (..., h, w) to (..., H, W)."""
-        if maps.ndim == 2:  # `dot` starts a microsecond earlier than `@`
-            resized: Floats = self._rows.dot(maps).dot(self._columns)
-            return resized
-        return np.asarray(self._rows @ maps @ self._columns)
-
-
-def heatmap(maps: Floats, resizing: Resizing) -> Floats:
-    """Evidence (..., h, w) to heatmaps (..., H, W): resized, clipped at 0, scaled to 0..1.
-
-    A map without positive evidence gives a heatmap of zeros.
-    """
-    resized = resizing(maps)
-    np.maximum(resized, resizing.floor, resized)
-    if maps.ndim == 2:
-        peak = resized.item(resized.argmax())  # `max` takes ten times as long
-        return np.divide(resized, np.float32(peak), resized) if peak > 0 else resized
-    peaks = resized.max(axis=(-2, -1), keepdims=True)
-    return np.divide(resized, np.where(peaks > 0, peaks, np.float32(1)), resized)

@@ -11,10 +11,11 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from camlite.explainer import Explanation
-from camlite.images import picture_files, preprocessing
+from camlite.images import picture_files
 from camlite.images.preprocessing import Pixels
 from camlite.show import text_strip
 from camlite.show.colours import Floats, colourize
+from camlite.show.overlay import lay_over
 
 Style = Literal["overlay", "heatmap", "side-by-side", "contour"]
 STYLES: tuple[Style, ...] = get_args(Style)
@@ -66,7 +67,7 @@ def panel(explanation: Explanation, index: int, drawing: Drawing) -> Pixels:
         return np.rint(colourize(heat, drawing.colour_map)).astype(np.uint8)
     if drawing.style == "contour":
         return contour(_coloured(base), heat, drawing.colour_map)
-    return preprocessing.overlay(base, heat, _OPACITY, drawing.colour_map)
+    return lay_over(base, heat, _OPACITY, drawing.colour_map)
 
 
 def _scaled(pixels: Pixels) -> Pixels:

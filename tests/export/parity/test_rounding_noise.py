@@ -9,14 +9,14 @@ from keras import layers
 
 import support.classifier_kinds as kinds
 from camlite.artifact.card import Precision
-from camlite.maps import cam
+from camlite.maps import resize
 from camlite_export.cutting import two_output
 from camlite_export.cutting.two_output import TwoOutputModel
 from camlite_export.parity import agreement, keras_reference, rounding_noise
 
 # Smooth fields of colour, as most of a photograph is: neighbours are almost the same.
 _COARSE = np.random.default_rng(0).uniform(0, 1, (12, 3, 4, 4)).astype(np.float32)
-INPUTS = np.moveaxis(cam.resize_matrix(4, 16) @ _COARSE @ cam.resize_matrix(4, 20).T, 1, -1)
+INPUTS = np.moveaxis(resize.resize_matrix(4, 16) @ _COARSE @ resize.resize_matrix(4, 20).T, 1, -1)
 
 
 def classifier(gain: float = 1.0, hidden: bool = False) -> TwoOutputModel:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from camlite.maps import cam
+from camlite.maps import cam, resize
 
 sides = st.integers(1, 6)
 # Features and class weights of real classifiers lie within this; exact zeros are as common as ReLU makes them.
@@ -38,23 +38,6 @@ def evidence_oracle(features: np.ndarray, weights: np.ndarray, k: int) -> np.nda
         weight = weights[c, k] if weights.ndim == 2 else weights[y, x, c, k]
         evidence[y, x] += float(features[y, x, c]) * float(weight)
     return evidence
-
-
-def resize_oracle(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Bilinear: pixel centres at half coordinates, edges held."""
-
-    def neighbours(place: int, size: int, target: int) -> list[tuple[int, float]]:
-        centre = min(max((place + 0.5) * size / target - 0.5, 0), size - 1)
-        below = math.floor(centre)
-        return [(below, 1 - (centre - below)), (min(below + 1, size - 1), centre - below)]
-
-    resized = np.zeros((height, width))
-    for y, x in product(range(height), range(width)):
-        for (row, down), (column, right) in product(
-            neighbours(y, image.shape[0], height), neighbours(x, image.shape[1], width)
-        ):
-            resized[y, x] += float(image[row, column]) * down * right
-    return resized
 
 
 def tolerance(features: np.ndarray, weights: np.ndarray, bias: np.ndarray | float = 0.0) -> float:
@@ -208,45 +191,10 @@ def test_completeness_shows_class_weights_of_another_model(activation):
     assert cam.completeness(cam.logits(features, weights[:, ::-1], bias), scores, activation) > 0.1
 
 
-@given(sides, st.integers(1, 12))
-def test_rows_of_a_resize_matrix_add_up_to_1(size, target):
-    matrix = cam.resize_matrix(size, target)
-
-    assert matrix.dtype == np.float32
-    assert matrix.shape == (target, size)
-    assert (matrix >= 0).all()
-    np.testing.assert_allclose(matrix.sum(axis=1), 1, rtol=1.2e-7)  # one rounding to float32
-
-
-@given(sides)
-def test_resizing_to_the_same_size_changes_nothing(size):
-    assert np.array_equal(cam.resize_matrix(size, size), np.eye(size))
-
-
-def test_resize_matrices_are_those_of_tf_image_resize(tiny):
-    for name, expected in np.load(tiny / "resized.npz").items():
-        size, target = map(int, name.split(" to "))
-
-        # TensorFlow computes the sampling places, up to 224, in float32: to 1.5e-5 of a pixel.
-        np.testing.assert_allclose(cam.resize_matrix(size, target), expected, rtol=0, atol=2e-5, err_msg=name)
-
-
-@given(arrays.arrays(np.float32, st.tuples(sides, sides), elements=reals), st.integers(1, 12), st.integers(1, 12))
-def test_maps_are_resized_by_bilinear_interpolation_one_by_one_or_together(maps, height, width):
-    resizing = cam.Resizing(maps.shape, (height, width))
-
-    alone, together = resizing(maps), resizing(np.stack([maps, -maps]))
-
-    expected = resize_oracle(maps, height, width)
-    assert (alone.dtype, alone.shape) == (np.float32, (height, width))
-    np.testing.assert_allclose(alone, expected, rtol=0, atol=ROUNDING * 100)
-    np.testing.assert_allclose(together, [expected, -expected], rtol=0, atol=ROUNDING * 100)
-
-
 @given(features_and_weights(), st.integers(1, 9), st.integers(1, 9))
 def test_a_map_may_be_resized_after_the_sum_over_channels(drawn, height, width):
     features, weights, _ = drawn
-    rows, columns = cam.resize_matrix(features.shape[0], height), cam.resize_matrix(features.shape[1], width)
+    rows, columns = resize.resize_matrix(features.shape[0], height), resize.resize_matrix(features.shape[1], width)
     spread = np.broadcast_to(weights, (*features.shape[:2], *weights.shape[-2:]))
     products = [features[..., c] * spread[..., c, 0] for c in range(features.shape[2])]
 
@@ -254,65 +202,6 @@ def test_a_map_may_be_resized_after_the_sum_over_channels(drawn, height, width):
     resized_after = rows @ cam.evidence(features, weights, [0])[0] @ columns.T
 
     np.testing.assert_allclose(resized_after, resized_before, rtol=0, atol=2 * tolerance(features, weights))
-
-
-map_stacks = arrays.arrays(
-    np.float32, st.tuples(st.integers(1, 3), sides, sides), elements=st.floats(-(2.0**99), 2.0**99, width=32) | reals
-)
-
-
-@given(map_stacks, st.integers(1, 9), st.integers(1, 9))
-def test_a_heatmap_is_evidence_resized_then_clipped_at_0_then_scaled_to_its_peak(maps, height, width):
-    resizing = cam.Resizing(maps.shape[1:], (height, width))
-
-    heatmaps = cam.heatmap(maps, resizing)
-
-    assert heatmaps.dtype == np.float32
-    assert heatmaps.shape == (len(maps), height, width)
-    for one, heat in zip(maps, heatmaps, strict=True):
-        alone = cam.heatmap(one, resizing)
-        assert (alone.dtype, alone.shape) == (np.float32, (height, width))
-        resized = resize_oracle(one, height, width)
-        clipped = np.maximum(resized, 0)
-        if clipped.max() > ROUNDING * np.abs(one).max():
-            # A difference of two large numbers that nearly cancel keeps the rounding of the large ones.
-            error = ROUNDING * np.abs(one).max() / clipped.max()
-            np.testing.assert_allclose(heat, clipped / clipped.max(), rtol=0, atol=2 * error)
-            np.testing.assert_allclose(alone, clipped / clipped.max(), rtol=0, atol=2 * error)
-
-
-@given(map_stacks, st.integers(1, 9), st.integers(1, 9))
-def test_a_heatmap_stays_within_0_and_1_and_has_no_nan(maps, height, width):
-    heatmaps = cam.heatmap(maps, cam.Resizing(maps.shape[1:], (height, width)))
-
-    for heat in heatmaps:
-        assert ((heat >= 0) & (heat <= 1)).all()
-        assert heat.max() in (0, 1)
-
-
-@given(map_stacks)
-def test_a_map_without_positive_evidence_gives_a_heatmap_of_zeros(maps):
-    maps = -np.abs(maps)
-    resizing = cam.Resizing(maps.shape[1:], maps.shape[1:])
-
-    assert not cam.heatmap(maps, resizing).any()
-    assert not cam.heatmap(maps[0], resizing).any()
-
-
-def test_a_map_of_one_class_does_not_depend_on_the_others_beside_it():
-    maps = np.array([[[1, 2]], [[300, 400]]], np.float32)
-
-    together = cam.heatmap(maps, cam.Resizing((1, 2), (1, 2)))
-
-    assert np.array_equal(together, [[[0.5, 1]], [[0.75, 1]]])
-
-
-@given(map_stacks, st.integers(1, 9), st.integers(1, 9))
-def test_stacks_of_stacks_give_the_heatmaps_of_each_stack(maps, height, width):
-    resizing = cam.Resizing(maps.shape[1:], (height, width))
-    stacks = np.stack([maps, -maps])
-
-    assert np.array_equal(cam.heatmap(stacks, resizing), [cam.heatmap(stack, resizing) for stack in stacks])
 
 
 @given(features_and_weights())
@@ -323,13 +212,6 @@ def test_nothing_changes_its_arguments(drawn):
 
     maps = cam.evidence(features, weights, [0])
     maps.flags.writeable = False
-    cam.heatmap(maps, cam.Resizing(maps.shape[1:], (3, 3)))
-    cam.heatmap(maps[0], cam.Resizing(maps.shape[1:], maps.shape[1:]))
+    resize.heatmap(maps, resize.Resizing(maps.shape[1:], (3, 3)))
+    resize.heatmap(maps[0], resize.Resizing(maps.shape[1:], maps.shape[1:]))
     cam.completeness(cam.logits(features, weights, bias), cam.logits(features, weights, bias), "softmax")
-
-
-def test_what_is_kept_between_calls_cannot_be_written_to():
-    assert cam.taps(3, 8) is cam.taps(3, 8)
-    for array in cam.taps(3, 8):
-        with pytest.raises(ValueError, match="read-only"):
-            array[0] = 1
