@@ -11,7 +11,7 @@ arrays     ``NAME.npy`` in the same zip            metadata_props ``camlite.arra
 weights    ``weights_place.json`` says where they lie in the model, and ``weights_rest.npy``
            what its rounding took from them; where it has them in another way, ``weights.npy``
 seal       comment of the zip                      metadata_props ``camlite.seal``
-signature  comment of the zip, behind the seal     metadata_props ``camlite.artifact.signature``, and
+signature  comment of the zip, behind the seal     metadata_props ``camlite.signature``, and
                                                    ``camlite.signed`` in front of the seal
 =========  ======================================  ============================================
 
@@ -53,7 +53,7 @@ _SEAL_LENGTH = len(_SEAL_MARK) + 64
 _CARD_ENTRY = "card.json"
 _PLACE_ENTRY = "weights_place.json"
 _CARD_KEY, _ARRAYS_KEY, _SEAL_KEY = "camlite.card", "camlite.arrays", "camlite.seal"
-_SIGNED_KEY, _SIGNATURE_KEY = "camlite.signed", "camlite.artifact.signature"
+_SIGNED_KEY, _SIGNATURE_KEY = "camlite.signed", "camlite.signature"
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 # A card is some kB. Parsed, its JSON takes up to 30 times its size (a list of empty objects): 31 MB.

@@ -69,6 +69,20 @@ def test_a_signed_artifact_is_read_where_its_key_is_trusted(format_, maker, stra
 
 
 @pytest.mark.parametrize("format_", FORMATS)
+def test_signed_artifacts_of_format_version_1_stay_readable(format_, tmp_path):
+    """The files were written when version 1 was made; their key is that of test 1 of RFC 8032, section 7.1."""
+    folder = Path(__file__).with_name("format_1")
+    key = tmp_path / "signed.pub"
+    key.write_bytes((folder / "signed.pub").read_bytes())
+    key.chmod(0o644)  # a clone may have made it writable to a group
+
+    back = artifact.read(folder / f"signed.{format_}", trusted=[key])
+
+    assert back.trusted
+    assert back.model == MODELS[format_]
+
+
+@pytest.mark.parametrize("format_", FORMATS)
 def test_a_device_that_does_not_insist_reads_it_as_it_reads_any_other(format_, maker, tmp_path):
     back = artifact.read(written(tmp_path, signed(format_, maker)))
 
