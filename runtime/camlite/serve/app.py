@@ -164,7 +164,7 @@ class Application:
                     drawn = drawing.draw(explanation, asked.drawing)
                     return Answer(HTTPStatus.OK, picture_files.encode(drawn), "image/png")
                 return Answer(HTTPStatus.OK, json_record.line(json_record.of(explanation)).encode() + b"\n")
-        except picture_files.TooManyPixelsError as error:
+        except picture_files.TooLargeError as error:
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error)) from None
         except CamliteError as error:
             raise Refused(HTTPStatus.BAD_REQUEST, str(error)) from None
