@@ -48,6 +48,11 @@ class Server:
         status = Path(f"/proc/{self.process.pid}/statm").read_text()
         return int(status.split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
+    @property
+    def descriptors(self) -> int:
+        """How many files and sockets it has open."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
     def request(
         self, path: str, body: bytes | None = None, method: str | None = None, **headers: str
     ) -> tuple[int, Mapping[str, str], bytes]:

@@ -30,8 +30,8 @@ def needed(picture: Any) -> int:
     """
     stored = _STORED.get(picture.mode, 4) * (2 if picture.format == "GIF" else 1)  # a frame, and what lies below it
     array = 1 if is_grey(picture.mode) else 3
-    read, explained = stored + max(array, _beside(picture, stored)), 2 * array  # explaining copies the pixels
-    return _AT_LEAST + int(picture.width * picture.height * max(read, explained))
+    read = stored + max(Fraction(array), _beside(picture, stored))
+    return _AT_LEAST + int(picture.width * picture.height * max(read, 2 * array))  # explaining copies the pixels
 
 
 def is_grey(mode: str) -> bool:

@@ -29,6 +29,9 @@ _OPACITY = 0.8
 _LEVELS = (0.25, 0.5, 0.75)
 _GAP = 4
 _MOST_COLUMNS = 4
+_TEXT_ROWS = 64  # more than a text strip has
+# Bytes a pixel: while a panel is drawn; of each panel that is kept, as panel, with its text, on the sheet, and as PNG.
+_PANEL_BESIDE, _PANEL_ITSELF = 16, 12
 _STRIP = 64  # rows that are worked on at once: what is between takes the memory of a strip
 
 
@@ -86,6 +89,21 @@ def drawn_size(height: int, width: int) -> tuple[int, int]:
         zoom = max(1, -(-SMALLEST // side))
         return height * zoom, width * zoom
     return max(1, round(height * LARGEST / side)), max(1, round(width * LARGEST / side))
+
+
+def drawn_area(height: int, width: int) -> int:
+    """Pixels of the panel that an image is drawn as, with its text."""
+    rows, columns = drawn_size(height, width)
+    return (rows + _TEXT_ROWS) * max(columns, text_strip.NARROWEST)
+
+
+def memory(height: int, width: int, panels: int) -> int:
+    """Bytes that drawing takes at the most, with the image itself and the PNG of what is drawn.
+
+    Measured on 4000 x 4000 pixels, 9 panels of 1280 x 1280 and 199 of 160 x 240 (noise, which packs worst).
+    """
+    narrowed = 7 * min(height * width, LARGEST * max(height, width)) if max(height, width) > LARGEST else 0
+    return 3 * height * width + narrowed + drawn_area(height, width) * (_PANEL_BESIDE + _PANEL_ITSELF * panels)
 
 
 def _scaled(pixels: Pixels) -> Pixels:

@@ -19,7 +19,7 @@ from support import http_load
 from support.fresh_process import one_line, run_camlite
 from support.http_load import Server, served
 
-pytest.importorskip("waitress")
+pytest.importorskip("tornado")
 
 VERTICAL = np.tile(np.arange(24) // 2 % 2 * 255, (16, 1)).astype(np.uint8)
 TOKEN = "a token of some length"
@@ -253,10 +253,10 @@ def test_what_cannot_be_served_is_one_line(options, says, tiny, tmp_path):
     assert complaint.startswith(f"camlite: {says}")
 
 
-def test_serve_without_waitress_says_how_to_install_it(tiny):
-    complaint = one_line(run_camlite("serve", tiny / "stripes" / "stripes.int8.tflite", without=("waitress",)))
+def test_serve_without_tornado_says_how_to_install_it(tiny):
+    complaint = one_line(run_camlite("serve", tiny / "stripes" / "stripes.int8.tflite", without=("tornado",)))
 
-    assert complaint == "camlite: `camlite serve` needs waitress: pip install 'camlite[serve]'\n"
+    assert complaint == "camlite: `camlite serve` needs tornado: pip install 'camlite[serve]'\n"
 
 
 def test_beyond_the_queue_clients_are_told_to_come_back(tiny, tmp_path):
