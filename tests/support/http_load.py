@@ -19,7 +19,7 @@ import urllib.error
 import urllib.request
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -54,14 +54,14 @@ class Server:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def request(
-        self, path: str, body: bytes | None = None, method: str | None = None, **headers: str
+        self, path: str, body: bytes | None = None, method: str | None = None, timeout: float = 60, **headers: str
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers and body; header names with _ for -."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body, named, method=method)
         try:
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            with opener.open(request, timeout=30) as answer:
+            with opener.open(request, timeout=timeout) as answer:
                 return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as error:
             with error:
@@ -69,17 +69,31 @@ class Server:
 
 
 @contextmanager
-def served(artifact: Path, log: Path, *options: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """Serve on a free port of this machine; the log is what the server says on standard error."""
+def served(
+    artifact: Path,
+    log: Path,
+    *options: str,
+    env: Mapping[str, str] | None = None,
+    first: Callable[[], None] | None = None,
+) -> Iterator[Server]:
+    """Serve on a free port of this machine; the log is what the server says on standard error.
+
+    `first` is called in its process before the program begins.
+    """
     command = [sys.executable, "-m", "camlite", "serve", str(artifact), "--port", "0", *options]
     with log.open("w") as file:
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=file, text=True, env={**os.environ, **(env or {})}
+            command,
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+            env={**os.environ, **(env or {})},
+            preexec_fn=first,
         )
     try:
-        first = process.stdout.readline()
-        found = re.search(r":(\d+)$", first.strip())
-        assert found, first + log.read_text()
+        said = process.stdout.readline()
+        found = re.search(r":(\d+)$", said.strip())
+        assert found, said + log.read_text()
         yield Server(int(found[1]), process, log)
     finally:
         process.terminate()

@@ -13,6 +13,7 @@ from camlite.artifact.signature import read_key_file
 from camlite.cli import options
 from camlite.errors import CamliteError, printable
 from camlite.serve.limits import Limits
+from camlite.system import large_blocks
 
 _TOKEN_VARIABLE = "CAMLITE_TOKEN"  # noqa: S105 - the name of the variable
 _SHORTEST_TOKEN = 16
@@ -63,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CamliteError(
             f"--host {arguments.host}: others could ask, too; expected --token-file FILE or ${_TOKEN_VARIABLE}"
         )
+    large_blocks.return_when_freed()
     workers = arguments.workers or min(4, os.cpu_count() or 1)
     checked, *explainers = (options.open_explainer(arguments, arguments.artifact) for _ in range(workers + 1))
     allowed = Limits(

@@ -30,7 +30,7 @@ class Limits:
     body: int = 8 << 20
     pixels: int = 16_000_000
     drawn: int = 10_000_000
-    memory: int = 128 << 20
+    memory: int = 144 << 20
     seconds: float = 10
     answer: float = 60
     queue: int = 64

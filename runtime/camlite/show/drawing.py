@@ -103,7 +103,8 @@ def memory(height: int, width: int, panels: int) -> int:
     Measured on 4000 x 4000 pixels, 9 panels of 1280 x 1280 and 199 of 160 x 240 (noise, which packs worst).
     """
     narrowed = 7 * min(height * width, LARGEST * max(height, width)) if max(height, width) > LARGEST else 0
-    return 3 * height * width + narrowed + drawn_area(height, width) * (_PANEL_BESIDE + _PANEL_ITSELF * panels)
+    drawn = drawn_area(height, width) * (_PANEL_BESIDE + _PANEL_ITSELF * panels)
+    return 3 * height * width + max(narrowed, drawn)
 
 
 def _scaled(pixels: Pixels) -> Pixels:

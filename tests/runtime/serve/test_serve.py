@@ -101,6 +101,10 @@ REFUSALS = [
     ("/explain?what=1", None, IMAGE, 400, "query: 'what' is unknown"),
     ("/explain?&&", None, IMAGE, 400, "query: bad query field"),
     ("/explain", None, {"Content_Type": "text/html"}, 415, "content type text/html, expected"),
+    ("/explain?class=" + "9" * 5000, None, IMAGE, 400, "query: class: expected a label or an index"),
+    ("/explain?class=" + "9" * 400, None, IMAGE, 400, "class '999"),
+    ("/explain?top=" + "9" * 5000, None, IMAGE, 400, "query: Exceeds the limit"),
+    ("/explain?class=Sch%C3%A4fer", None, IMAGE, 400, "class 'Sch\u00e4fer' is unknown"),
     ("/nowhere", None, IMAGE, 404, "no such path; see /openapi.json"),
     ("/health", None, IMAGE, 405, "expected GET, received POST"),
 ]
@@ -222,6 +226,7 @@ def test_a_page_elsewhere_cannot_reach_the_server_by_another_name(server):
 
 def test_with_a_token_all_but_the_page_asks_for_it(tiny, good, tmp_path):
     (tmp_path / "token").write_text(f"{TOKEN}\n")
+    (tmp_path / "token").chmod(0o600)
     options = ("--token-file", str(tmp_path / "token"), "--host", "0.0.0.0")
     with served(tiny / "stripes" / "stripes.int8.tflite", tmp_path / "log", *options) as server:
         for path, body in (("/explain", good), ("/health", None), ("/metrics", None)):
@@ -241,12 +246,16 @@ def test_with_a_token_all_but_the_page_asks_for_it(tiny, good, tmp_path):
         (["--host", "example.com"], "--host example.com: expected an IP address of this machine"),
         (["--host", "192.0.2.1", "--token-file", "token"], "cannot listen on 192.0.2.1 port 8080 ("),
         (["--token-file", "none"], "none: cannot read the token ("),
+        (["--token-file", "readable"], "readable: a token with permissions 0640, which others can use: make a new one"),
         (["--token-file", "short"], "short: the token has 5 characters, expected at least 16 of ASCII"),
     ],
 )
 def test_what_cannot_be_served_is_one_line(options, says, tiny, tmp_path):
     (tmp_path / "token").write_text(TOKEN)
     (tmp_path / "short").write_text("short")
+    (tmp_path / "readable").write_text(TOKEN)
+    for name, mode in (("token", 0o600), ("short", 0o600), ("readable", 0o640)):
+        (tmp_path / name).chmod(mode)
 
     complaint = one_line(run_camlite("serve", tiny / "stripes" / "stripes.int8.tflite", *options, cwd=tmp_path))
 
