@@ -30,8 +30,9 @@ import numpy as np
 from camlite import artifact as artifacts
 from camlite.bench import plain_loop
 from camlite.images import picture_files
+from support import malformed_requests
 
-HOSTILE = ("not an image", "truncated", "100 megapixels", "wrong type", "slow sender", "cut connection")
+HOSTILE = ("not an image", "truncated", "100 megapixels", "wrong type", "slow sender", "cut connection", "malformed")
 # What each is answered with; None: the connection is closed on it.
 EXPECTED = {"not an image": 400, "truncated": 400, "100 megapixels": 413, "wrong type": 415, "slow sender": None}
 
@@ -157,6 +158,7 @@ class _Client:
     def __init__(self, port: int, good: bytes, alone: object, hostile: float, seconds: float) -> None:
         self.port, self.good, self.alone, self.hostile = port, good, alone, hostile
         self.bomb, self.report, self.kinds = png(10_000, 10_000), Report(), 0
+        self.malformed = 0
         self.end = time.monotonic() + seconds
 
     async def run(self, number: int) -> None:
@@ -201,6 +203,9 @@ class _Client:
             self.report.wrong.append(f"good: {status} {body[:200]!r}")
 
     async def _be_hostile(self, kind: str) -> None:
+        if kind == "malformed":
+            await self._be_malformed()
+            return
         reader, writer = await self._open()
         status: int | None = None
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -220,6 +225,17 @@ class _Client:
         await _close(writer)
         if status != EXPECTED[kind]:
             self.report.wrong.append(f"{kind}: {status}, expected {EXPECTED[kind]}")
+
+    async def _be_malformed(self) -> None:
+        """One of `malformed_requests`, each in turn."""
+        self.malformed += 1
+        chance, found = random.Random(self.malformed), malformed_requests.Flood()
+        name = list(malformed_requests.KINDS)[self.malformed % len(malformed_requests.KINDS)]
+        content, ending = malformed_requests.KINDS[name](chance), chance.choice(malformed_requests.ENDINGS)
+        await malformed_requests.send(self.port, content, ending, 25, found, name)
+        self.report.statuses.update(found.statuses)
+        self.report.wrong += [f"malformed: {one} is open still" for one in found.open_still]
+        self.report.wrong += [f"malformed: {name}: {status}" for status in found.statuses if status >= 500]
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

@@ -126,13 +126,14 @@ async def flood(port: int, count: int, seed: int, patience: float, at_once: int 
             kind = list(KINDS)[number % len(KINDS)]
             ending = ENDINGS[chance.randrange(len(ENDINGS))]
             found.sent[kind] += 1
-            await _send(port, KINDS[kind](chance), ending, patience, found, f"{kind}, {ending}")
+            await send(port, KINDS[kind](chance), ending, patience, found, f"{kind}, {ending}")
 
     await asyncio.gather(*(one_after_another() for _ in range(at_once)))
     return found
 
 
-async def _send(port: int, content: bytes, ending: str, patience: float, found: Flood, name: str) -> None:
+async def send(port: int, content: bytes, ending: str, patience: float, found: Flood, name: str) -> None:
+    """Send one, and end as `ENDINGS` says; what came of it goes into `found`."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         with contextlib.suppress(ConnectionError):

@@ -1,4 +1,4 @@
-"""A limit on the memory of a process, as systemd's ``MemoryMax`` sets it: a cgroup; RLIMIT_DATA where none may be made."""
+"""A limit on the memory of a process, as ``MemoryMax`` of systemd: a cgroup, or RLIMIT_DATA where none may be made."""
 
 from __future__ import annotations
 

@@ -114,14 +114,16 @@ class _Server(HTTPServer):
 
     def handle_stream(self, stream: IOStream, address: Any) -> None:
         if len(self._open) >= self.most:
-            self._open = {one for one in self._open if not one.closed()}
-        if len(self._open) >= self.most:
             task = asyncio.ensure_future(_send_and_close(stream))
             self._refusals.add(task)
             task.add_done_callback(self._refusals.discard)
             return
         self._open.add(stream)
         super().handle_stream(stream, address)
+
+    def on_close(self, server_conn: Any) -> None:
+        super().on_close(server_conn)
+        self._open.discard(server_conn.stream)
 
 
 async def _send_and_close(stream: IOStream) -> None:

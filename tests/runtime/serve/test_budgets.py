@@ -7,6 +7,9 @@ import json
 import re
 import signal
 import socket
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +23,7 @@ import pytest
 
 from camlite.images import picture_files, picture_memory
 from camlite.serve.limits import Limits, MemoryBudget, NoTimeLeftError
+from support.fresh_process import run_python
 from support.http_load import Server, served
 from support.memory_limit import memory_limit
 
@@ -81,8 +85,6 @@ def largest(kind: str) -> bytes:
 
 @pytest.mark.parametrize("kind", [k if k in QUICK else pytest.param(k, marks=pytest.mark.endurance) for k in KINDS])
 def test_the_memory_that_a_picture_takes_is_told_from_its_header(kind):
-    from support.fresh_process import run_python
-
     with Image.open(io.BytesIO(largest(kind))) as picture:
         told = picture_memory.needed(picture)
     source = (
@@ -92,8 +94,6 @@ def test_the_memory_that_a_picture_takes_is_told_from_its_header(kind):
         "content = Path(sys.argv[1]).read_bytes(); before = kb('VmRSS')\n"
         "pixels = picture_files.decode(content, ''); print((kb('VmHWM') - before) * 1024)\n"
     )
-    import tempfile
-
     with tempfile.NamedTemporaryFile() as file:
         file.write(largest(kind))
         file.flush()
@@ -126,6 +126,16 @@ def test_the_largest_pictures_are_served_within_the_memory_of_the_unit_in_the_do
 
     assert set(statuses.values()) <= {200, 413}  # 413: it can be read, and not drawn as well
     assert {status for (_, accept), status in statuses.items() if accept == "application/json"} == {200}
+
+
+def test_the_limit_of_memory_ends_who_takes_more():
+    with memory_limit(100_000_000) as limited:
+        command = [sys.executable, "-c", "kept = b'x' * int(__import__('sys').argv[1])"]
+        taken = [
+            subprocess.run([*command, size], preexec_fn=limited, stderr=subprocess.PIPE) for size in ("9", "2" * 9)
+        ]
+
+    assert [one.returncode != 0 for one in taken] == [False, True]
 
 
 def peak(server: Server) -> int:
@@ -192,7 +202,8 @@ def test_sigterm_finishes_what_was_begun(tiny, tmp_path):
 
 def test_who_does_not_read_an_answer_is_closed(tiny, tmp_path):
     noise = picture_files.encode(np.random.default_rng(0).integers(0, 256, (1200, 1200, 3)).astype(np.uint8))
-    head = f"POST /explain HTTP/1.1\r\nAccept: image/png\r\nContent-Type: image/png\r\nContent-Length: {len(noise)}\r\n\r\n"
+    types = "Accept: image/png\r\nContent-Type: image/png"
+    head = f"POST /explain HTTP/1.1\r\n{types}\r\nContent-Length: {len(noise)}\r\n\r\n"
     with served(artifact(tiny), tmp_path / "log", "--timeout", "1") as server:
         before = server.descriptors
         with socket.create_connection(("127.0.0.1", server.port)) as connection:

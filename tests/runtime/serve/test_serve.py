@@ -286,7 +286,8 @@ def test_every_answer_is_a_line_in_the_log(server, good):
     server.request("/explain", good, **IMAGE)
     server.request("/explain", b"no picture", **IMAGE)
 
-    lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+    said = [json.loads(line) for line in server.log.read_text().splitlines()]
+    lines = [line for line in said if "message" not in line]  # what Tornado has to say
 
     assert {200, 400, 413} <= {line["status"] for line in lines}
     assert set(lines[-1]) == {"time", "client", "method", "path", "status", "ms"}
@@ -301,7 +302,7 @@ def test_under_load_with_hostile_clients_good_ones_are_answered_as_when_alone(se
         assert server.process.poll() is None
     assert report.wrong == []
     assert set(report.answered) == {"good", *http_load.HOSTILE}
-    assert set(report.statuses) == {200, 400, 413, 415}
+    assert {200, 400, 413, 415} <= set(report.statuses) <= {200, 400, 403, 404, 405, 413, 415}, str(report)
     assert report.longest < 10
     # 4 MB: measured 1 MB, of connections that are open while it is looked at; one bomb decoded were 100 MB.
     assert max(report.memory) - report.memory[0] < 4_000_000, str(report)
