@@ -149,7 +149,7 @@ async def send(port: int, content: bytes, ending: str, patience: float, found: F
         received = await _first(reader, patience)
         if received is None:
             found.open_still.append(name)
-        elif received.startswith(b"HTTP/1.1 ") and received[9:12].isdigit():
+        elif received.startswith((b"HTTP/1.0 ", b"HTTP/1.1 ")) and received[9:12].isdigit():
             found.statuses[int(received[9:12])] += 1
         else:
             assert received == b"", received
