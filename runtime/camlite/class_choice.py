@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from camlite.errors import CamliteError
 from camlite.explainer import Explainer, Explanation
 
+_MOST_DIGITS = 10  # of an index; Python refuses to read thousands of them
+
 
 class Choice(NamedTuple):
     """By default the class with the highest score.
@@ -49,5 +51,8 @@ class Choice(NamedTuple):
 
     def _indices(self, explainer: Explainer) -> list[int]:
         labels = explainer.labels
-        wanted = (int(text) if text not in labels and text.isdecimal() else text for text in self.classes)
+        wanted = (
+            int(text) if text not in labels and text.isdecimal() and len(text) < _MOST_DIGITS else text
+            for text in self.classes
+        )
         return [explainer.class_index(one) for one in wanted]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from camlite import artifact as artifacts
 from camlite import backends
 from camlite.artifact import Artifact
-from camlite.errors import ArtifactError, CamliteError
+from camlite.errors import AnswerError, ArtifactError, CamliteError
 from camlite.images import preprocessing
 from camlite.images.preprocessing import Pixels
 from camlite.maps import cam, evidence, resize
@@ -28,13 +29,13 @@ def load(
     Args:
         path: a ``.tflite`` or ``.onnx`` file of ``camlite export``.
         backend: ``ai-edge-litert``, ``tflite-runtime`` or ``onnxruntime``; by default whichever is installed.
-        threads: how many threads one run may use.
+        threads: how many threads one run may use, 1 to 256.
         trusted: files of public keys (``camlite keygen``), one of which the artifact must be signed with; by default
             signatures do not matter.
 
     Raises:
         ArtifactError: the file is no artifact, is damaged, or is not signed with a trusted key.
-        BackendError: no installed backend can run it.
+        BackendError: no installed backend can run it, or threads are not from 1 to 256.
     """
     return Explainer(artifacts.read(path, trusted), backend, threads)
 
@@ -171,6 +172,7 @@ class Explainer:
         results = self._interpreter.results
         self._prepare = preprocessing.Preparation(target, self._interpreter.input, self._interpreter.image)
         self._invoke, self._scores, self._features = self._interpreter.invoke, results["scores"], results["features"]
+        self._whole_scores = self._scores.dtype.kind != "f"
         weights, bias = artifact.arrays.weights, artifact.arrays.bias
         self._maps = results["evidence"] if weights is None and bias is not None else None
         self._evidence = evidence.reading(weights, self.outputs, results)
@@ -187,14 +189,18 @@ class Explainer:
         maps = self._interpreter.outputs.get("evidence")
         return maps is None or maps.shape[2] == len(self.labels)
 
-    def explain(self, pixels: NDArray[np.uint8], classes: Sequence[int | str] | None = None) -> Explanation:
+    def explain(
+        self, pixels: NDArray[np.uint8], classes: Sequence[int | str] | None = None, finite: bool = True
+    ) -> Explanation:
         """Classify an image and say where the classifier looked.
 
         Args:
             pixels: uint8 (H, W) or (H, W, channels) of any size; channels is 1 (grey), 3 (RGB) or 4 (RGBA).
             classes: the classes to explain, by index or label; by default the one with the highest score.
+            finite: whether an answer must be of finite numbers. False is for programs that look for NaN themselves.
 
         Raises:
+            AnswerError: scores or evidence are NaN or infinite.
             ImageError: the image has another dtype or shape.
             CamliteError: a class is unknown.
         """
@@ -211,8 +217,24 @@ class Explainer:
                 maps = self._evidence.one(top)
             else:
                 chosen, maps = self._of(classes, top)
+            if finite and not self._is_finite(maps):
+                raise AnswerError(
+                    f"{self.artifact.path}: its answer holds numbers that are not finite; "
+                    f"expected finite scores and evidence: run `camlite check`, and export it again"
+                )
             every = None if self._maps is None else self._maps.copy()
             return Explanation(self, seen, self._scores.copy(), self._features.copy(), every, chosen, maps)
+
+    def _is_finite(self, maps: NDArray[np.float32]) -> bool:
+        """Whether the scores of the last run, and these maps of it, are finite.
+
+        A sum of squares is not where one of them is not, and takes less than half of what `np.isfinite` takes; it is
+        infinite, too, where numbers are above 1e19, and only then all are looked at.
+        """
+        flat = maps.ravel()
+        if math.isfinite(flat.dot(flat)) and (self._whole_scores or math.isfinite(self._scores.dot(self._scores))):
+            return True
+        return bool(np.isfinite(maps).all() and (self._whole_scores or np.isfinite(self._scores).all()))
 
     def _of(self, classes: Sequence[int | str], top: int) -> tuple[tuple[int, ...], NDArray[np.float32]]:
         """Indices of classes, and their evidence (n, h, w)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from camlite.artifact import Format
 from camlite.artifact.card import Precision
-from camlite.show.table import table
+from camlite.show import say
 from camlite_export import signing
 from camlite_export.cli import options
 from camlite_export.cutting.heads import EvidenceBy
@@ -67,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     calibration = labelled_images.load(arguments.calibration, class_labels) if arguments.calibration else None
     wanted = exporting.kinds(arguments.formats, arguments.precisions, calibration is not None, cut.affine is not None)
     if not (arguments.preprocess or arguments.mean or arguments.std) and (hint := options.pixels_hint(cut)):
-        print(f"{path}: {hint}", file=sys.stderr)
+        say.errors(f"{path}: {hint}")
     preprocess = arguments.preprocess or cut.default_preprocessing
     target = preprocessing(cut.image_shape, preprocess, arguments.mean, arguments.std, arguments.fit)
     name = arguments.name or path.stem
@@ -95,17 +94,14 @@ def run(arguments: argparse.Namespace) -> int:
         progress("heatmaps.png")
         shown = _shown(exported)
         picture = contact_sheet.draw(shown, calibration) if calibration and shown else None
-    print(
-        table(
-            ["file", "kB", "top-1 agreement", "evidence correlation (5th percentile)"], [_row(one) for one in exported]
-        )
-    )
+    header = ["file", "kB", "top-1 agreement", "evidence correlation (5th percentile)"]
+    say.table(header, [_row(one) for one in exported])
     if calibration is None and not arguments.precisions:
-        print("\nint8 and int16x8 were left out: they need representative images, --calibration FOLDER|NPZ")
+        say.line("", "int8 and int16x8 were left out: they need representative images, --calibration FOLDER|NPZ")
     elif not cut.affine and not arguments.precisions:
-        print("\nint16x8 was left out: it cannot compute the gradient of this classifier's head")
+        say.line("", "int16x8 was left out: it cannot compute the gradient of this classifier's head")
     if picture:
-        print(f"\n{picture}")
+        say.line("", str(picture))
     return 0
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 
-from camlite.show.table import table
+from camlite.show import say
 from camlite_export.cli import options
 
 
@@ -38,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
             "preprocess": cut.default_preprocessing,
             "layers": steps,
         }
-        print(json.dumps(record))
+        say.record(record)
         return 0
     image = ["image", "Input", _sides(cut.image_shape), "", ""]
     rows = [
@@ -51,14 +50,14 @@ def run(arguments: argparse.Namespace) -> int:
         ]
         for step, marked in zip(cut.journey, steps, strict=True)
     ]
-    print(table(["layer", "kind", "output", "parameters", ""], [image, *rows]))
+    say.table(["layer", "kind", "output", "parameters", ""], [image, *rows])
     how = "features times class weights" if cut.affine else "features times the gradient of the head"
-    print(f"\n{classifier.count_params():,} parameters, {cut.classes} classes by {cut.activation}")
-    print(f"evidence by {cut.method}: {how}")
+    say.line("", f"{classifier.count_params():,} parameters, {cut.classes} classes by {cut.activation}")
+    say.line(f"evidence by {cut.method}: {how}")
     why = "it scales them itself" if cut.default_preprocessing == "raw" else "it does not scale them itself"
-    print(f"pixels by default: --preprocess {cut.default_preprocessing}, because {why}")
+    say.line(f"pixels by default: --preprocess {cut.default_preprocessing}, because {why}")
     if hint := options.pixels_hint(cut):
-        print(hint)
+        say.line(hint)
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from camlite.show import say
 from camlite_export import signing
 
 
@@ -17,6 +18,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Make both, and say what each is for."""
     private, public = (arguments.name.with_name(f"{arguments.name.name}{suffix}") for suffix in (".key", ".pub"))
     signing.make_keys(private, public)
-    print(f"{private}  keep it: camlite export ... --sign {private}")
-    print(f"{public}  give it to devices: camlite explain ... --trusted {public}")
+    say.line(f"{private}  keep it: camlite export ... --sign {private}")
+    say.line(f"{public}  give it to devices: camlite explain ... --trusted {public}")
     return 0

@@ -66,7 +66,8 @@ def answer(path: Path, backend: str | None, images: Sequence[NDArray[np.uint8]],
     """Explain each image for the class that stands beside it; for its own top class where it knows no other."""
     explainer = _explainer(path, backend)
     explanations = [
-        explainer.explain(image, [k] if explainer.any_class else None) for image, k in zip(images, classes, strict=True)
+        explainer.explain(image, [k] if explainer.any_class else None, finite=False)
+        for image, k in zip(images, classes, strict=True)
     ]
     with np.errstate(invalid="ignore", over="ignore"):  # numbers that are not finite are an answer, too
         return Answers(

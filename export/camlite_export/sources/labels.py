@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from camlite.artifact.card import has_control_characters
 from camlite.errors import ClassifierError
+from camlite.texts import hidden_character, printable
 
 _NUMBERED = re.compile(r"(\d+)[ \t]+(\S.*)")
 
@@ -26,9 +26,11 @@ def read(path: Path | None, classes: int) -> tuple[str, ...]:
     numbered = [_NUMBERED.fullmatch(line) for line in lines]
     if all(match and int(match[1]) == k for k, match in enumerate(numbered)):
         lines = [match[2] for match in numbered if match]
-    odd = [line for line in lines if has_control_characters(line)]
-    if odd:
-        raise ClassifierError(f"{path}: label {odd[0][:40]!r} has control characters; drop them")
+    for line in lines:
+        if hidden := hidden_character(line):
+            raise ClassifierError(
+                f"{path}: label '{printable(line[:40])}' has control or invisible characters ({hidden}); drop them"
+            )
     if len(lines) != classes:
         raise ClassifierError(
             f"{path}: {len(lines)} labels, the classifier has {classes} classes; give one label a line"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
@@ -16,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.artifact.weights_in_model import Place
-from camlite.errors import ArtifactError, printable
+from camlite.errors import ArtifactError
+from camlite.texts import hidden_character, printable
 
 FORMAT_VERSION = 1
 
@@ -26,8 +26,6 @@ Activation = Literal["softmax", "sigmoid", "linear"]
 Method = Literal["cam", "hirescam"]
 ChannelOrder = Literal["rgb", "bgr"]
 
-# A terminal obeys control characters, and a lone surrogate cannot be written anywhere.
-_CONTROL = "[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]"
 _LARGEST_SIDE = 16_384
 _MOST_CLASSES = 1_000_000
 
@@ -239,14 +237,23 @@ def _read(annotation: str, value: Any, where: str) -> Any:
 
 
 def _printable(value: Any, where: str) -> Any:
-    if isinstance(value, str) and has_control_characters(value):
-        raise ArtifactError(f"{where}: {value[:40]!r} has control characters; export again without them")
+    if isinstance(value, str):
+        check_text(value, where)
     return value
 
 
-def has_control_characters(text: str) -> bool:
-    """Whether a text holds what a terminal obeys or no file can hold; the card's texts must not. Tabs may be there."""
-    return not text.isprintable() and re.search(_CONTROL, text) is not None
+def check_text(text: str, where: str) -> None:
+    """Refuse what a terminal would obey, or would not show: the card's texts must not hold it.
+
+    Raises:
+        ArtifactError: see `camlite.texts.hidden_character`.
+    """
+    hidden = hidden_character(text)
+    if hidden:
+        shown = printable(text[:40])
+        raise ArtifactError(
+            f"{where}: '{shown}' has control or invisible characters ({hidden}); export again without them"
+        )
 
 
 _SCALARS: Mapping[str, type] = {"int": int, "float": float, "str": str}

@@ -29,9 +29,10 @@ import binascii
 import hashlib
 import io
 import math
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,9 @@ from camlite.artifact.protobuf import METADATA_TAG, fields, metadata_entry
 from camlite.artifact.signature import Signature
 from camlite.artifact.weights_in_model import Place
 from camlite.artifact.zip_reader import Entry
-from camlite.errors import ArtifactError, CamliteError, printable
+from camlite.errors import ArtifactError, CamliteError
+from camlite.system import files
+from camlite.texts import printable
 
 Format = Literal["tflite", "onnx"]
 Sign = Callable[[bytes], Signature]
@@ -55,6 +58,9 @@ _PLACE_ENTRY = "weights_place.json"
 _CARD_KEY, _ARRAYS_KEY, _SEAL_KEY = "camlite.card", "camlite.arrays", "camlite.seal"
 _SIGNED_KEY, _SIGNATURE_KEY = "camlite.signed", "camlite.signature"
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+# A flatbuffer and a protobuf have at most 2 GB. A large file is read when its end, too, is that of an artifact.
+_FIRST_BYTES, _LARGE, _MOST_BYTES = 16, 1 << 24, (1 << 31) - 1
 
 # A card is some kB. Parsed, its JSON takes up to 30 times its size (a list of empty objects): 31 MB.
 _MOST_CARD_BYTES = 1 << 20
@@ -114,14 +120,8 @@ def read(path: str | Path, trusted: Sequence[str | Path] | None = None) -> Artif
     """
     path = Path(path)
     keys = None if trusted is None else signature.public_keys(trusted)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ArtifactError(f"{path}: cannot read it ({error.strerror}); check the path") from None
     where = str(path)
-    format_ = format_of(content)
-    if format_ is None:
-        raise ArtifactError(f"{where}: neither a TFLite nor an ONNX file; expected an artifact of `camlite export`")
+    content, format_ = _content(path, where)
     split = _split_tflite if format_ == "tflite" else _split_onnx
     try:
         parts = split(content, where)
@@ -142,6 +142,37 @@ def read(path: str | Path, trusted: Sequence[str | Path] | None = None) -> Artif
     cards.check_arrays(card, arrays, where)
     signer = parts.signature.public_key if parts.signature else None
     return Artifact(path, format_, model, card, arrays, signer, trusted=keys is not None)
+
+
+def _content(path: Path, where: str) -> tuple[bytes, Format]:
+    """All bytes of a file, if its size, its first and its last bytes are those of an artifact."""
+    try:
+        with files.regular(path) as file:
+            size, format_ = os.fstat(file.fileno()).st_size, format_of(file.read(_FIRST_BYTES))
+            if format_ is None:
+                raise ArtifactError(
+                    f"{where}: neither a TFLite nor an ONNX file; expected an artifact of `camlite export`"
+                )
+            if size > _MOST_BYTES:
+                raise ArtifactError(f"{where}: {size} bytes, expected at most {_MOST_BYTES}; no artifact is larger")
+            if size > _LARGE:
+                file.seek(size - signature.LENGTH - _SEAL_LENGTH)
+                if _SEAL_MARK not in file.read():
+                    raise _unsealed(where)
+            file.seek(0)
+            return b"".join(_chunks(file, size)), format_
+    except (OSError, ValueError) as error:
+        if isinstance(error, CamliteError):
+            raise
+        reason = getattr(error, "strerror", None) or error  # ValueError: a path with a NUL
+        raise ArtifactError(f"{path}: cannot read it ({reason}); check the path") from None
+
+
+def _chunks(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """So many bytes, or as many as there are: one system call reads 2 GB at the most."""
+    while size > 0 and (chunk := file.read(size)):
+        size -= len(chunk)
+        yield chunk
 
 
 def format_of(content: bytes) -> Format | None:
@@ -170,16 +201,16 @@ def pack(format_: Format, model: bytes, card: Card, arrays: Arrays, sign: Sign |
     place = _place(model, card, arrays)
     left_out = "weights_rest" if place is None else "weights"
     present = {name: getattr(arrays, name) for name in cards.ARRAY_DTYPES if name != left_out}
-    files = {f"{name}.npy": _npy(array) for name, array in present.items() if array is not None}
+    entries = {f"{name}.npy": _npy(array) for name, array in present.items() if array is not None}
     if place is not None:
-        files[_PLACE_ENTRY] = place.to_json().encode()
-    _check_sizes({_CARD_ENTRY: len(text)} | {name: len(npy) for name, npy in files.items()}, len(model), card.name)
+        entries[_PLACE_ENTRY] = place.to_json().encode()
+    _check_sizes({_CARD_ENTRY: len(text)} | {name: len(npy) for name, npy in entries.items()}, len(model), card.name)
     if format_ == "tflite":
         behind = _SEAL_LENGTH + (signature.LENGTH if sign else 0)
-        unsealed = _zip({_CARD_ENTRY: text, **files}, after=model, comment_length=behind)
+        unsealed = _zip({_CARD_ENTRY: text, **entries}, after=model, comment_length=behind)
         seal = _seal(memoryview(unsealed)[len(model) :])
         return unsealed + seal + (sign(seal).to_bytes() if sign else b"")
-    payload = metadata_entry(_CARD_KEY, text) + metadata_entry(_ARRAYS_KEY, base64.b64encode(_zip(files)))
+    payload = metadata_entry(_CARD_KEY, text) + metadata_entry(_ARRAYS_KEY, base64.b64encode(_zip(entries)))
     payload += metadata_entry(_SIGNED_KEY, b"ed25519") if sign else b""
     seal = _seal(payload)
     signed = metadata_entry(_SIGNATURE_KEY, sign(seal).to_bytes()) if sign else b""
@@ -207,14 +238,14 @@ def _unsealed(where: str) -> ArtifactError:
     return ArtifactError(f"{where}: no camlite card at its end; it is truncated, or `camlite export` did not make it")
 
 
-def _zip(files: Mapping[str, bytes], after: bytes = b"", comment_length: int = 0) -> bytes:
+def _zip(entries: Mapping[str, bytes], after: bytes = b"", comment_length: int = 0) -> bytes:
     """A zip with fixed dates and modes, behind other bytes. A comment that is to follow is counted, not written."""
     import zipfile  # see `camlite.artifact.zip_reader`
 
     buffer = io.BytesIO(after)
     buffer.seek(len(after))
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, content in files.items():
+        for name, content in entries.items():
             entry = zipfile.ZipInfo(name, _ZIP_EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3

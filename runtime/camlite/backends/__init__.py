@@ -29,6 +29,10 @@ _INSTALL: Mapping[str, str] = {
 BACKENDS = tuple(name for modules in _MODULES.values() for name in modules)
 
 
+# An interpreter starts as many threads as it is told, until it crashes.
+MOST_THREADS = 256
+
+
 def installed(format_: Format) -> list[str]:
     """Names of the installed backends that run this format, the preferred one first."""
     return [name for name, module in _MODULES[format_].items() if importlib.util.find_spec(module)]
@@ -58,8 +62,11 @@ def open_interpreter(artifact: Artifact, backend: str | None = None, threads: in
 
     Raises:
         ArtifactError: the model is not of the structure that the interpreter's native parser takes for granted.
-        BackendError: the backend does not run this format, is not installed, or cannot load the model.
+        BackendError: the backend does not run this format, is not installed, or cannot load the model; or the number of
+            threads is not a whole one from 1 to `MOST_THREADS`.
     """
+    if type(threads) is not int or not 1 <= threads <= MOST_THREADS:
+        raise BackendError(f"threads: expected a whole number from 1 to {MOST_THREADS}, received {threads!r:.40}")
     able = _MODULES[artifact.format]
     if backend is not None and backend not in able:
         raise BackendError(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 from pathlib import Path
 
 from camlite import artifact
 from camlite.artifact import Artifact
 from camlite.artifact.card import as_dict
 from camlite.cli import options
+from camlite.show import say
 
 _KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
@@ -32,9 +32,9 @@ def run(arguments: argparse.Namespace) -> int:
         return status
     read = artifact.read(arguments.file, arguments.trusted)
     if arguments.json:
-        print(json.dumps(_record(read)))
+        say.record(_record(read))
     else:
-        print("\n".join(f"{name:<15}{value}" for name, value in _lines(read)))
+        say.line(*(f"{name:<15}{value}" for name, value in _lines(read)))
     return 0
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import os
-import sys
 from pathlib import Path
 
 from camlite.cli import options
 from camlite.errors import CamliteError
+from camlite.show import say
 
 _TOKEN_VARIABLE = "CAMLITE_TOKEN"  # noqa: S105 - the name of the variable
 _SHORTEST_TOKEN = 16
@@ -58,9 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
     application = Application(explainers, allowed, token)
     server = limits.server(application, arguments.host, arguments.port, workers, allowed)
     host = f"[{server.effective_host}]" if ":" in server.effective_host else server.effective_host
-    print(f"serving {arguments.artifact} on http://{host}:{server.effective_port}", flush=True)
+    say.line(f"serving {arguments.artifact} on http://{host}:{server.effective_port}")
     server.run()
-    print("camlite: stopped", file=sys.stderr)
+    say.notice("stopped")
     return 0
 
 

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from camlite.errors import ImageError
 from camlite.images import picture_files
 from camlite.show.drawing import STYLES
+from camlite.system import files
 
 STANDARD_INPUT = "-"
+_MOST_BYTES = 1 << 28  # of standard input: a program may write there for ever
 _DRAWN = rf"\.({'|'.join(STYLES)})\.png$"
 
 
@@ -53,19 +55,27 @@ def is_picture(file: Path) -> bool:
 
 
 def read(name: str) -> NDArray[np.uint8]:
-    """The pixels of a file, or of standard input."""
-    return (
-        picture_files.decode(sys.stdin.buffer.read(), name)
-        if name == STANDARD_INPUT
-        else picture_files.read_image(name)
-    )
+    """The pixels of a file, or of standard input.
+
+    Raises:
+        ImageError: see `camlite.images.picture_files.read_image`; or standard input is closed, or has more than
+            `_MOST_BYTES`.
+    """
+    if name != STANDARD_INPUT:
+        return picture_files.read_image(name)
+    if sys.stdin is None:
+        raise ImageError("standard input is closed; expected the bytes of a picture there")
+    content = sys.stdin.buffer.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ImageError(f"standard input has more than {_MOST_BYTES} bytes; expected those of one picture")
+    return picture_files.decode(content, name)
 
 
 def drawn_names(names: Sequence[str], style: str) -> Iterator[str]:
     """``STEM.STYLE.png``; a stem that comes again gets a number, so that no picture replaces another."""
     taken: set[str] = set()
     for name in names:
-        stem = "stdin" if name == STANDARD_INPUT else Path(name).stem
+        stem = "stdin" if name == STANDARD_INPUT else files.fitting(Path(name).stem, len(f".12345678.{style}.png"))
         drawn, count = f"{stem}.{style}.png", 1
         while drawn in taken:
             count += 1
