@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as array_strategies
 from camlite import artifact
 from camlite.artifact import card as cards
 from camlite.artifact.card import Arrays, Card, Head, Preprocessing
+from camlite.texts import hidden_character
 
 SMALL = Card(
     name="stripes",
@@ -35,7 +36,9 @@ MODELS: Mapping[artifact.Format, bytes] = {
 }
 
 numbers = st.floats(allow_nan=False, allow_infinity=False, width=32)
-text = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=8)
+text = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Zl", "Zp"]), max_size=8).filter(
+    lambda text: hidden_character(text) is None
+)
 sides = st.integers(1, 4)
 
 

@@ -62,7 +62,7 @@ _EXPORTER_PACKAGES = frozenset(
     }
 )
 # A disk without room, or one that fails: where it is not said of which file, of standard output.
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _FAILURE = 2
 _UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h
 _INTERRUPTED = 130
@@ -136,7 +136,7 @@ def _end(error: Exception, arguments: Sequence[str]) -> int:
     if isinstance(error, BrokenPipeError):  # the reader (head, less) has gone
         _drop_standard_output()
         return 0
-    if isinstance(error, OSError) and error.errno is not None and (error.filename or error.errno in _NO_ROOM):
+    if isinstance(error, OSError) and error.errno is not None and (error.filename or error.errno in NO_ROOM):
         if not error.filename:
             _drop_standard_output()
         where = "standard output" if error.filename is None else os.fsdecode(error.filename)
@@ -167,13 +167,10 @@ def unexpected(error: Exception, where: str = "") -> int:
     if debug:
         say.errors(*"".join(traceback.format_exception(error)).splitlines())
     frames = traceback.extract_tb(error.__traceback__)
-    place = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    what = f"{type(error).__name__}{place}: {one_line(str(error))[:300]}"
-    how = "" if debug else "what CAMLITE_DEBUG=1 prints, "
-    say.notice(
-        f"{where}{': ' if where else ''}a bug of camlite {__version__}: {what}; please report this line, {how}"
-        "the command and its files to whom you have camlite from"
-    )
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    what = f"{type(error).__name__}: {one_line(str(error))[:300]}{place}, a bug of camlite {__version__}"
+    remedy = "report it with these lines" if debug else "run it again with CAMLITE_DEBUG=1, and report what it prints"
+    say.notice(f"{where}{': ' if where else ''}{what}; {remedy}")
     return _UNEXPECTED
 
 

@@ -8,7 +8,7 @@ import io
 import warnings
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,15 +52,20 @@ def read_image(path: str | Path, most_pixels: int | None = None) -> NDArray[np.u
     return _read(path, str(path), most_pixels)
 
 
+def read_open(file: BinaryIO, name: str, most_pixels: int | None = None) -> NDArray[np.uint8]:
+    """Read a picture from an open file, as `read_image` does; `name` is what errors call it."""
+    return _read(file, name, most_pixels)
+
+
 def decode(content: bytes, name: str, most_pixels: int | None = None) -> NDArray[np.uint8]:
     """Read a picture from the bytes of its file, as `read_image` does; `name` is what errors call it."""
     return _read(io.BytesIO(content), name, most_pixels)
 
 
-def _read(source: str | Path | io.BytesIO, name: str, most_pixels: int | None) -> NDArray[np.uint8]:
+def _read(source: str | Path | BinaryIO, name: str, most_pixels: int | None) -> NDArray[np.uint8]:
     image_module = pillow("PIL.Image")
     try:
-        file_size = source.getbuffer().nbytes if isinstance(source, io.BytesIO) else Path(source).stat().st_size
+        file_size = Path(source).stat().st_size if isinstance(source, (str, Path)) else _size(source)
         # What Pillow notices on the way (EXIF it cannot read) changes no pixel, and a command's errors are one line.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -83,6 +88,12 @@ def _read(source: str | Path | io.BytesIO, name: str, most_pixels: int | None) -
     except Exception as error:  # Pillow's decoders meet a damaged file with TypeError, KeyError, struct.error, ...
         reason = "not a picture that Pillow knows" if "cannot identify" in str(error) else str(error)
         raise ImageError(f"{name}: cannot read it as an image ({reason}); expected PNG, JPEG or the like") from None
+
+
+def _size(file: BinaryIO) -> int:
+    end = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    return end
 
 
 def encode(pixels: NDArray[np.uint8]) -> bytes:
