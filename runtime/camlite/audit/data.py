@@ -89,10 +89,9 @@ def _folder(path: Path, labels: Sequence[str]) -> MaskedImages:
 
 
 def _npz(path: Path, images: LabelledImages) -> MaskedImages:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        if "masks" not in arrays:
-            return MaskedImages(images, None)
-        masks = arrays["masks"]
+    masks = labelled_images.read_npz(path, "masks").get("masks")
+    if masks is None:
+        return MaskedImages(images, None)
     if masks.ndim != 3 or len(masks) != len(images) or masks.dtype not in (np.bool_, np.uint8):
         raise ImageError(
             f"{path}: expected `masks` bool or uint8 ({len(images)}, H, W), received {masks.dtype} {masks.shape}"

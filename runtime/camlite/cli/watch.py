@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import stat
@@ -73,17 +74,15 @@ def run(arguments: argparse.Namespace) -> int:
     choice = options.choice(arguments)
     choice.check(explainer)
     source = _kind(arguments.source)
-    results = Results(arguments.output)
     drawn_as = None if arguments.no_picture else options.drawing(arguments)
-    desk = _Desk(explainer, choice, drawn_as, results, arguments.json)
-    if source == "folder":
-        return _watch_folder(arguments, desk)
-    if source == "video":
-        status = 0
-        for frame in frames.of_video(Path(arguments.source), results, arguments.every):
-            status = max(status, _take(desk, frame))
-        return status
-    return _watch_camera(arguments, desk)
+    with contextlib.closing(Results(arguments.output)) as results:
+        desk = _Desk(explainer, choice, drawn_as, results, arguments.json)
+        if source == "folder":
+            return _watch_folder(arguments, desk)
+        if source == "video":
+            video = frames.of_video(Path(arguments.source), results, arguments.every)
+            return max((_take(desk, frame) for frame in video), default=0)
+        return _watch_camera(arguments, desk)
 
 
 def _watch_folder(arguments: argparse.Namespace, desk: _Desk) -> int:

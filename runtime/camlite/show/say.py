@@ -7,7 +7,6 @@ nothing is said there; where it cannot take more, `camlite.cli` says so. Standar
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -61,6 +60,8 @@ def progress(text: str, last: bool) -> None:
 
 def to_json(content: Any, indent: int | None = None) -> str:
     """JSON in ASCII. It has no NaN and no infinity: they are null."""
+    import json  # most lines are none of it
+
     try:
         return json.dumps(content, allow_nan=False, indent=indent)
     except ValueError:

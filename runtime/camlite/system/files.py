@@ -23,7 +23,7 @@ _MAKER = rf"(?:\..*\.|{_SCRATCH})(\d+)(?:{re.escape(PART)}|-.*)"
 
 @contextlib.contextmanager
 def regular(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a regular file for reading, without buffer.
+    """Open a regular file for reading.
 
     Raises:
         OSError: it cannot be opened, or is something else: a folder; or a pipe or a device, which might let us wait, or
@@ -34,7 +34,7 @@ def regular(path: str | Path) -> Iterator[BinaryIO]:
     descriptor = os.open(path, flags)
     try:
         _check_regular(os.fstat(descriptor).st_mode, path)  # it may be another by now
-        file = os.fdopen(descriptor, "rb", buffering=0)
+        file = os.fdopen(descriptor, "rb")
     except OSError:
         os.close(descriptor)
         raise

@@ -55,6 +55,10 @@ class Results:
             reason = error.strerror or error
             raise CamliteError(f"{folder}: cannot write results there ({reason}); choose another --output") from None
 
+    def close(self) -> None:
+        """Let another process hold the folder."""
+        os.close(self._lock)
+
     def done(self, name: str, identity: Identity) -> bool:
         """Whether an input has its result.
 
