@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from camlite.errors import ImageError
 from camlite.images import labelled_images, picture_files, preprocessing
 from camlite.images.labelled_images import LabelledImages
 from camlite.images.preprocessing import Pixels
+from camlite.system.extensions import extension
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Source:
         """
         path = self.path
         if path.suffix == ".json":
-            coco: MaskedImages = importlib.import_module("camlite_export.audit.coco").load(path, self.pictures, labels)
+            coco: MaskedImages = extension("coco").load(path, self.pictures, labels)
             return coco
         if path.is_dir() and (path / pascal_voc.ANNOTATIONS).is_dir():
             return pascal_voc.load(path, labels)

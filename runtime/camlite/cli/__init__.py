@@ -1,7 +1,7 @@
 """The program ``camlite``: one file a command, loaded when it is called.
 
-A command is a module with `add_arguments` and `run`. Those of the exporter live in `camlite_export.cli`
-and are named here as text, so that the device never imports them.
+A command is a module with `add_arguments` and `run`. Here are those of the device; other packages add theirs through
+entry points, see `camlite.system.extensions`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from camlite.errors import CamliteError
 from camlite.show import say
+from camlite.system import extensions
 from camlite.texts import one_line
 
 
@@ -39,16 +40,12 @@ COMMANDS: Mapping[str, Command] = {
     "bench": Command("camlite.cli.bench", "measure what an explanation costs beside the bare interpreter"),
     "check": Command("camlite.cli.check", "run an artifact's golden samples on this device"),
     "audit": Command("camlite.cli.audit", "tell whether an artifact looks at the object, or beside it"),
-    "keygen": Command("camlite_export.cli.keygen", "make a pair of keys that artifacts are signed with"),
-    "export": Command("camlite_export.cli.export", "turn a trained Keras classifier into artifacts"),
-    "parity": Command("camlite_export.cli.parity", "measure artifacts against the Keras classifier"),
 }
 
 # What a command of the workstation may miss, and the extra that brings it where that is not the exporter's.
 _EXTRAS: Mapping[str, str] = {"pycocotools": "audit", "ray": "ray", "sklearn": "audit"}
 _EXPORTER_PACKAGES = frozenset(
     {
-        "camlite_export",
         "h5py",
         "tensorflow",
         "keras",
@@ -209,10 +206,11 @@ def _without_collections() -> Iterator[None]:
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    if not arguments or arguments[0] not in COMMANDS:
+    known = COMMANDS if arguments and arguments[0] in COMMANDS else all_commands()
+    if not arguments or arguments[0] not in known:
         _overview(arguments)
-    # A command's own parser alone: nobody asks the others, and argparse takes half a millisecond for each.
-    module, summary = COMMANDS[arguments[0]]
+    # Only the parser of this command: argparse takes half a millisecond for each.
+    module, summary = known[arguments[0]]
     parser = _Parser(prog=f"camlite {arguments[0]}", description=_sentence(summary))
     command = importlib.import_module(module)
     command.add_arguments(parser)
@@ -227,10 +225,15 @@ def _overview(arguments: Sequence[str]) -> NoReturn:
     parser = _Parser(prog="camlite", description="Image classifiers on the edge, with their explanation.")
     parser.add_argument("--version", action="version", version=f"camlite {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    for name, (_, summary) in COMMANDS.items():
+    for name, (_, summary) in all_commands().items():
         commands.add_parser(name, help=summary, description=_sentence(summary))
     parser.parse_args(arguments)
     parser.error("the command comes first")
+
+
+def all_commands() -> Mapping[str, Command]:
+    """The commands of the device and those that other packages add."""
+    return {**COMMANDS, **{name: Command(*added) for name, added in extensions.commands().items()}}
 
 
 def _sentence(summary: str) -> str:

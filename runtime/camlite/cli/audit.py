@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from camlite.audit.regions import REGIONS
 from camlite.audit.verdict import JUDGED, ClassVerdict, judge
 from camlite.cli import options
 from camlite.show import say
+from camlite.system.extensions import extension
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,12 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Audit, print a row a class; 1 where one is a shortcut."""
-    report = importlib.import_module("camlite_export.audit.audit_report") if arguments.report else None
+    report = extension("audit_report") if arguments.report else None
     if report:
         report.check_folder(arguments.report)
     engine = engines.local
     if arguments.engine == "ray":
-        engine = importlib.import_module("camlite_export.audit.ray_audit").engine
+        engine = extension("ray_audit").engine
     task = engines.Task(
         arguments.artifact,
         Source(arguments.data, arguments.images),

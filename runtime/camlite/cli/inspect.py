@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 from pathlib import Path
 
 from camlite import artifact
@@ -11,6 +10,7 @@ from camlite.artifact import Artifact
 from camlite.artifact.card import as_dict
 from camlite.cli import options
 from camlite.show import say
+from camlite.system.extensions import extension
 
 _KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the card, or the journey of the image through the layers."""
     if arguments.file.suffix in _KERAS_SUFFIXES or arguments.file.is_dir():
-        status: int = importlib.import_module("camlite_export.cli.inspect_classifier").run(arguments)
+        status: int = extension("inspect_classifier").run(arguments)
         return status
     read = artifact.read(arguments.file, arguments.trusted)
     if arguments.json:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import camlite
-from camlite.cli import COMMANDS
+from camlite.cli import all_commands
 from camlite.images import picture_files
 from support.fresh_process import one_line, run_camlite, run_python
 
@@ -122,7 +122,7 @@ def test_help_lists_every_command():
     finished = run_camlite("--help")
 
     assert (finished.returncode, finished.stderr) == (0, "")
-    for name, command in COMMANDS.items():
+    for name, command in all_commands().items():
         assert f"{name} " in finished.stdout
         assert command.summary.split()[0] in finished.stdout
 
