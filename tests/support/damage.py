@@ -169,18 +169,24 @@ def zipped(content: bytes, chance: random.Random) -> bytes:
 
 def hdf5(content: bytes, chance: random.Random) -> bytes:
     """A text of an HDF5 file that holds JSON; data sets and groups; or any bytes."""
+    harm = chance.randrange(5)
+    try:
+        return any_bytes(content, chance) if harm < 2 else _hdf5_values(content, harm, chance)
+    except (ValueError, TypeError, OSError, RuntimeError):  # h5py writes no such value
+        return any_bytes(content, chance)
+
+
+def _hdf5_values(content: bytes, harm: int, chance: random.Random) -> bytes:
     import h5py
 
-    harm = chance.randrange(5)
-    if harm < 2:
-        return any_bytes(content, chance)
     memory = io.BytesIO(content)
     with h5py.File(memory, "r+") as file:
         if harm == 2 and "model_config" in file.attrs:
             config = file.attrs["model_config"]
             config = config if isinstance(config, bytes) else config.encode()
             file.attrs["model_config"] = json_values(config, chance)
-            return memory.getvalue() if file.flush() is None else b""
+            file.flush()
+            return memory.getvalue()
         names: list[str] = []
         file.visit(names.append)
         name = chance.choice(names)

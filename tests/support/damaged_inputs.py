@@ -1,15 +1,19 @@
-"""Feed a command damaged inputs of one kind, in a process of its own: ``python damaged_inputs.py WORLD KIND COUNT SEED``.
+"""Feed commands damaged inputs, odd files and hostile arguments, many in one process whose streams are read.
 
-WORLD is a folder of whole inputs, made by `make_world`. Prints one JSON object: how the command ended, how often, and
-each case that it did not end as promised: the last net was needed, standard error was not lines of ``camlite``, or
-something was printed that a terminal obeys. A case that hangs ends the process, and shows where.
+    python tests/support/damaged_inputs.py WORLD damaged|odd|arguments COUNT SEED KIND...
+
+WORLD is a folder of whole inputs, made by `make_world`. Prints one JSON object: for each kind how the command ended,
+and how often; and each case in which it did not end as promised: the last net was needed, standard error was not lines
+of ``camlite``, or something was printed that a terminal obeys. A case that hangs ends the process, and shows where.
 """
 
 from __future__ import annotations
 
+import argparse
 import collections
 import contextlib
 import faulthandler
+import importlib
 import io
 import json
 import os
@@ -17,15 +21,16 @@ import random
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from camlite import cli
 from support import damage, image_mutants, mutants
 
-_MOST_SECONDS = 120  # of one case; a sound classifier is exported, a sound artifact benchmarked
+_MOST_SECONDS = 60  # of one case; a sound classifier is exported, a sound artifact benchmarked
 _UNEXPECTED = 70
 
 
@@ -55,7 +60,7 @@ KINDS: Mapping[str, Kind] = {
     "watch artifact": Kind("watch {} pictures/vertical --output out --once --settle 0.001", _ARTIFACTS),
     "watch picture": Kind("watch a.tflite pictures/vertical --output out --once --settle 0.001 --json", _PICTURE),
     "watch result": Kind("watch a.tflite watched --output out --once --settle 0.001", ("out/0.png.json",)),
-    "watch video": Kind("watch a.tflite {} --output out --every 0.1", ("v.avi",)),
+    "watch video": Kind("watch a.tflite {} --output out --every 0.1 --once", ("v.avi",)),
     "check artifact": Kind("check {} --json", _ARTIFACTS),
     "inspect artifact": Kind("inspect {}", _ARTIFACTS),
     "bench artifact": Kind("bench {} --json", ("a.onnx",)),
@@ -85,7 +90,6 @@ KINDS: Mapping[str, Kind] = {
 
 def make_world(tiny: Path, world: Path) -> None:
     """Write whole inputs of every kind, from the artifacts of ``tiny_classifiers.py``."""
-    from camlite import cli
     from camlite.images import picture_files
 
     for name, original in {"a.tflite": "stripes.int8.tflite", "a.onnx": "stripes.float32.onnx"}.items():
@@ -112,7 +116,7 @@ def make_world(tiny: Path, world: Path) -> None:
     for folder in ("voc/Annotations", "voc/JPEGImages", "watched", "out"):
         (world / folder).mkdir(parents=True)
     height, width = images.shape[1:3]
-    boxes = "".join(f"<{side}>{value}</{side}>" for side, value in zip(("xmin", "ymin", "xmax", "ymax"), (2, 2, 8, 8)))
+    boxes = "<xmin>2</xmin><ymin>2</ymin><xmax>8</xmax><ymax>8</ymax>"
     coco = {"images": [], "annotations": [], "categories": [{"id": k, "name": name} for k, name in enumerate(labels)]}
     for number, index in enumerate(chosen):
         label, file = labels[classes[index]], f"{number}.png"
@@ -201,8 +205,6 @@ class Captured:
 
     def run(self, arguments: list[str]) -> tuple[int, str, str]:
         """The exit status, and what was printed."""
-        from camlite import cli
-
         with contextlib.redirect_stdout(self._streams[0]), contextlib.redirect_stderr(self._streams[1]):
             try:
                 status = cli.main(arguments)
@@ -232,30 +234,169 @@ def faults(status: int, output: str, errors: str) -> list[str]:
     return found
 
 
-def main(world: Path, kind: str, count: int, seed: int) -> None:
-    """Run the command on each."""
-    os.environ["CAMLITE_DEBUG"] = "1"
-    ends: collections.Counter[int] = collections.Counter()
-    wrong, slowest = [], 0.0
-    os.chdir(world)
+def odd_files(kind: str) -> Iterator[tuple[str, Callable[[Path], object]]]:
+    """Things that stand where a file is expected: (file of the world, what puts it there)."""
+    for name in KINDS[kind].damaged:
+        yield name, lambda path: path.mkdir()
+        yield name, lambda path: path.touch()
+        if kind != "explain picture":  # which waits for a pipe that it is given
+            yield name, os.mkfifo
+        yield name, lambda path: path.symlink_to("/dev/zero")
+        yield name, lambda path: path.symlink_to("/dev/full")
+        yield name, lambda path: path.symlink_to("/proc/self/mem")
+        yield name, lambda path: path.symlink_to(path.name)
+        yield name, lambda path: path.symlink_to("nothing")
+        yield name, lambda path: path.symlink_to("x" * 300)
+        yield name, lambda path: path.with_name("not there")  # nothing
+        yield name, _sparse
+
+
+def _sparse(path: Path) -> None:
+    """Three gigabytes that take no room."""
+    with path.open("wb") as file:
+        file.truncate(3 << 30)
+
+
+# What a shell, a script or an enemy may hand over as an argument.
+_ARGUMENTS = (
+    *("", " ", "-", "--", "-1", "0", "1", "9" * 30, "9" * 5000, "1e308", "1e-308", "nan", "inf", "-inf", "1e400"),
+    *(
+        "\x1b[31m",
+        "a\nb",
+        "\udcff",
+        "\u202egpj",
+        "\u00b2",
+        "\u0663",
+        "x" * 300,
+        "x" * 5000,
+        ".",
+        "/dev/null",
+        "/dev/zero",
+    ),
+    *(
+        "/dev/full",
+        "/proc/self/mem",
+        "nothing",
+        "nothing/at/all",
+        "picture.png",
+        "picture.png/x",
+        "a.tflite",
+        "pictures",
+    ),
+    *(
+        "fifo",
+        "loop",
+        "%s",
+        "{0}",
+        "a=b=c",
+        "*",
+        "[",
+        "**",
+        "top1_agreement=nan",
+        "accuracy=",
+        "1,2,3",
+        "nan,1",
+        ",",
+        "x",
+    ),
+    *("224x0", "1x1", "99999x99999", "1x1x1", "vertical", "@labels.txt", "a\tb", "\x7f", "\ud800"),
+)
+# Commands that work, to which one argument is added, or of which one is replaced.
+LINES: Mapping[str, Kind] = {
+    "explain": Kind("explain a.tflite picture.png --output out", ()),
+    "watch": Kind("watch a.tflite watched --output out --once --settle 0.001", ()),
+    "check": Kind("check a.tflite", ()),
+    "inspect": Kind("inspect a.tflite", ()),
+    "bench": Kind("bench picture.png", ()),
+    "audit": Kind("audit a.tflite pictures", ()),
+    "serve": Kind("serve a.tflite --host 192.0.2.1 --token-file token.txt", ()),
+    "keygen": Kind("keygen k", ()),
+    "export": Kind(f"export c.keras --output out {_EXPORT}", (), tensorflow=True),
+    "parity": Kind("parity c.keras a.onnx", (), tensorflow=True),
+    "inspect classifier": Kind("inspect c.keras", (), tensorflow=True),
+}
+
+
+def hostile_arguments(command: str, count: int, seed: int) -> Iterator[list[str]]:
+    """A command that works, with one argument that is odd."""
+    parser = argparse.ArgumentParser(add_help=False)
+    line = LINES[command].line.split()
+    importlib.import_module(cli.COMMANDS[line[0]].module).add_arguments(parser)
+    options = [one.option_strings[-1] for one in parser._actions if one.option_strings]
+    places = [place for place, word in enumerate(line) if place and not word.startswith("-")]
+    cases: list[list[str]] = []
+    for value in _ARGUMENTS:
+        cases += [[*line, option, value] for option in options]
+        cases += [[*line[:place], value, *line[place + 1 :]] for place in places]
+    cases = [case for case in cases if not _waits(case)]
+    random.Random(seed).shuffle(cases)
+    yield from cases[:count]
+
+
+def _waits(line: Sequence[str]) -> bool:
+    """Whether a command would wait as it promises to: for a camera, for a pipe that was named, for a request."""
+    if line[0] == "watch":
+        return "watched" not in line or "--once" not in line
+    if line[0] == "serve":
+        return "192.0.2.1" not in line or line[-2] == "--host"
+    return line[0] == "explain" and "fifo" in line[2:]
+
+
+def runs(mode: str, kind: str, count: int, seed: int) -> Iterator[tuple[list[str], str]]:
+    """Command lines, each when what it meets is in its place; and what that is."""
+    if mode == "arguments":
+        for line in hostile_arguments(kind, count, seed):
+            yield line, repr(line)[:300]
+        return
     originals = {name: Path(name).read_bytes() for name in KINDS[kind].damaged}
+    line = KINDS[kind].line
+    if mode == "odd":
+        for number, (name, put) in enumerate(odd_files(kind)):
+            _remove(Path(name))
+            put(Path(name))
+            yield line.format(name).split(), f"{name}: {number}"
+            _remove(Path(name))
+            Path(name).write_bytes(originals[name])
+        return
     for index, (name, content) in enumerate(damaged(kind, Path(), count, seed)):
         for each, whole in originals.items():
             Path(each).write_bytes(content if each == name else whole)
         os.utime(name, (index, index))
-        arguments = KINDS[kind].line.format(name).split()
-        faulthandler.dump_traceback_later(_MOST_SECONDS, exit=True)
-        start = time.process_time()
-        status, output, errors = Captured().run(arguments)
-        slowest = max(slowest, time.process_time() - start)
-        faulthandler.cancel_dump_traceback_later()
-        ends[status] += 1
-        if found := faults(status, output, errors):
-            wrong.append({"case": index, "faults": found, "errors": errors[-3000:]})
-            if os.environ.get("KEEP_CASES"):
-                Path(f"/tmp/net13-case.{index}{Path(name).suffix}").write_bytes(content)
-    print(json.dumps({"ends": ends, "wrong": wrong, "slowest": slowest}))
+        yield line.format(name).split(), f"{name}: {index}"
+    for each, whole in originals.items():
+        Path(each).write_bytes(whole)
+
+
+def _remove(path: Path) -> None:
+    if not path.is_symlink() and path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def main(world: Path, mode: str, count: int, seed: int, kinds: Sequence[str]) -> None:
+    """Run the commands."""
+    os.environ["CAMLITE_DEBUG"] = "1"
+    os.chdir(world)
+    for path, put in ((Path("fifo"), os.mkfifo), (Path("loop"), lambda path: path.symlink_to(path))):
+        if not os.path.lexists(path):
+            put(path)
+    found = {}
+    for kind in kinds:
+        ends: collections.Counter[int] = collections.Counter()
+        wrong, slowest = [], 0.0
+        for line, case in runs(mode, kind, count, seed):
+            faulthandler.dump_traceback_later(_MOST_SECONDS, exit=True)
+            start = time.process_time()
+            status, output, errors = Captured().run(line)
+            slowest = max(slowest, time.process_time() - start)
+            faulthandler.cancel_dump_traceback_later()
+            ends[status] += 1
+            if faulty := faults(status, output, errors):
+                wrong.append({"case": case, "faults": faulty, "errors": errors[-3000:]})
+        found[kind] = {"ends": ends, "slowest": slowest, "wrong": wrong}
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5:])

@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 from camlite.errors import ClassifierError
+from camlite.system import files
 from camlite.texts import hidden_character, printable
 
+_MOST_BYTES = 1 << 26
 _NUMBERED = re.compile(r"(\d+)[ \t]+(\S.*)")
 
 
@@ -20,9 +22,10 @@ def read(path: Path | None, classes: int) -> tuple[str, ...]:
     if path is None:
         return tuple(f"class {k}" for k in range(classes))
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        text = files.read(path, _MOST_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ClassifierError(f"{path}: cannot read the labels ({error}); expected UTF-8 text") from None
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     numbered = [_NUMBERED.fullmatch(line) for line in lines]
     if all(match and int(match[1]) == k for k, match in enumerate(numbered)):
         lines = [match[2] for match in numbered if match]

@@ -18,6 +18,7 @@ from camlite.errors import CamliteError
 from camlite.system import files
 
 _BATCH = 32
+_MOST_BATCH_BYTES, _MOST_NOTE_BYTES = 1 << 30, 1 << 20
 _DIGEST_BYTES = 32  # SHA-256, behind each batch that is kept
 # Maps are kept of so many images at the most, evenly spread; memory does not grow with more.
 _MOST_MAPS = 2000
@@ -124,7 +125,7 @@ class _Kept:
             note = folder / "audit.json"
             if not note.exists() and any(path.suffix != files.PART for path in folder.iterdir()):
                 raise CamliteError(f"{folder}: holds something else than an audit; choose another --resume")
-            if note.exists() and note.read_bytes() != text.encode():
+            if note.exists() and files.read(note, _MOST_NOTE_BYTES) != text.encode():
                 raise CamliteError(
                     f"{folder}: keeps an audit of other images or another artifact; choose another --resume"
                 )
@@ -136,7 +137,7 @@ class _Kept:
         """The batches that are there; one that is damaged is not."""
         for batch in batches:
             try:
-                content = self._path(batch.start).read_bytes()
+                content = files.read(self._path(batch.start), _MOST_BATCH_BYTES)
             except OSError:
                 continue
             packed, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]

@@ -74,7 +74,7 @@ def load(path: Path, labels: Sequence[str]) -> LabelledImages:
 
 
 def _folder(path: Path, labels: Sequence[str]) -> LabelledImages:
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in picture_files.SUFFIXES)
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in picture_files.SUFFIXES and file.is_file())
     if not found:
         raise ImageError(f"{path}: no images in this folder; expected files such as {', '.join(('.png', '.jpg'))}")
     index = {label: i for i, label in enumerate(labels)} | {str(i): i for i in range(len(labels))}

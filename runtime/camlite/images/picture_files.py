@@ -49,7 +49,14 @@ def read_image(path: str | Path, most_pixels: int | None = None) -> NDArray[np.u
         ImageError: no such file, no picture, truncated, of more than 16 bits, or Pillow is not installed.
         TooManyPixelsError: it is larger than accepted.
     """
-    return _read(path, str(path), most_pixels)
+    try:
+        # Pillow maps raw pixels of a path into memory, where a file that is cut short meanwhile kills the process.
+        with files.regular(path) as file:
+            return _read(file, str(path), most_pixels)
+    except FileNotFoundError:
+        raise ImageError(f"{path}: no such file; check the path") from None
+    except OSError as error:
+        raise ImageError(f"{path}: cannot read it ({error.strerror or error}); expected a picture file") from None
 
 
 def read_open(file: BinaryIO, name: str, most_pixels: int | None = None) -> NDArray[np.uint8]:
@@ -62,10 +69,10 @@ def decode(content: bytes, name: str, most_pixels: int | None = None) -> NDArray
     return _read(io.BytesIO(content), name, most_pixels)
 
 
-def _read(source: str | Path | BinaryIO, name: str, most_pixels: int | None) -> NDArray[np.uint8]:
+def _read(source: BinaryIO, name: str, most_pixels: int | None) -> NDArray[np.uint8]:
     image_module = pillow("PIL.Image")
     try:
-        file_size = Path(source).stat().st_size if isinstance(source, (str, Path)) else _size(source)
+        file_size = _size(source)
         # What Pillow notices on the way (EXIF it cannot read) changes no pixel, and a command's errors are one line.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -83,8 +90,6 @@ def _read(source: str | Path | BinaryIO, name: str, most_pixels: int | None) -> 
                 return _pixels(upright)
     except ImageError:
         raise
-    except FileNotFoundError:
-        raise ImageError(f"{name}: no such file; check the path") from None
     except Exception as error:  # Pillow's decoders meet a damaged file with TypeError, KeyError, struct.error, ...
         reason = "not a picture that Pillow knows" if "cannot identify" in str(error) else str(error)
         raise ImageError(f"{name}: cannot read it as an image ({reason}); expected PNG, JPEG or the like") from None

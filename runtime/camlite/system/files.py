@@ -42,6 +42,18 @@ def regular(path: str | Path) -> Iterator[BinaryIO]:
         yield file
 
 
+def read(path: str | Path, most: int) -> bytes:
+    """All bytes of a regular file that is no larger than expected.
+
+    Raises:
+        OSError: see `regular`; or it has more bytes.
+    """
+    with regular(path) as file:
+        if os.fstat(file.fileno()).st_size <= most and len(content := file.read(most + 1)) <= most:
+            return content
+    raise OSError(errno.EFBIG, f"more than {most} bytes", str(path))
+
+
 def _check_regular(mode: int, path: str | Path) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
