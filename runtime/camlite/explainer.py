@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from camlite import artifact as artifacts
 from camlite import backends
 from camlite.artifact import Artifact
-from camlite.errors import AnswerError, ArtifactError, CamliteError
+from camlite.errors import AnswerError, CamliteError
 from camlite.images import preprocessing
 from camlite.images.preprocessing import Pixels
 from camlite.maps import cam, evidence, resize
@@ -166,7 +166,6 @@ class Explainer:
         self._lock = threading.Lock()
         self._interpreter = backends.open_interpreter(artifact, backend, threads)
         self.backend = backend or backends.installed(artifact.format)[0]
-        self._check_tensors()
         self.outputs = self._interpreter.outputs
         target, head = artifact.card.preprocessing, artifact.card.head
         results = self._interpreter.results
@@ -255,22 +254,3 @@ class Explainer:
             return int(wanted)
         shown = ", ".join(labels[:12]) + (", ..." if len(labels) > 12 else "")
         raise CamliteError(f"class {wanted!r} is unknown; expected 0 to {len(labels) - 1} or a label: {shown}")
-
-    def _check_tensors(self) -> None:
-        """The interpreter's tensors must be those that the card speaks of."""
-        card = self.artifact.card
-        target, head = card.preprocessing, card.head
-        expected: dict[str, Any] = {
-            "features": (head.height, head.width, head.channels),
-            "scores": (len(card.labels),),
-        }
-        received = {name: tensor.shape for name, tensor in self._interpreter.outputs.items()}
-        if self.artifact.arrays.weights is None:
-            top_alone = head.method == "hirescam" and received.get("evidence", (0,))[-1] == 1
-            expected["evidence"] = (head.height, head.width, 1 if top_alone else len(card.labels))
-        image_shape = (target.height, target.width, target.channels)
-        if received != expected or self._interpreter.input.shape != image_shape:
-            raise ArtifactError(
-                f"{self.artifact.path}: the model has outputs {received} for an image "
-                f"{self._interpreter.input.shape}, its card says {expected} for {image_shape}; export it again"
-            )
