@@ -299,7 +299,7 @@ _ARGUMENTS = (
         ",",
         "x",
     ),
-    *("224x0", "1x1", "99999x99999", "1x1x1", "vertical", "@labels.txt", "a\tb", "\x7f", "\ud800"),
+    *("224x0", "1x1", "99999x99999", "1x1x1", "vertical", "@labels.txt", "a\tb", "\x7f"),
 )
 # Commands that work, to which one argument is added, or of which one is replaced.
 LINES: Mapping[str, Kind] = {

@@ -10,9 +10,11 @@ from pathlib import Path
 from camlite.cli import options
 from camlite.errors import CamliteError
 from camlite.show import say
+from camlite.system import files
 
 _TOKEN_VARIABLE = "CAMLITE_TOKEN"  # noqa: S105 - the name of the variable
 _SHORTEST_TOKEN = 16
+_MOST_TOKEN_BYTES = 1 << 16  # of its file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +89,7 @@ def _token(arguments: argparse.Namespace) -> str | None:
     if arguments.token_file is not None:
         where = str(arguments.token_file)
         try:
-            token = arguments.token_file.read_text(encoding="ascii").strip()
+            token = files.read(arguments.token_file, _MOST_TOKEN_BYTES).decode("ascii").strip()
         except (OSError, ValueError) as error:
             raise CamliteError(f"{where}: cannot read the token ({error}); expected a line of ASCII") from None
     if token is not None and (len(token) < _SHORTEST_TOKEN or not token.isascii()):
