@@ -16,7 +16,8 @@ import numpy as np
 
 from camlite import artifact
 from camlite.artifact import Format
-from camlite.artifact.card import Arrays, Card, Head, Preprocessing
+from camlite.artifact.arrays import Arrays
+from camlite.artifact.card import Card, Head, Preprocessing
 from camlite.bench import benchmark, plain_loop
 from camlite.explainer import Explainer
 from camlite.maps import cam, resize

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from camlite import artifact, backends
 from camlite.artifact import Format
-from camlite.artifact.card import Arrays, Card, Head, Precision, Preprocessing
+from camlite.artifact.arrays import Arrays
+from camlite.artifact.card import Card, Head, Precision, Preprocessing
 from camlite.errors import ClassifierError
 from camlite.images.labelled_images import LabelledImages
 from camlite_export import golden_samples, output_folder
@@ -169,12 +170,12 @@ def _convert(
 def _as_the_model_has_them(arrays: Arrays, model: bytes, feature_shape: tuple[int, int, int]) -> Arrays:
     """Class weights of the model itself, where they can be found in it."""
     height, width, channels = feature_shape
-    place = None if arrays.weights is None else weights_finder.find(model, arrays.weights, height * width)
-    if arrays.weights is None or place is None:
+    stored = None if arrays.weights is None else weights_finder.find(model, arrays.weights, height * width)
+    if arrays.weights is None or stored is None:
         return arrays
-    rest = weights_finder.rest(model, arrays.weights, place)
-    weights = place.read(model, channels, arrays.weights.shape[1], rest)
-    return arrays._replace(weights=weights, weights_place=place, weights_rest=rest)
+    rest = weights_finder.rest(model, arrays.weights, stored)
+    weights = stored.read(model, channels, arrays.weights.shape[1], rest)
+    return arrays._replace(weights=weights, stored_weights=stored, weights_rest=rest)
 
 
 def _spread(images: LabelledImages, most: int) -> tuple[list[NDArray[np.uint8]], NDArray[np.int64] | None]:

@@ -289,7 +289,7 @@ def test_a_head_that_is_not_affine_agrees_as_well(seven: Mapping[Kind, exporting
 def test_evidence_in_the_graph_agrees_as_well(in_the_graph: Mapping[Kind, exporting.Exported], kind: Kind) -> None:
     agrees(in_the_graph[kind], kind[1])
     arrays = artifact.read(in_the_graph[kind].path).arrays
-    assert (arrays.weights, arrays.weights_place, arrays.weights_rest) == (None, None, None)
+    assert (arrays.weights, arrays.stored_weights, arrays.weights_rest) == (None, None, None)
     assert arrays.bias is not None
 
 

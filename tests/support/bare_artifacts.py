@@ -11,7 +11,8 @@ import numpy as np
 
 from camlite import artifact
 from camlite.artifact import Format
-from camlite.artifact.card import Arrays, Card, Head, Preprocessing
+from camlite.artifact.arrays import Arrays
+from camlite.artifact.card import Card, Head, Preprocessing
 from camlite_export.cutting.two_output import TwoOutputModel
 from camlite_export.parity import agreement, interpreter_process
 from camlite_export.parity.keras_reference import Reference

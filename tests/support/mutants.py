@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from camlite import artifact
-from camlite.artifact import card
+from camlite.artifact import arrays, card
 from support.small_artifacts import seal
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -78,7 +78,7 @@ def parent(path: Path) -> Parent:
     """Take an artifact apart."""
     read = artifact.read(path)
     entries = {"card.json": card.to_json(read.card).encode()}
-    for name in card.ARRAY_DTYPES:
+    for name in arrays.ARRAY_DTYPES:
         array = getattr(read.arrays, name)
         if array is not None:
             entries[f"{name}.npy"] = _npy(array)

@@ -15,7 +15,8 @@ from hypothesis.extra import numpy as array_strategies
 
 from camlite import artifact
 from camlite.artifact import card as cards
-from camlite.artifact.card import Arrays, Card, Head, Preprocessing
+from camlite.artifact.arrays import Arrays
+from camlite.artifact.card import Card, Head, Preprocessing
 from camlite.texts import hidden_character
 
 SMALL = Card(

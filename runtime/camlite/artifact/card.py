@@ -1,7 +1,7 @@
 """The card: what an artifact says about itself. The contract between the exporter and the device.
 
-Named tuples and their JSON. The arrays that belong to a card (class weights, bias, golden
-samples) travel beside it; `camlite.artifact` reads and verifies both.
+Named tuples and their JSON. The arrays that belong to a card (`camlite.artifact.arrays`) travel beside it;
+`camlite.artifact` reads and verifies both.
 """
 
 from __future__ import annotations
@@ -11,10 +11,6 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
-from camlite.artifact.weights_in_model import Place
 from camlite.errors import ArtifactError
 from camlite.texts import hidden_character, printable
 
@@ -94,49 +90,6 @@ class Card(NamedTuple):
     made_with: Mapping[str, str]
 
 
-class Arrays(NamedTuple):
-    """The arrays that belong to a card. K classes, features (h, w, C), N golden samples.
-
-    Attributes:
-        weights: class weights float32, (C, K) where they are the same at every place, else (h, w, C, K); None
-            where the model itself gives evidence, see `Head.method`.
-        bias: float32 (K,), in logits; None where the method is not ``cam``.
-        golden_images: uint8 (N, H, W, channels); of any size, resized as any image is.
-        golden_scores: the Keras reference's scores for them, float32 (N, K).
-        golden_evidence: the reference's evidence of its own top class, float32 (N, h, w), in logits.
-        golden_errors: how far the artifact was from those where it was exported, float32 (N, 3): score difference,
-            evidence error and completeness (0 where there is none), see `camlite.self_check.Sample`; None where no
-            interpreter was installed there.
-        weights_place: where the model has the class weights, so that they are not carried a second time; None where
-            it has them in another way.
-        weights_rest: what rounding took from the weights, int8 (C, K), see `Place.read`; None where they are as the
-            model has them.
-    """
-
-    weights: NDArray[np.float32] | None
-    bias: NDArray[np.float32] | None
-    golden_images: NDArray[np.uint8]
-    golden_scores: NDArray[np.float32]
-    golden_evidence: NDArray[np.float32]
-    golden_errors: NDArray[np.float32] | None = None
-    weights_place: Place | None = None
-    weights_rest: NDArray[np.int8] | None = None
-
-
-ARRAY_DTYPES: Mapping[str, type[np.generic]] = {
-    "weights": np.float32,
-    "bias": np.float32,
-    "golden_images": np.uint8,
-    "golden_scores": np.float32,
-    "golden_evidence": np.float32,
-    "golden_errors": np.float32,
-    "weights_rest": np.int8,
-}
-
-
-OPTIONAL_ARRAYS = frozenset({"weights", "bias", "golden_errors", "weights_rest"})
-
-
 def to_json(card: Card) -> str:
     """The card as JSON text, the same text for the same card."""
     return json.dumps({"format": FORMAT_VERSION, **as_dict(card)}, ensure_ascii=False, indent=1)
@@ -168,37 +121,6 @@ def from_json(text: str, where: str) -> Card:
     card = _build(Card, fields, f"{where}: card")
     _check_ranges(card, where)
     return card
-
-
-def check_arrays(card: Card, arrays: Arrays, where: str) -> None:
-    """Check that each array has the shape that the card implies, and holds finite numbers.
-
-    Raises:
-        ArtifactError: the first array that does not fit.
-    """
-    head, image, classes = card.head, card.preprocessing, len(card.labels)
-    samples = len(np.atleast_1d(arrays.golden_images))
-    place = (head.height, head.width)
-    expected: dict[str, tuple[int, ...] | None] = {"weights": None, "bias": None}
-    if head.method == "cam":
-        expected["bias"] = (classes,)
-        if arrays.weights is not None:
-            per_place = place if arrays.weights.ndim == 4 else ()
-            expected["weights"] = (*per_place, head.channels, classes)
-    expected |= {
-        "golden_images": (samples, *arrays.golden_images.shape[1:3], image.channels),
-        "golden_scores": (samples, classes),
-        "golden_evidence": (samples, *place),
-        "golden_errors": None if arrays.golden_errors is None else (samples, 3),
-        "weights_rest": None if arrays.weights_rest is None else (head.channels, classes),
-    }
-    for name, shape in expected.items():
-        array = getattr(arrays, name)
-        received = None if array is None else array.shape
-        if received != shape:
-            raise ArtifactError(f"{where}: {name} has shape {received}, the card implies {shape}; export again")
-        if array is not None and not np.isfinite(array).all():
-            raise ArtifactError(f"{where}: {name} holds numbers that are not finite; export again")
 
 
 _T = TypeVar("_T")

@@ -6,14 +6,13 @@ import contextlib
 import json
 import math
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from camlite import ArtifactError
 from camlite.artifact import card as cards
-from support.small_artifacts import SMALL, arrays_of, card_strategy, changed, small_arrays
+from support.small_artifacts import SMALL, card_strategy, changed
 
 WHERE = "folder/file.tflite"
 
@@ -38,8 +37,8 @@ def test_a_card_comes_back_as_it_was_written(card):
     assert cards.from_json(cards.to_json(card), WHERE) == card
 
 
-@pytest.mark.parametrize("part", [SMALL, SMALL.preprocessing, SMALL.head, small_arrays()], ids=lambda part: type(part))
-def test_a_card_and_its_arrays_stay_as_they_were_made(part):
+@pytest.mark.parametrize("part", [SMALL, SMALL.preprocessing, SMALL.head], ids=lambda part: type(part))
+def test_a_card_stays_as_it_was_made(part):
     for name in part._fields:
         with pytest.raises(AttributeError):
             setattr(part, name, None)
@@ -192,72 +191,3 @@ def test_any_json_in_any_field_gives_a_card_or_a_refusal(field, value):
 
     with contextlib.suppress(ArtifactError):
         assert isinstance(cards.from_json(json.dumps(content), WHERE), cards.Card)
-
-
-@given(st.data())
-def test_arrays_as_the_card_implies_them_pass(data):
-    card = data.draw(card_strategy())
-
-    cards.check_arrays(card, data.draw(arrays_of(card)), WHERE)
-
-
-@pytest.mark.parametrize(
-    ("name", "shape"),
-    [
-        ("weights", (3, 5)),
-        ("weights", (5, 4)),
-        ("weights", (3, 2, 5, 3)),  # width and height exchanged
-        ("weights", (15,)),
-        ("weights", ()),
-        ("bias", (4,)),
-        ("bias", (3, 1)),
-        ("bias", ()),
-        ("golden_images", (2, 3, 4)),
-        ("golden_images", (2, 3, 4, 3)),
-        ("golden_images", ()),
-        ("golden_images", (24,)),
-        ("golden_scores", (1, 3)),
-        ("golden_scores", (3, 2)),
-        ("golden_evidence", (2, 3, 2)),
-        ("golden_evidence", (2, 6)),
-        ("golden_errors", (2, 4)),
-        ("golden_errors", (3,)),
-    ],
-)
-def test_an_array_of_another_shape_is_named_with_both_shapes(name, shape):
-    array = np.zeros(shape, cards.ARRAY_DTYPES[name])
-
-    with pytest.raises(ArtifactError) as raised:
-        cards.check_arrays(SMALL, small_arrays()._replace(**{name: array}), WHERE)
-
-    message = str(raised.value)
-    assert message.startswith(WHERE)
-    assert f"{name} has shape {shape}, the card implies" in message
-
-
-def test_a_bias_must_be_there_for_cam():
-    with pytest.raises(ArtifactError, match="bias has shape None"):
-        cards.check_arrays(SMALL, small_arrays()._replace(bias=None), WHERE)
-
-
-def test_class_weights_may_be_absent_for_cam_where_the_graph_has_them():
-    cards.check_arrays(SMALL, small_arrays()._replace(weights=None), WHERE)
-
-
-@pytest.mark.parametrize("name", ["weights", "bias"])
-def test_class_weights_and_bias_must_be_absent_for_hirescam(name):
-    hirescam = changed(SMALL, "head.method", "hirescam")
-    alone = small_arrays()._replace(weights=None, bias=None)
-    cards.check_arrays(hirescam, alone, WHERE)
-    with pytest.raises(ArtifactError, match=f"{name} has shape"):
-        cards.check_arrays(hirescam, alone._replace(**{name: getattr(small_arrays(), name)}), WHERE)
-
-
-@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("name", ["weights", "bias", "golden_scores", "golden_evidence", "golden_errors"])
-def test_an_array_with_a_number_that_is_not_finite_is_named(name, number):
-    arrays = small_arrays()
-    getattr(arrays, name).flat[-1] = number
-
-    with pytest.raises(ArtifactError, match=f"{WHERE}: {name} holds numbers that are not finite"):
-        cards.check_arrays(SMALL, arrays, WHERE)

@@ -1,4 +1,4 @@
-"""`camlite.artifact`: the container, written and read back. What damage does to it is in test_artifact_damage.py."""
+"""`camlite.artifact`: the container, written and read back. What damage does to it is in test_damage.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from camlite import artifact
-from camlite.artifact import card as cards
+from camlite.artifact.arrays import ARRAY_DTYPES, Arrays
 from support.small_artifacts import (
     MODELS,
     SMALL,
@@ -30,7 +30,7 @@ from support.small_artifacts import (
 )
 
 FORMATS = sorted(MODELS)
-ARRAYS = [name for name in cards.ARRAY_DTYPES if name != "weights_rest"]  # see test_placed.py
+ARRAYS = [name for name in ARRAY_DTYPES if name != "weights_rest"]  # see test_weights_in_model.py
 STRIPES = [
     *(("tflite", precision) for precision in ("float32", "float16", "dynamic", "int8", "int16x8")),
     *(("onnx", precision) for precision in ("float32", "float16", "int8")),
@@ -43,7 +43,7 @@ def read(content: bytes, folder: Path) -> artifact.Artifact:
     return artifact.read(path)
 
 
-def assert_same(received: cards.Arrays, expected: cards.Arrays) -> None:
+def assert_same(received: Arrays, expected: Arrays) -> None:
     for name in ARRAYS:
         one, other = getattr(received, name), getattr(expected, name)
         assert (one is None) == (other is None)
