@@ -89,7 +89,7 @@ def build(shape: Shape, format_: Format, folder: Path) -> Path:
 
 def _sealed(shape: Shape, cut: Any, format_: Format, content: bytes) -> bytes:
     third = (1 / 255,) * 3
-    head = Head("features", shape.side, shape.side, shape.channels, "softmax", "cam")
+    head = Head("features", shape.side, shape.side, shape.channels, "softmax", "device")
     card = Card(
         "growth",
         "float32",

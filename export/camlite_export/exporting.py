@@ -17,6 +17,7 @@ from camlite import artifact, backends
 from camlite.artifact import Format
 from camlite.artifact.arrays import Arrays
 from camlite.artifact.card import Card, Head, Precision, Preprocessing
+from camlite.artifact.evidence_methods import EVIDENCE_METHODS
 from camlite.errors import ClassifierError
 from camlite.images.labelled_images import LabelledImages
 from camlite_export import golden_samples, output_folder
@@ -115,8 +116,10 @@ def export(
     head = two_output.affine
     golden_images = golden_samples.choose(calibration, target, two_output)
     answers = keras_reference.answer(two_output, keras_reference.inputs(list(golden_images), target))
-    weights = head.weights if head and not two_output.gives_evidence else None
-    arrays = Arrays(weights, head.bias if head else None, golden_images, answers.scores, answers.evidence)
+    traits = EVIDENCE_METHODS[two_output.evidence_method]
+    weights = head.weights if head and traits.has_weights else None
+    bias = head.bias if head and traits.adds_up else None
+    arrays = Arrays(weights, bias, golden_images, answers.scores, answers.evidence)
     models = _convert(two_output, target, calibration, wanted, progress)
     files = {}
     for (format_, precision), content in models.items():
@@ -219,7 +222,7 @@ def _card(
         precision=precision,
         labels=labels,
         preprocessing=target,
-        head=Head(two_output.layer, height, width, channels, two_output.activation, two_output.method),
+        head=Head(two_output.layer, height, width, channels, two_output.activation, two_output.evidence_method),
         classifier_sha256=keras_files.digest(model),
         model_sha256=hashlib.sha256(content).hexdigest(),
         made_with={program: importlib.metadata.version(program) for program in _MADE_WITH},

@@ -19,11 +19,11 @@ from keras import layers
 from camlite import artifact
 from camlite.artifact import Format
 from camlite.artifact.card import Precision
+from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.errors import CamliteError, ClassifierError
 from camlite.images.labelled_images import LabelledImages
 from camlite_export import exporting
 from camlite_export.cutting import two_output
-from camlite_export.cutting.heads import EvidenceBy
 from camlite_export.parity import interpreter_process, keras_reference
 from camlite_export.sources.pixel_conventions import preprocessing
 from support import classifier_kinds
@@ -69,11 +69,11 @@ def exported(
     folder: Path,
     wanted: list[Kind],
     model: keras.Model | None = None,
-    evidence_by: EvidenceBy = "device",
+    evidence_method: EvidenceMethod = "device",
     **options: Any,
 ) -> list[exporting.Exported]:
     model = model or small()
-    cut = two_output.cut(model, evidence_by=evidence_by)
+    cut = two_output.cut(model, evidence_method=evidence_method)
     given = {
         "name": "small",
         "labels": LABELS,
@@ -101,7 +101,7 @@ def seven(tmp_path_factory: pytest.TempPathFactory) -> dict[Kind, exporting.Expo
 def in_the_graph(tmp_path_factory: pytest.TempPathFactory) -> dict[Kind, exporting.Exported]:
     """The eight with evidence in the graph."""
     folder = tmp_path_factory.mktemp("graph")
-    return dict(zip(EIGHT, exported(folder, EIGHT, evidence_by="graph"), strict=True))
+    return dict(zip(EIGHT, exported(folder, EIGHT, evidence_method="graph"), strict=True))
 
 
 _EXPORT = """
@@ -188,7 +188,7 @@ def test_the_card_says_what_was_exported(eight: Mapping[Kind, exporting.Exported
     assert (read.format, card.precision) == kind
     assert (card.name, card.labels) == ("small", LABELS)
     assert (card.preprocessing.height, card.preprocessing.width, card.preprocessing.channels) == (16, 20, 3)
-    assert (card.head.layer, card.head.method, card.head.activation) == ("last_map", "cam", "softmax")
+    assert (card.head.layer, card.head.evidence, card.head.activation) == ("last_map", "device", "softmax")
     assert (card.head.height, card.head.width, card.head.channels) == (8, 10, 12)
     assert arrays.weights is not None
     assert arrays.weights.shape == (12, 3)

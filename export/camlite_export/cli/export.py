@@ -13,7 +13,7 @@ from camlite.artifact.card import Precision
 from camlite.show import say
 from camlite_export import signing
 from camlite_export.cli import options
-from camlite_export.cutting.heads import EvidenceBy
+from camlite_export.cutting.heads import OF_AFFINE_HEADS
 
 if TYPE_CHECKING:
     from camlite_export.exporting import Exported
@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sign", type=Path, metavar="KEY", help="sign the artifacts with this key of `camlite keygen`")
     parser.add_argument(
         "--evidence",
-        choices=get_args(EvidenceBy),
-        default="device",
+        choices=OF_AFFINE_HEADS,
+        default=OF_AFFINE_HEADS[0],
         help="what computes it: the device, from class weights (default), or the graph, as an output, of all classes "
         "in every run; programs without camlite can read it",
     )

@@ -20,8 +20,9 @@ class Arrays(NamedTuple):
 
     Attributes:
         weights: class weights float32, (C, K) where they are the same at every place, else (h, w, C, K); None
-            where the model itself gives evidence, see `Head.method`.
-        bias: float32 (K,), in logits; None where the method is not ``cam``.
+            where the model itself gives evidence.
+        bias: float32 (K,), in logits; None where evidence does not add up to them. `Head.evidence_traits` says
+            which of the two are there.
         golden_images: uint8 (N, H, W, channels); of any size, resized as any image is.
         golden_scores: the Keras reference's scores for them, float32 (N, K).
         golden_evidence: the reference's evidence of its own top class, float32 (N, h, w), in logits.
@@ -65,15 +66,13 @@ def check_arrays(card: Card, arrays: Arrays, where: str) -> None:
         ArtifactError: the first array that does not fit.
     """
     head, image, classes = card.head, card.preprocessing, len(card.labels)
+    traits = head.evidence_traits
     samples = len(np.atleast_1d(arrays.golden_images))
     place = (head.height, head.width)
-    expected: dict[str, tuple[int, ...] | None] = {"weights": None, "bias": None}
-    if head.method == "cam":
-        expected["bias"] = (classes,)
-        if arrays.weights is not None:
-            per_place = place if arrays.weights.ndim == 4 else ()
-            expected["weights"] = (*per_place, head.channels, classes)
-    expected |= {
+    per_place = place if arrays.weights is not None and arrays.weights.ndim == 4 else ()
+    expected: dict[str, tuple[int, ...] | None] = {
+        "weights": (*per_place, head.channels, classes) if traits.has_weights else None,
+        "bias": (classes,) if traits.adds_up else None,
         "golden_images": (samples, *arrays.golden_images.shape[1:3], image.channels),
         "golden_scores": (samples, classes),
         "golden_evidence": (samples, *place),

@@ -39,6 +39,8 @@ from camlite.system import files
 # A flatbuffer and a protobuf have at most 2 GB. A large file is read when its end, too, is that of an artifact.
 _FIRST_BYTES, _LARGE, _MOST_BYTES = 16, 1 << 24, (1 << 31) - 1
 
+_WEIGHTS_ENTRIES = ("weights.npy", STORED_WEIGHTS_ENTRY)
+
 
 class Artifact(NamedTuple):
     """A verified artifact.
@@ -101,7 +103,8 @@ def read(path: str | Path, trusted: Sequence[str | Path] | None = None) -> Artif
         _check_entries(parts.packed, len(content), where)
         text = _entry(parts.packed, CARD_ENTRY) if parts.card is None else parts.card
         container.check_sizes({CARD_ENTRY: len(text)}, len(content), where)  # in an ONNX file it is in no zip
-        card = cards.from_json(text.decode(), where)
+        has_weights = any(entry.name in _WEIGHTS_ENTRIES for entry in parts.packed.entries)
+        card = cards.from_json(text.decode(), where, has_weights)
         model = content[: parts.start]
         if hashlib.sha256(model).hexdigest() != card.model_sha256:
             raise damaged(where, "the model bytes are not those that the card was sealed with")

@@ -43,4 +43,4 @@ def test_every_backend_answers_as_keras_does(
         assert figures.classes
         assert figures.scores <= SCORES
         assert figures.evidence <= EVIDENCE
-        assert np.isnan(figures.completeness) if kind.method == "hirescam" else figures.completeness <= COMPLETENESS
+        assert np.isnan(figures.completeness) if kind.evidence == "gradient" else figures.completeness <= COMPLETENESS

@@ -63,22 +63,20 @@ def test_an_array_of_another_shape_is_named_with_both_shapes(name, shape):
     assert f"{name} has shape {shape}, the card implies" in message
 
 
-def test_a_bias_must_be_there_for_cam():
-    with pytest.raises(ArtifactError, match="bias has shape None"):
-        check_arrays(SMALL, small_arrays()._replace(bias=None), WHERE)
-
-
-def test_class_weights_may_be_absent_for_cam_where_the_graph_has_them():
-    check_arrays(SMALL, small_arrays()._replace(weights=None), WHERE)
-
-
-@pytest.mark.parametrize("name", ["weights", "bias"])
-def test_class_weights_and_bias_must_be_absent_for_hirescam(name):
-    hirescam = changed(SMALL, "head.method", "hirescam")
-    alone = small_arrays()._replace(weights=None, bias=None)
-    check_arrays(hirescam, alone, WHERE)
-    with pytest.raises(ArtifactError, match=f"{name} has shape"):
-        check_arrays(hirescam, alone._replace(**{name: getattr(small_arrays(), name)}), WHERE)
+@pytest.mark.parametrize(
+    ("word", "implied"),
+    [("device", {"weights", "bias"}), ("graph", {"bias"}), ("gradient", set()), ("gradient_top", set())],
+)
+def test_the_evidence_method_says_whether_class_weights_and_bias_are_there(word, implied):
+    card = changed(SMALL, "head.evidence", word)
+    all_there = small_arrays()
+    for carried in ({"weights", "bias"}, {"weights"}, {"bias"}, set()):
+        arrays = all_there._replace(**dict.fromkeys({"weights", "bias"} - carried))
+        if carried == implied:
+            check_arrays(card, arrays, WHERE)
+            continue
+        with pytest.raises(ArtifactError, match=r"(weights|bias) has shape"):
+            check_arrays(card, arrays, WHERE)
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from camlite import artifact
+from camlite.artifact import card as cards
 from camlite.artifact.arrays import ARRAY_DTYPES, Arrays
 from support.small_artifacts import (
     MODELS,
@@ -106,14 +107,27 @@ def test_arrays_are_read_only(format_, tmp_path):
             getattr(arrays, name)[...] = 0
 
 
+@pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("format_", FORMATS)
-def test_artifacts_of_format_version_1_stay_readable(format_):
-    """The files were written when version 1 was made. Where this fails, the format has changed: raise the version."""
-    back = artifact.read(Path(__file__).with_name("format_1") / f"small.{format_}")
+def test_artifacts_of_every_format_version_stay_readable(format_, version):
+    """The files were written when the version was made. Where this fails, the format has changed: raise the version."""
+    back = artifact.read(Path(__file__).with_name(f"format_{version}") / f"small.{format_}")
 
     assert back.model == MODELS[format_]
     assert back.card == changed(SMALL, "model_sha256", hashlib.sha256(back.model).hexdigest())
     assert_same(back.arrays, small_arrays())
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_card_is_written_as_it_was_when_its_version_was_made(format_):
+    content = (Path(__file__).with_name("format_2") / f"small.{format_}").read_bytes()
+    card = changed(SMALL, "model_sha256", hashlib.sha256(MODELS[format_]).hexdigest())
+
+    if format_ == "onnx":
+        assert cards.to_json(card).encode() in content
+    else:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            assert archive.read("card.json") == cards.to_json(card).encode()
 
 
 def test_a_tflite_artifact_can_be_put_together_by_the_description_of_the_format_alone(tmp_path):

@@ -164,7 +164,7 @@ def test_a_model_that_its_card_does_not_account_for_reaches_no_interpreter(place
     proof = Proof(Port((4, 6, 1), "float32"), ports, Cost(0, 0, 0))
 
     with pytest.raises(ValueError, match=re.escape(said)):
-        card_shapes.check(proof, card, gives_evidence=False)
+        card_shapes.check(proof, card)
 
 
 def test_a_model_of_other_shapes_than_its_card_says_is_refused_with_both(backend, tiny, tmp_path):
