@@ -165,7 +165,7 @@ class Explainer:
         self.artifact = artifact
         self._lock = threading.Lock()
         self._interpreter = backends.open_interpreter(artifact, backend, threads)
-        self.backend = backend or backends.installed(artifact.format)[0]
+        self.backend = backend or backends.installed(artifact.container)[0]
         self.outputs = self._interpreter.outputs
         target, head = artifact.card.preprocessing, artifact.card.head
         results = self._interpreter.results

@@ -122,11 +122,11 @@ def test_every_backend_answers_as_keras_does(
     expected = keras_reference.answer(cut, keras_reference.inputs(images, target))
     assert expected.scores.max() > 0.02, "the scores say nothing"
     measured: dict[str, Any] = {"layer": cut.layer, "features": cut.feature_shape, "method": cut.evidence_method}
-    for format_, converter in (("onnx", onnx_target), ("tflite", tflite_target)):  # what takes the most memory, first
+    for container, converter in (("onnx", onnx_target), ("tflite", tflite_target)):  # what takes the most memory, first
         content = converter.convert(cut, "float32", None)
-        path = bare_artifacts.write(cut, target, format_, content, tmp_path / f"network.{format_}")
+        path = bare_artifacts.write(cut, target, container, content, tmp_path / f"network.{container}")
         del content
-        for backend in (backend for backend in interpreters if BACKENDS[backend] == format_):
+        for backend in (backend for backend in interpreters if BACKENDS[backend] == container):
             measured[backend] = asdict(bare_artifacts.compare(interpreters[backend], path, backend, images, expected))
     print(application, json.dumps(measured))
     keep(application, measured)

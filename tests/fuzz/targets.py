@@ -97,7 +97,7 @@ def _read(content: bytes) -> None:
     except ArtifactError as error:
         _check_line(error)
         return
-    _FILE.write_bytes(artifact.pack(read.format, read.model, read.card, read.arrays))
+    _FILE.write_bytes(artifact.pack(read.container, read.model, read.card, read.arrays))
     again = artifact.read(_FILE)
     if again.card != read.card:
         raise AssertionError(f"{read.card} became {again.card}")

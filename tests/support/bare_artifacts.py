@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from camlite import artifact
-from camlite.artifact import Format
+from camlite.artifact import Container
 from camlite.artifact.arrays import Arrays
 from camlite.artifact.card import Card, Head, Preprocessing
 from camlite.artifact.evidence_methods import EVIDENCE_METHODS
@@ -19,7 +19,7 @@ from camlite_export.parity import agreement, interpreter_process
 from camlite_export.parity.keras_reference import Reference
 
 
-def write(model: TwoOutputModel, target: Preprocessing, format_: Format, content: bytes, path: Path) -> Path:
+def write(model: TwoOutputModel, target: Preprocessing, container: Container, content: bytes, path: Path) -> Path:
     """Seal what a converter has made; the one golden sample is black, and wrong."""
     height, width, channels = model.feature_shape
     card = Card(
@@ -37,7 +37,7 @@ def write(model: TwoOutputModel, target: Preprocessing, format_: Format, content
     traits = EVIDENCE_METHODS[model.evidence_method]
     weights = model.affine.weights if model.affine and traits.has_weights else None
     bias = model.affine.bias if model.affine and traits.adds_up else None
-    path.write_bytes(artifact.pack(format_, content, card, Arrays(weights, bias, golden, scores, evidence)))
+    path.write_bytes(artifact.pack(container, content, card, Arrays(weights, bias, golden, scores, evidence)))
     return path
 
 

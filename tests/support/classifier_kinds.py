@@ -652,11 +652,11 @@ def cut(kind: Kind | Refusal) -> TwoOutputModel | str:
 
 
 @cache
-def converted(kind: Kind, format_: str) -> bytes:
-    """The float32 model in a format, converted once a process."""
+def converted(kind: Kind, container: str) -> bytes:
+    """The float32 model in a container, converted once a process."""
     model = cut(kind)
     assert isinstance(model, TwoOutputModel), model
-    return {"tflite": tflite_target, "onnx": onnx_target}[format_].convert(model, "float32", None)
+    return {"tflite": tflite_target, "onnx": onnx_target}[container].convert(model, "float32", None)
 
 
 def images(two_output_model: TwoOutputModel, count: int = 8) -> np.ndarray:

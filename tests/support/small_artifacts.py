@@ -32,7 +32,7 @@ SMALL = Card(
 )
 
 # The least that begins as a model: what is behind, only an interpreter would look at.
-MODELS: Mapping[artifact.Format, bytes] = {
+MODELS: Mapping[artifact.Container, bytes] = {
     "tflite": b"\x1c\0\0\0TFL3" + bytes(range(64)),
     "onnx": b"\x08\x08\x12\x07camlite\x3a\x00",  # ir_version 8, producer_name, an empty graph
 }
@@ -107,14 +107,14 @@ def changed(card: Card, place: str, value: object) -> Card:
     return card._replace(**{part: new})
 
 
-def small_artifact(format_: artifact.Format) -> bytes:
+def small_artifact(container: artifact.Container) -> bytes:
     """`SMALL` and its arrays, packed."""
-    model = MODELS[format_]
+    model = MODELS[container]
     card = SMALL._replace(model_sha256=hashlib.sha256(model).hexdigest())
-    return artifact.pack(format_, model, card, small_arrays())
+    return artifact.pack(container, model, card, small_arrays())
 
 
-def small_entries(format_: artifact.Format) -> dict[str, bytes]:
+def small_entries(container: artifact.Container) -> dict[str, bytes]:
     """What the payload of `small_artifact` holds: ``card.json`` and the arrays as ``NAME.npy``."""
     entries = {}
     for name, array in small_arrays()._asdict().items():
@@ -122,7 +122,7 @@ def small_entries(format_: artifact.Format) -> dict[str, bytes]:
             buffer = io.BytesIO()
             np.save(buffer, array)
             entries[f"{name}.npy"] = buffer.getvalue()
-    card = SMALL._replace(model_sha256=hashlib.sha256(MODELS[format_]).hexdigest())
+    card = SMALL._replace(model_sha256=hashlib.sha256(MODELS[container]).hexdigest())
     content = {"format": cards.FORMAT_VERSION, **cards.as_dict(card)}
     return {"card.json": json.dumps(content).encode(), **entries}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from camlite.artifact import Format
+from camlite.artifact import Container
 from camlite.artifact.card import Precision
 from camlite.show import say
 from camlite_export import signing
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER|NPZ",
         help="representative images, needed for int8 and int16x8: a folder of pictures, or an .npz with `images`",
     )
-    parser.add_argument("--formats", nargs="+", choices=get_args(Format), default=get_args(Format))
+    parser.add_argument("--formats", nargs="+", choices=get_args(Container), default=get_args(Container))
     parser.add_argument("--precisions", nargs="+", choices=get_args(Precision), help="default: all that can be made")
     parser.add_argument("--sign", type=Path, metavar="KEY", help="sign the artifacts with this key of `camlite keygen`")
     parser.add_argument(

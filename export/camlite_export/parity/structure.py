@@ -49,7 +49,7 @@ def _names(artifact: Artifact, outputs: Mapping[str, Tensor], expected: Expected
 
 def _dtypes(artifact: Artifact, image: Tensor, outputs: Mapping[str, Tensor]) -> Iterator[str]:
     """Integers stand at both ends of an int8 .tflite, and nowhere else."""
-    integers = artifact.format == "tflite" and artifact.card.precision == "int8"
+    integers = artifact.container == "tflite" and artifact.card.precision == "int8"
     wanted = dict.fromkeys(outputs, np.dtype(np.int8 if integers else np.float32))
     wanted["image"] = np.dtype(np.uint8 if integers else np.float32)
     for name, tensor in {"image": image, **outputs}.items():

@@ -31,7 +31,10 @@ from typing import Literal
 from camlite.errors import ArtifactError
 from camlite.texts import printable
 
-Format = Literal["tflite", "onnx"]
+Container = Literal["tflite", "onnx"]
+"""What the file is for whoever knows nothing of camlite: a flatbuffer of TFLite, or a ModelProto of ONNX."""
+
+SUFFIXES: Mapping[Container, str] = {"tflite": ".tflite", "onnx": ".onnx"}
 
 SEAL_MARK = b"camlite seal sha256:"
 SEAL_LENGTH = len(SEAL_MARK) + 64
@@ -47,7 +50,7 @@ _MOST_CARD_BYTES = 1 << 20
 _MOST_UNPACKED_TIMES, _MOST_UNPACKED_BESIDE = 32, 24 << 20
 
 
-def format_of(content: bytes) -> Format | None:
+def container_of(content: bytes) -> Container | None:
     """Tell a TFLite flatbuffer (file identifier TFL3) from an ONNX ModelProto (ir_version first)."""
     if content[4:8] == b"TFL3":
         return "tflite"
@@ -56,7 +59,7 @@ def format_of(content: bytes) -> Format | None:
     return None
 
 
-def seal(payload: bytes | memoryview) -> bytes:
+def seal_of(payload: bytes | memoryview) -> bytes:
     """What stands at the end of a payload."""
     return SEAL_MARK + hashlib.sha256(payload).hexdigest().encode()
 

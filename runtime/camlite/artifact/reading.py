@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from camlite.artifact import card as cards
-from camlite.artifact import container, signature, weights_in_model, zip_reader
+from camlite.artifact import signature, weights_in_model, zip_reader
 from camlite.artifact.arrays import ARRAY_DTYPES, OPTIONAL_ARRAYS, Arrays, check_arrays, from_npy
 from camlite.artifact.card import Card
 from camlite.artifact.container import (
@@ -26,9 +26,11 @@ from camlite.artifact.container import (
     SIGNATURE_KEY,
     SIGNED_KEY,
     STORED_WEIGHTS_ENTRY,
-    Format,
+    Container,
+    check_sizes,
+    container_of,
     damaged,
-    format_of,
+    seal_of,
 )
 from camlite.artifact.protobuf import METADATA_TAG, fields, metadata_entry
 from camlite.artifact.signature import Signature
@@ -46,7 +48,7 @@ class Artifact(NamedTuple):
     """A verified artifact.
 
     Attributes:
-        path, format: of the file.
+        path, container: of the file.
         model: what the interpreter is given: the bytes in front of the payload.
         card, arrays: what it says about itself.
         signer: the public key, 32 bytes, that it says it was signed with; None where it is not signed.
@@ -54,7 +56,7 @@ class Artifact(NamedTuple):
     """
 
     path: Path
-    format: Format
+    container: Container
     model: bytes
     card: Card
     arrays: Arrays
@@ -87,22 +89,22 @@ def read(path: str | Path, trusted: Sequence[str | Path] | None = None) -> Artif
         trusted: files of public keys, one of which the artifact must be signed with; None where that does not matter.
 
     Raises:
-        ArtifactError: no such file, neither format, truncated, altered, or of another format version; or not signed
+        ArtifactError: no such file, neither container, truncated, altered, or of another format version; or not signed
             with one of the trusted keys.
         CamliteError: a key cannot be read, or its library is not installed.
     """
     path = Path(path)
     keys = None if trusted is None else signature.public_keys(trusted)
     where = str(path)
-    content, format_ = _content(path, where)
-    split = _split_tflite if format_ == "tflite" else _split_onnx
+    content, container = _content(path, where)
+    split = _split_tflite if container == "tflite" else _split_onnx
     try:
         parts = split(content, where)
         if keys is not None:
             signature.verify(parts.signature, parts.seal, keys, where)
         _check_entries(parts.packed, len(content), where)
         text = _entry(parts.packed, CARD_ENTRY) if parts.card is None else parts.card
-        container.check_sizes({CARD_ENTRY: len(text)}, len(content), where)  # in an ONNX file it is in no zip
+        check_sizes({CARD_ENTRY: len(text)}, len(content), where)  # in an ONNX file it is in no zip
         has_weights = any(entry.name in _WEIGHTS_ENTRIES for entry in parts.packed.entries)
         card = cards.from_json(text.decode(), where, has_weights)
         model = content[: parts.start]
@@ -115,15 +117,15 @@ def read(path: str | Path, trusted: Sequence[str | Path] | None = None) -> Artif
         raise damaged(where, str(error)) from None
     check_arrays(card, arrays, where)
     signer = parts.signature.public_key if parts.signature else None
-    return Artifact(path, format_, model, card, arrays, signer, trusted=keys is not None)
+    return Artifact(path, container, model, card, arrays, signer, trusted=keys is not None)
 
 
-def _content(path: Path, where: str) -> tuple[bytes, Format]:
+def _content(path: Path, where: str) -> tuple[bytes, Container]:
     """All bytes of a file, if its size, its first and its last bytes are those of an artifact."""
     try:
         with files.regular(path) as file:
-            size, format_ = os.fstat(file.fileno()).st_size, format_of(file.read(_FIRST_BYTES))
-            if format_ is None:
+            size, container = os.fstat(file.fileno()).st_size, container_of(file.read(_FIRST_BYTES))
+            if container is None:
                 raise ArtifactError(
                     f"{where}: neither a TFLite nor an ONNX file; expected an artifact of `camlite export`"
                 )
@@ -134,7 +136,7 @@ def _content(path: Path, where: str) -> tuple[bytes, Format]:
                 if SEAL_MARK not in file.read():
                     raise _unsealed(where)
             file.seek(0)
-            return b"".join(_chunks(file, size)), format_
+            return b"".join(_chunks(file, size)), container
     except (OSError, ValueError) as error:
         if isinstance(error, CamliteError):
             raise
@@ -207,7 +209,7 @@ def _split_onnx(content: bytes, where: str) -> _Parts:
 
 
 def _check_seal(payload: memoryview, seal: bytes, where: str) -> None:
-    if container.seal(payload) != seal:
+    if seal_of(payload) != seal:
         raise damaged(where, "the card and its arrays are not those that were sealed")
 
 
@@ -218,7 +220,7 @@ def _check_entries(archive: _Zip, file_size: int, where: str) -> None:
     odd = [name for name in names if name not in known or names.count(name) > 1][:1]
     if odd:
         raise damaged(where, f"entry {odd[0]!r} is unknown, or there twice")
-    container.check_sizes({entry.name: entry.size for entry in archive.entries}, file_size, where)
+    check_sizes({entry.name: entry.size for entry in archive.entries}, file_size, where)
 
 
 def _unpack_arrays(archive: _Zip, model: bytes, card: Card, where: str) -> Arrays:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from camlite.artifact import card as cards
-from camlite.artifact import container, signature
+from camlite.artifact import signature
 from camlite.artifact.arrays import ARRAY_DTYPES, Arrays, to_npy
 from camlite.artifact.card import Card
 from camlite.artifact.container import (
@@ -21,7 +21,9 @@ from camlite.artifact.container import (
     SIGNATURE_KEY,
     SIGNED_KEY,
     STORED_WEIGHTS_ENTRY,
-    Format,
+    Container,
+    check_sizes,
+    seal_of,
 )
 from camlite.artifact.protobuf import metadata_entry
 from camlite.artifact.signature import Signature
@@ -32,11 +34,11 @@ Sign = Callable[[bytes], Signature]
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def pack(format_: Format, model: bytes, card: Card, arrays: Arrays, sign: Sign | None = None) -> bytes:
+def pack(container: Container, model: bytes, card: Card, arrays: Arrays, sign: Sign | None = None) -> bytes:
     """Model bytes + card + arrays -> the bytes of an artifact; the same bytes for the same input.
 
     Args:
-        format_: ``tflite`` or ``onnx``.
+        container: ``tflite`` or ``onnx``.
         model: what the converter has made.
         card: with the digest of the model.
         arrays: those that the card implies.
@@ -53,15 +55,15 @@ def pack(format_: Format, model: bytes, card: Card, arrays: Arrays, sign: Sign |
     if stored is not None:
         entries[STORED_WEIGHTS_ENTRY] = stored.to_json().encode()
     sizes = {name: len(content) for name, content in {CARD_ENTRY: text, **entries}.items()}
-    container.check_sizes(sizes, len(model), card.name)
-    if format_ == "tflite":
+    check_sizes(sizes, len(model), card.name)
+    if container == "tflite":
         behind = SEAL_LENGTH + (signature.LENGTH if sign else 0)
         unsealed = _zip({CARD_ENTRY: text, **entries}, after=model, comment_length=behind)
-        seal = container.seal(memoryview(unsealed)[len(model) :])
+        seal = seal_of(memoryview(unsealed)[len(model) :])
         return unsealed + seal + (sign(seal).to_bytes() if sign else b"")
     payload = metadata_entry(CARD_KEY, text) + metadata_entry(ARRAYS_KEY, base64.b64encode(_zip(entries)))
     payload += metadata_entry(SIGNED_KEY, b"ed25519") if sign else b""
-    seal = container.seal(payload)
+    seal = seal_of(payload)
     signed = metadata_entry(SIGNATURE_KEY, sign(seal).to_bytes()) if sign else b""
     return model + payload + metadata_entry(SEAL_KEY, seal) + signed
 

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _record(read: Artifact) -> dict[str, object]:
     return {
         "file": str(read.path),
-        "format": read.format,
+        "container": read.container,
         "model_bytes": len(read.model),
         "golden_samples": len(read.arrays.golden_images),
         "signer": read.signer.hex() if read.signer else None,
@@ -56,7 +56,7 @@ def _lines(read: Artifact) -> list[tuple[str, str]]:
     shown = ", ".join(card.labels[:12]) + (", ..." if len(card.labels) > 12 else "")
     sets = "" if arrays.weights is None else f", one set {'for all places' if arrays.weights.ndim == 2 else 'a place'}"
     return [
-        ("artifact", f"{read.path} ({card.precision}, {read.format}), verified"),
+        ("artifact", f"{read.path} ({card.precision}, {read.container}), verified"),
         ("signature", _signature(read)),
         ("classifier", f"{card.name}, weights sha256 {card.classifier_sha256[:16]}"),
         ("labels", f"{len(card.labels)}: {shown}"),

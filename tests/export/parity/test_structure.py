@@ -77,7 +77,7 @@ def test_integers_stand_at_both_ends_of_an_int8_tflite_file() -> None:
 
 
 def test_integers_stand_at_no_end_of_any_other() -> None:
-    for read in (with_card("precision", "float32"), RIGHT._replace(format="onnx")):
+    for read in (with_card("precision", "float32"), RIGHT._replace(container="onnx")):
         messages = [failure.message for failure in structure.failures(read, IMAGE, OUTPUTS, expected())]
         assert "image is uint8, expected float32 for" in messages[0]
         assert len(messages) == 6

@@ -30,7 +30,7 @@ from support.small_artifacts import (
     small_entries,
 )
 
-FORMATS = sorted(MODELS)
+CONTAINERS = sorted(MODELS)
 ARRAYS = [name for name in ARRAY_DTYPES if name != "weights_rest"]  # see test_weights_in_model.py
 STRIPES = [
     *(("tflite", precision) for precision in ("float32", "float16", "dynamic", "int8", "int16x8")),
@@ -53,54 +53,54 @@ def assert_same(received: Arrays, expected: Arrays) -> None:
             assert np.array_equal(one, other)
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("container", CONTAINERS)
 @given(data=st.data())
-def test_an_artifact_comes_back_as_it_was_packed(format_, data, tmp_path_factory):
+def test_an_artifact_comes_back_as_it_was_packed(container, data, tmp_path_factory):
     # A model may end in what looks like a zip of its own, or carry metadata of its own.
     tails = {"tflite": (b"", b"PK\3\4", b"PK\5\6" + bytes(18), seal(b"")), "onnx": (b"", b"\x72\x04\x0a\x02hi")}
-    model = MODELS[format_] + data.draw(st.sampled_from(tails[format_]))
+    model = MODELS[container] + data.draw(st.sampled_from(tails[container]))
     card = changed(data.draw(card_strategy()), "model_sha256", hashlib.sha256(model).hexdigest())
     arrays = data.draw(arrays_of(card))
 
-    back = read(artifact.pack(format_, model, card, arrays), tmp_path_factory.mktemp("packed"))
+    back = read(artifact.pack(container, model, card, arrays), tmp_path_factory.mktemp("packed"))
 
-    assert (back.format, back.model, back.card) == (format_, model, card)
+    assert (back.container, back.model, back.card) == (container, model, card)
     assert_same(back.arrays, arrays)
 
 
-@pytest.mark.parametrize(("format_", "precision"), STRIPES)
-def test_every_kind_of_artifact_comes_back_as_it_was_exported(tiny, format_, precision):
-    path = tiny / "stripes" / f"stripes.{precision}.{format_}"
+@pytest.mark.parametrize(("container", "precision"), STRIPES)
+def test_every_kind_of_artifact_comes_back_as_it_was_exported(tiny, container, precision):
+    path = tiny / "stripes" / f"stripes.{precision}.{container}"
 
     back = artifact.read(path)
 
-    assert (back.path, back.format, back.card.precision) == (path, format_, precision)
-    assert artifact.pack(format_, back.model, back.card, back.arrays) == path.read_bytes()
+    assert (back.path, back.container, back.card.precision) == (path, container, precision)
+    assert artifact.pack(container, back.model, back.card, back.arrays) == path.read_bytes()
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_an_artifact_may_be_sealed_again(format_, tmp_path):
-    model = small_artifact(format_)
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_an_artifact_may_be_sealed_again(container, tmp_path):
+    model = small_artifact(container)
     card = changed(SMALL, "model_sha256", hashlib.sha256(model).hexdigest())
 
-    back = read(artifact.pack(format_, model, card, small_arrays()), tmp_path)
+    back = read(artifact.pack(container, model, card, small_arrays()), tmp_path)
 
     assert (back.model, back.card) == (model, card)
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_the_same_input_gives_the_same_bytes(format_):
-    model = MODELS[format_]
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_the_same_input_gives_the_same_bytes(container):
+    model = MODELS[container]
     card = changed(SMALL, "model_sha256", hashlib.sha256(model).hexdigest())
     in_another_layout = small_arrays()._replace(weights=np.asfortranarray(small_arrays().weights))
 
-    assert artifact.pack(format_, model, card, small_arrays()) == small_artifact(format_)
-    assert artifact.pack(format_, model, card, in_another_layout) == small_artifact(format_)
+    assert artifact.pack(container, model, card, small_arrays()) == small_artifact(container)
+    assert artifact.pack(container, model, card, in_another_layout) == small_artifact(container)
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_arrays_are_read_only(format_, tmp_path):
-    arrays = read(small_artifact(format_), tmp_path).arrays
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_arrays_are_read_only(container, tmp_path):
+    arrays = read(small_artifact(container), tmp_path).arrays
 
     for name in ARRAYS:
         with pytest.raises(ValueError, match="read-only"):
@@ -108,22 +108,22 @@ def test_arrays_are_read_only(format_, tmp_path):
 
 
 @pytest.mark.parametrize("version", [1, 2])
-@pytest.mark.parametrize("format_", FORMATS)
-def test_artifacts_of_every_format_version_stay_readable(format_, version):
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_artifacts_of_every_format_version_stay_readable(container, version):
     """The files were written when the version was made. Where this fails, the format has changed: raise the version."""
-    back = artifact.read(Path(__file__).with_name(f"format_{version}") / f"small.{format_}")
+    back = artifact.read(Path(__file__).with_name(f"format_{version}") / f"small.{container}")
 
-    assert back.model == MODELS[format_]
+    assert back.model == MODELS[container]
     assert back.card == changed(SMALL, "model_sha256", hashlib.sha256(back.model).hexdigest())
     assert_same(back.arrays, small_arrays())
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_a_card_is_written_as_it_was_when_its_version_was_made(format_):
-    content = (Path(__file__).with_name("format_2") / f"small.{format_}").read_bytes()
-    card = changed(SMALL, "model_sha256", hashlib.sha256(MODELS[format_]).hexdigest())
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_a_card_is_written_as_it_was_when_its_version_was_made(container):
+    content = (Path(__file__).with_name("format_2") / f"small.{container}").read_bytes()
+    card = changed(SMALL, "model_sha256", hashlib.sha256(MODELS[container]).hexdigest())
 
-    if format_ == "onnx":
+    if container == "onnx":
         assert cards.to_json(card).encode() in content
     else:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

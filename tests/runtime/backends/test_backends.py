@@ -46,11 +46,11 @@ def test_the_backends_are_those_that_the_package_names():
     assert tuple(BACKENDS) == backends.BACKENDS
 
 
-@pytest.mark.parametrize("format_", ["tflite", "onnx"])
-def test_installed_backends_are_those_whose_module_is_there(format_):
-    expected = [name for name, of in BACKENDS.items() if of == format_ and importlib.util.find_spec(MODULES[name])]
+@pytest.mark.parametrize("container", ["tflite", "onnx"])
+def test_installed_backends_are_those_whose_module_is_there(container):
+    expected = [name for name, of in BACKENDS.items() if of == container and importlib.util.find_spec(MODULES[name])]
 
-    assert backends.installed(format_) == expected
+    assert backends.installed(container) == expected
 
 
 def test_the_version_is_that_of_the_distribution():
@@ -120,14 +120,14 @@ REFUSED = {"tflite": b"\x1c\0\0\0TFL3" + bytes(500), "onnx": MODELS["onnx"]}
 
 
 def test_a_model_that_is_not_sound_is_refused_in_one_line(backend, tmp_path):
-    format_ = BACKENDS[backend]
-    card = changed(SMALL, "model_sha256", hashlib.sha256(REFUSED[format_]).hexdigest())
+    container = BACKENDS[backend]
+    card = changed(SMALL, "model_sha256", hashlib.sha256(REFUSED[container]).hexdigest())
     path = tmp_path / "artifact"
-    path.write_bytes(artifact.pack(format_, REFUSED[format_], card, small_arrays()))
+    path.write_bytes(artifact.pack(container, REFUSED[container], card, small_arrays()))
 
     line = load_without("none", path, backend)
 
-    assert line.startswith(f"{path}: no sound {format_} model: ")
+    assert line.startswith(f"{path}: no sound {container} model: ")
 
 
 def test_a_sound_model_that_the_interpreter_refuses_is_refused_in_one_line(tmp_path):
@@ -171,7 +171,7 @@ def test_a_model_of_other_shapes_than_its_card_says_is_refused_with_both(backend
     read = artifact.read(artifact_for(backend, tiny))
     card = changed(changed(read.card, "preprocessing.width", 25), "head.layer", "another")
     path = tmp_path / "artifact"
-    path.write_bytes(artifact.pack(read.format, read.model, card, read.arrays))
+    path.write_bytes(artifact.pack(read.container, read.model, card, read.arrays))
 
     finished = run_camlite("explain", path, "none.png", "--backend", backend)
 

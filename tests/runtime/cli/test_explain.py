@@ -270,9 +270,9 @@ def in_a_terminal(folder: Path, *arguments: str | Path, **environment: str) -> s
 def test_inspect_prints_what_the_card_says(name, tiny, tmp_path):
     path = tiny / "stripes" / name
     lines = dict(line.split(maxsplit=1) for line in printed("inspect", path, cwd=tmp_path).splitlines())
-    _, precision, format_ = name.split(".")
+    _, precision, container = name.split(".")
 
-    assert lines["artifact"] == f"{path} ({precision}, {format_}), verified"
+    assert lines["artifact"] == f"{path} ({precision}, {container}), verified"
     assert lines["labels"] == "3: horizontal, vertical, plain"
     assert lines["image"] == "16 x 24 x 1, fit: stretch"
     assert lines["pixels"] == "pixel * 0.00392157 + 0"
@@ -297,7 +297,7 @@ def test_inspect_prints_the_card_as_json(artifact, tmp_path):
     record = json.loads(printed("inspect", artifact, "--json", cwd=tmp_path))
 
     read = artifacts.read(artifact)
-    assert (record["file"], record["format"], record["precision"]) == (str(artifact), "tflite", "float32")
+    assert (record["file"], record["container"], record["precision"]) == (str(artifact), "tflite", "float32")
     assert record["model_bytes"] == len(read.model)
     assert record["golden_samples"] == len(read.arrays.golden_images)
     assert record["labels"] == list(read.card.labels)
