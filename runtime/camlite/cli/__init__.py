@@ -17,7 +17,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import IO, Any, NamedTuple, NoReturn
 
 from camlite.errors import CamliteError
 from camlite.show import say
@@ -91,6 +91,10 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         say.errors(f"{self.prog}: {one_line(message)}; see {self.prog} --help")
         raise SystemExit(_FAILURE)
+
+    def _print_message(self, message: str, file: IO[str] | None = None) -> None:
+        if message and file is not None:  # argparse would say nothing of a disk that is full
+            file.write(message)
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         _flush()  # here a full disk is one line; at the end of the process it would be Python's own
