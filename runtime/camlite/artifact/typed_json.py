@@ -76,6 +76,4 @@ def check_text(text: str, where: str) -> None:
     hidden = hidden_character(text)
     if hidden:
         shown = printable(text[:40])
-        raise ArtifactError(
-            f"{where}: '{shown}' has control or invisible characters ({hidden}); export again without them"
-        )
+        raise ArtifactError(f"{where}: '{shown}' has control or invisible characters ({hidden}); export without them")

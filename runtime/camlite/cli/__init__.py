@@ -17,7 +17,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from camlite.errors import CamliteError
 from camlite.show import say
@@ -92,7 +92,7 @@ class _Parser(argparse.ArgumentParser):
         say.errors(f"{self.prog}: {one_line(message)}; see {self.prog} --help")
         raise SystemExit(_FAILURE)
 
-    def _print_message(self, message: str, file: IO[str] | None = None) -> None:
+    def _print_message(self, message: str, file: Any = None) -> None:
         if message and file is not None:  # argparse would say nothing of a disk that is full
             file.write(message)
 

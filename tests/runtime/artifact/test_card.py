@@ -200,3 +200,15 @@ def test_any_json_in_any_field_gives_a_card_or_a_refusal(field, value):
 
     with contextlib.suppress(ArtifactError):
         assert isinstance(cards.from_json(json.dumps(content), WHERE, True), cards.Card)
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\u200b", "\u2069", "\ufeff", "\x1b", "\u2028", "\ufe0f"])
+@pytest.mark.parametrize("place", ["name", "labels", "head.layer", "made_with"])
+def test_texts_that_are_not_what_they_look_like_are_refused(place, hidden):
+    text = f"a{hidden}b"
+    value = {"labels": ("x", text, "y"), "made_with": {text: "1"}}.get(place, text)
+
+    message = refusal(json.loads(cards.to_json(changed(SMALL, place, value))))
+
+    assert message.isprintable()
+    assert f"has control or invisible characters (U+{ord(hidden):04X}); export without them" in message

@@ -6,6 +6,8 @@ import base64
 import hashlib
 import io
 import json
+import os
+import time
 import zipfile
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camlite import artifact
+from camlite import ArtifactError, artifact
 from camlite.artifact import card as cards
 from camlite.artifact.arrays import ARRAY_DTYPES, Arrays
 from support.small_artifacts import (
@@ -177,3 +179,29 @@ def test_onnx_tools_list_the_card_and_the_arrays_of_an_onnx_artifact(tiny):
     assert json.loads(metadata["camlite.card"])["name"] == "stripes"
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(metadata["camlite.arrays"]))) as archive:
         assert archive.namelist() == [f"{name}.npy" for name in ARRAYS]
+
+
+@pytest.mark.parametrize("size", [3 << 30, 1 << 30])
+@pytest.mark.parametrize("beginning", [b"", b"PK\3\4", b"\x1c\0\0\0TFL3", b"\x08\x08\x12\x07camlite"])
+def test_a_large_file_that_is_no_artifact_is_refused_by_its_size_and_its_ends(size, beginning, tmp_path):
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.write(beginning)
+        file.truncate(size)  # sparse
+    start = time.process_time()
+
+    with pytest.raises(ArtifactError) as raised:
+        artifact.read(path)
+
+    expected = (
+        "neither a TFLite nor an ONNX" if len(beginning) < 8 else "at most 2147483647" if size >> 31 else "no camlite"
+    )
+    assert expected in str(raised.value)
+    assert time.process_time() - start < 0.5
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero", tmp_path, "a\0b"):
+        with pytest.raises(ArtifactError, match="cannot read it"):
+            artifact.read(path)

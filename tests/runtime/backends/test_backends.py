@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camlite import artifact, backends
+import camlite
+from camlite import BackendError, artifact, backends
 from camlite.backends.interpreter import Tensor
 from camlite.soundness import card_shapes
 from camlite.soundness.limits import Cost, Port, Proof
@@ -268,3 +269,9 @@ def test_real_numbers_are_stored_as_the_nearest_that_the_dtype_holds(real, scale
     for number, back in zip(real, tensor.dequantize(stored), strict=True):
         # Half a step, and the rounding of number / scale, which is up to 4e6 here, to float32.
         assert abs(back - min(max(number, lowest), highest)) <= scale * 0.5 + abs(number) * 3e-7
+
+
+@pytest.mark.parametrize("threads", [0, -1, 257, 1 << 40, 1.5, "2", None, True])
+def test_a_number_of_threads_that_an_interpreter_cannot_have_is_refused(threads, tiny):
+    with pytest.raises(BackendError, match="threads: expected a whole number from 1 to 256, received"):
+        camlite.load(tiny / "stripes" / "stripes.int8.tflite", threads=threads)
