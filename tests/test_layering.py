@@ -84,16 +84,24 @@ def test_no_module_of_camlite_imports_more():
     assert imported - set(sys.stdlib_module_names) == {"camlite", "numpy"}
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [["--help"], ["--version"], *([name, "--help"] for name in ("explain", "inspect", "audit", "serve", "watch"))],
-)
-def test_help_imports_no_more_than_camlite(arguments):
+@pytest.mark.parametrize("command", ["explain", "inspect", "audit", "serve", "watch"])
+def test_help_imports_no_more_than_camlite(command):
     imported = imported_by(
-        f"import contextlib, camlite.cli\nwith contextlib.suppress(SystemExit): camlite.cli.main({arguments})"
+        "import contextlib, camlite.cli\n"
+        f"with contextlib.suppress(SystemExit): camlite.cli.main([{command!r}, '--help'])"
     )
 
     assert not imported & BANNED
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_the_list_of_all_commands_imports_nothing_heavy(option):
+    """Those of the exporter are listed, too, by the one module that names them."""
+    imported = imported_by(
+        f"import contextlib, camlite.cli\nwith contextlib.suppress(SystemExit): camlite.cli.main([{option!r}])"
+    )
+
+    assert imported & (BANNED | {"numpy"}) == {"camlite_export"}
 
 
 @pytest.mark.parametrize("culprit", ["PIL", "onnxruntime", "camlite_export"])
@@ -123,12 +131,54 @@ def imports_in(source: str) -> set[str]:
 
 
 def test_no_file_of_camlite_imports_from_the_workstation_even_inside_a_function():
-    """The exporter's commands are named as text alone. Interpreters are imported inside functions."""
+    """Interpreters are imported inside functions; what the exporter adds is found through entry points."""
     interpreters = {"ai_edge_litert", "onnxruntime", "tflite_runtime"}
     for file in sorted(PACKAGE.rglob("*.py")):
         foreign = imports_in(file.read_text()) - set(sys.stdlib_module_names) - {"camlite", "numpy"}
         own = {"tornado"} if file == PACKAGE / "serve" / "http_server.py" else set()
         assert foreign <= interpreters | own, file
+
+
+def strings_in(source: str) -> set[str]:
+    """The string literals of source text, parts of f-strings too, but for docstrings."""
+    tree = ast.parse(source)
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
+    }
+    texts = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return {node.value for node in texts if id(node) not in docstrings}
+
+
+def test_no_text_in_camlite_names_the_workstation_package():
+    for file in sorted(PACKAGE.rglob("*.py")):
+        assert not [text for text in strings_in(file.read_text()) if "camlite_export" in text], file
+
+
+def test_the_search_for_strings_finds_them_wherever_they_are():
+    source = """'a docstring'
+def f(name):
+    'another'
+    return import_module("a.b"), f"a.{name}.c", {"key": ["d"]}
+"""
+    assert strings_in(source) == {"a.b", "a.", ".c", "key", "d"}
+
+
+def test_what_the_entry_points_name_is_there():
+    from camlite.system import extensions
+
+    tomllib = pytest.importorskip("tomllib")
+    project = Path(__file__).parents[1] / "pyproject.toml"
+    declared = tomllib.loads(project.read_text())["project"]["entry-points"]
+    assert declared.keys() == {"camlite.commands", "camlite.extensions"}
+    for value in (value for group in declared.values() for value in group.values()):
+        module = value.partition(":")[0]
+        assert importlib.util.find_spec(module), module
+    for name in declared["camlite.extensions"]:
+        assert extensions.extension(name).__name__ == declared["camlite.extensions"][name]
+    assert set(extensions.commands()) == {"export", "keygen", "parity"}
 
 
 # What the exporter is made of, in the order in which its data flow.

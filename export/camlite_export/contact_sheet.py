@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 import camlite
 from camlite.images.labelled_images import LabelledImages
+from camlite.texts import printable
 from camlite_export import output_folder
 from camlite_export.parity.interpreter_process import interpreter_process
+from camlite_export.reports import data_uri
 
 _MOST_COLUMNS = 10
 # Of a class, so many images are tried until the artifact names one rightly.
@@ -65,6 +67,13 @@ def _explain(artifact: Path, candidates: Sequence[Sequence[Pixels]], truths: Seq
 
 
 def _sheet(columns: Sequence[Column], title: str) -> bytes:
+    import matplotlib
+
+    with matplotlib.rc_context(data_uri.PLAIN_TEXT):
+        return _drawn(columns, printable(title))
+
+
+def _drawn(columns: Sequence[Column], title: str) -> bytes:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(1.3 * len(columns), 3.1), dpi=120, layout="constrained")

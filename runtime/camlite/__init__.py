@@ -9,7 +9,7 @@ Needs numpy and one interpreter (ai-edge-litert, tflite-runtime or onnxruntime),
 
 from __future__ import annotations
 
-from camlite.errors import ArtifactError, BackendError, CamliteError, ClassifierError, ImageError
+from camlite.errors import AnswerError, ArtifactError, BackendError, CamliteError, ClassifierError, ImageError
 
 TYPE_CHECKING = False  # as in typing, whose import would delay the moment from which Ctrl-C is caught
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AnswerError",
     "ArtifactError",
     "BackendError",
     "CamliteError",

@@ -8,6 +8,7 @@ import os
 
 def program() -> int:
     """Run a command as all that a process does."""
+    _open_standard_streams()
     # Inside an import, KeyboardInterrupt becomes what each package makes of it: an ImportError of ten lines in numpy.
     # Where Ctrl-C is ignored, as under nohup, it stays so.
     catching = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
@@ -20,6 +21,15 @@ def program() -> int:
             _signal.signal(_signal.SIGINT, _signal.default_int_handler)
 
     return run(prepared)
+
+
+def _open_standard_streams() -> None:
+    """Where one was closed, the next file that is opened would take its place, and notices would go into that file."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # noqa: PERF203
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
 def _leave(*_: object) -> None:

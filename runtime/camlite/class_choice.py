@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from camlite.errors import CamliteError
 from camlite.explainer import Explainer, Explanation
 
-_MOST_DIGITS = 9  # Python makes no number of 4300
+_MOST_DIGITS = 10  # of an index; Python refuses to read thousands of them
 
 
 class Choice(NamedTuple):
@@ -52,7 +52,7 @@ class Choice(NamedTuple):
     def _indices(self, explainer: Explainer) -> list[int]:
         labels = explainer.labels
         wanted = (
-            int(text) if text not in labels and text.isdecimal() and len(text) <= _MOST_DIGITS else text
+            int(text) if text not in labels and text.isdecimal() and len(text) < _MOST_DIGITS else text
             for text in self.classes
         )
         return [explainer.class_index(one) for one in wanted]

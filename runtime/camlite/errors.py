@@ -19,10 +19,9 @@ class ClassifierError(CamliteError):
     """The classifier cannot be opened, cut, or explained truthfully."""
 
 
+class AnswerError(CamliteError):
+    """The classifier's answer for an image holds numbers that are not finite, so that it says nothing."""
+
+
 class ImageError(CamliteError):
     """The image cannot be read, or is not of the shape and dtype that was asked for."""
-
-
-def printable(text: str) -> str:
-    """What a file says, for an error that quotes it: a line, without what a terminal would obey."""
-    return text if text.isprintable() else "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)

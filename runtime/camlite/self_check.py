@@ -149,7 +149,7 @@ def _sample(
     tolerance: Tolerance,
 ) -> Sample:
     expected = int(scores.argmax())
-    explanation = explainer.explain(image, [expected] if explainer.any_class else None)
+    explanation = explainer.explain(image, [expected] if explainer.any_class else None, finite=False)
     error = None
     if explanation.classes[0] == expected:
         error = float(np.abs(explanation.evidence.reshape(evidence.shape) - evidence).max()) / size

@@ -36,7 +36,9 @@ def test_an_explanation_takes_few_calls(backend, precision, run, tiny):
 
     counted = run(backend, calls, path, backend)
 
-    # Measured: 8 and 14 on TFLite, `setprofile` among them; onnxruntime 1.32 runs through Python of its own, 2 and 1.
+    # Measured: 8 and 14 on TFLite, `setprofile` among them, before answers were looked at for NaN, which takes three of
+    # the maps and two of float scores; onnxruntime 1.32 runs through Python of its own, 2 and 1.
     of_its_own = backend == "onnxruntime"
     assert counted["call"] <= 8 + 2 * of_its_own
-    assert counted["c_call"] <= 14 + of_its_own + (precision == "int8")  # pixels are looked up in a table
+    is_int8 = precision == "int8"
+    assert counted["c_call"] <= 14 + of_its_own + is_int8 + 5  # the pixels of int8 are looked up in a table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 from camlite.audit.boxed_images import Object, masked_images
 from camlite.audit.masked_images import Mask, MaskedImages
 from camlite.errors import ImageError
+from camlite.system import files as opening
+
+_MOST_BYTES = 1 << 30  # those of COCO itself are 450 MB
 
 
 def load(path: Path, pictures: Path | None, labels: Sequence[str]) -> MaskedImages:
@@ -27,6 +31,10 @@ def load(path: Path, pictures: Path | None, labels: Sequence[str]) -> MaskedImag
     from pycocotools.coco import COCO
 
     try:
+        with opening.regular(path) as file:  # pycocotools would wait for a pipe
+            size = os.fstat(file.fileno()).st_size
+        if size > _MOST_BYTES:
+            raise ImageError(f"{path}: {size} bytes, expected at most {_MOST_BYTES} of annotations")
         with contextlib.redirect_stdout(io.StringIO()):  # it reports how long reading takes
             coco = COCO(str(path))
         names = {category["id"]: str(category["name"]) for category in coco.dataset["categories"]}
@@ -41,7 +49,7 @@ def load(path: Path, pictures: Path | None, labels: Sequence[str]) -> MaskedImag
         raise
     except OSError as error:
         raise ImageError(f"{path}: cannot read it ({error.strerror}); check the path") from None
-    except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, AssertionError, RecursionError, OverflowError) as error:
         raise ImageError(
             f"{path}: no annotations of COCO ({type(error).__name__}: {error}); "
             f"expected images, annotations and categories"

@@ -1,1 +1,7 @@
-"""The exporter's commands of the program ``camlite``."""
+"""The exporter's commands of the program ``camlite``: an entry point tells it their modules and what each does."""
+
+COMMANDS = {
+    "keygen": ("camlite_export.cli.keygen", "make a pair of keys that artifacts are signed with"),
+    "export": ("camlite_export.cli.export", "turn a trained Keras classifier into artifacts"),
+    "parity": ("camlite_export.cli.parity", "measure artifacts against the Keras classifier"),
+}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 
-from camlite.show.table import table
+from camlite.artifact.evidence_methods import EVIDENCE_METHODS
+from camlite.show import say
 from camlite_export.cli import options
 
 
@@ -34,11 +34,11 @@ def run(arguments: argparse.Namespace) -> int:
             "image": cut.image_shape,
             "classes": cut.classes,
             "activation": cut.activation,
-            "method": cut.method,
+            "evidence": cut.evidence_method,
             "preprocess": cut.default_preprocessing,
             "layers": steps,
         }
-        print(json.dumps(record))
+        say.record(record)
         return 0
     image = ["image", "Input", _sides(cut.image_shape), "", ""]
     rows = [
@@ -51,14 +51,13 @@ def run(arguments: argparse.Namespace) -> int:
         ]
         for step, marked in zip(cut.journey, steps, strict=True)
     ]
-    print(table(["layer", "kind", "output", "parameters", ""], [image, *rows]))
-    how = "features times class weights" if cut.affine else "features times the gradient of the head"
-    print(f"\n{classifier.count_params():,} parameters, {cut.classes} classes by {cut.activation}")
-    print(f"evidence by {cut.method}: {how}")
+    say.table(["layer", "kind", "output", "parameters", ""], [image, *rows])
+    say.line("", f"{classifier.count_params():,} parameters, {cut.classes} classes by {cut.activation}")
+    say.line(f"evidence: {cut.evidence_method}, {EVIDENCE_METHODS[cut.evidence_method].text}")
     why = "it scales them itself" if cut.default_preprocessing == "raw" else "it does not scale them itself"
-    print(f"pixels by default: --preprocess {cut.default_preprocessing}, because {why}")
+    say.line(f"pixels by default: --preprocess {cut.default_preprocessing}, because {why}")
     if hint := options.pixels_hint(cut):
-        print(hint)
+        say.line(hint)
     return 0
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from camlite.errors import CamliteError
+from camlite.show import say
 from camlite_export import signing
 
 
@@ -15,8 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make both, and say what each is for."""
+    if not arguments.name.name:
+        raise CamliteError(f"{arguments.name}: is a folder, expected the NAME of two files, as keys/mine")
     private, public = (arguments.name.with_name(f"{arguments.name.name}{suffix}") for suffix in (".key", ".pub"))
     signing.make_keys(private, public)
-    print(f"{private}  keep it: camlite export ... --sign {private}")
-    print(f"{public}  give it to devices: camlite explain ... --trusted {public}")
+    say.line(f"{private}  keep it: camlite export ... --sign {private}")
+    say.line(f"{public}  give it to devices: camlite explain ... --trusted {public}")
     return 0

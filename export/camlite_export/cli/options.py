@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -67,14 +68,14 @@ def layer(text: str | None) -> int | str | None:
     """``-3`` is an index, ``conv_128`` a name."""
     if text is None:
         return None
-    return int(text) if text.lstrip("-").isdigit() else text
+    return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else text
 
 
 def size(text: str) -> tuple[int, int]:
     """``240x320`` is a height and a width, ``224`` both."""
     sides = text.split("x") if "x" in text else [text, text]
-    if len(sides) != 2 or not all(side.isdecimal() and int(side) for side in sides):
-        raise ClassifierError(f"--size {text}: expected one side or two above 0, as 224 or 240x320")
+    if len(sides) != 2 or not all(re.fullmatch(r"0*[1-9][0-9]{0,5}", side) for side in sides):
+        raise ClassifierError(f"--size {text}: expected one side or two, from 1 to 999999, as 224 or 240x320")
     return int(sides[0]), int(sides[1])
 
 

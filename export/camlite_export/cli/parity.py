@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from camlite.backends import BACKENDS
 from camlite.cli.options import add_engine
 from camlite.errors import CamliteError
-from camlite.show.table import table
+from camlite.show import say
 from camlite_export.cli import options
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.report:
         report.write(comparison, arguments.report)
     if arguments.json:
-        print(json.dumps(report.record(comparison)))
+        say.record(report.record(comparison))
     else:
         _print(comparison, arguments.report)
     return 0 if comparison.passed else 1
@@ -119,30 +118,28 @@ def _engine(arguments: argparse.Namespace, given: Any) -> Any:
 
 
 def _print(comparison: Comparison, folder: Path | None) -> None:
-    print(table(["artifact", *_COLUMNS.values(), ""], [_row(result) for result in comparison.results]))
+    say.table(["artifact", *_COLUMNS.values(), ""], [_row(result) for result in comparison.results])
+    say.line("")
     for result in comparison.results:
         for failure in result.failures:
-            print(f"\n{result.artifact.path}: {failure.check}: {failure.message}", end="")
+            say.line(f"{result.artifact.path}: {failure.check}: {failure.message}")
         _print_wide_gates(result)
     expected = comparison.expected
     believed = f"; {', '.join(expected.assumed)} as the card says" if expected.assumed else ""
-    print(f"\n{comparison.data} against {expected.path}{believed}")
+    say.line(f"{comparison.data} against {expected.path}{believed}")
     if folder:
-        print(folder / "index.html")
+        say.line(str(folder / "index.html"))
 
 
 def _print_wide_gates(result: Result) -> None:
     """Say where an artifact only passes because the classifier itself is not steady."""
     wide = [one for one in result.verdicts if one.gate.usual is not None]
     if wide:
-        print(
-            f"\n{result.artifact.path}: Keras itself, with its tensors rounded, is as far off; so this is asked:",
-            end="",
-        )
+        say.line(f"{result.artifact.path}: Keras itself, with its tensors rounded, is as far off; so this is asked:")
     for one in wide:
         figure, usual = one.gate.figure, one.gate.usual
         asked, before = figure.text(one.limit), figure.text(usual)
-        print(f"\n  {figure.name} {asked} instead of {before}: {one.gate.reason}", end="")
+        say.line(f"  {figure.name} {asked} instead of {before}: {one.gate.reason}")
 
 
 def _row(result: Result) -> list[str]:

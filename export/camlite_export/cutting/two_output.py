@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from camlite.artifact.card import Activation, Method
+from camlite.artifact.card import Activation
+from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.errors import ClassifierError
 from camlite.maps import cam
 from camlite_export.cutting import heads, last_activation, places
-from camlite_export.cutting.heads import AffineHead, EvidenceBy
+from camlite_export.cutting.heads import AffineHead
 from camlite_export.sources.float32 import in_float32
 from camlite_export.sources.journey import Journey, Size, Step, shape_text, walk
 
@@ -39,7 +40,8 @@ class TwoOutputModel:
         activation: logits -> scores.
         cut: the step whose output the features are.
         journey: every step from image to scores.
-        evidence_by: what makes the evidence of an affine head, see `camlite_export.cutting.heads.EvidenceBy`.
+        affine: class weights and bias of the head; None where it is not affine.
+        evidence_method: how evidence is made, a word of `camlite.artifact.evidence_methods`.
     """
 
     model: keras.Model
@@ -47,22 +49,13 @@ class TwoOutputModel:
     activation: Activation
     cut: Step
     journey: tuple[Step, ...]
-    evidence_by: EvidenceBy = "device"
-
-    @cached_property
-    def affine(self) -> AffineHead | None:
-        """Class weights and bias of the head; None where it is not affine, and evidence comes from its gradient."""
-        return heads.derive(self.head)
+    affine: AffineHead | None
+    evidence_method: EvidenceMethod
 
     @property
-    def method(self) -> Method:
-        """How evidence is made, see `camlite.artifact.card.Head`."""
-        return "cam" if self.affine else "hirescam"
-
-    @property
-    def gives_evidence(self) -> bool:
-        """Whether what is exported computes evidence itself, as a third output."""
-        return self.affine is None or self.evidence_by == "graph"
+    def evidence_methods(self) -> tuple[EvidenceMethod, ...]:
+        """How its evidence could be made, the default first."""
+        return heads.evidence_methods(self.affine, self.classes)
 
     @property
     def layer(self) -> str:
@@ -103,7 +96,7 @@ def cut(
     classifier: keras.Model,
     layer: int | str | None = None,
     size: Size | None = None,
-    evidence_by: EvidenceBy = "device",
+    evidence_method: EvidenceMethod | None = None,
 ) -> TwoOutputModel:
     """Cut a classifier behind one layer.
 
@@ -112,7 +105,7 @@ def cut(
         layer: index into ``classifier.layers`` (negative ones count from the end) or a layer's name; by
             default the last layer that gives a feature map and through which every path to the scores goes.
         size: height and width of the image, where the classifier's own are not fixed.
-        evidence_by: see `TwoOutputModel`.
+        evidence_method: how evidence is to be made, where the head allows it; else the default of such heads.
 
     Raises:
         ClassifierError: the classifier has no feature map, the layer is unknown, or the scores do not
@@ -135,9 +128,11 @@ def cut(
                 f"image: its axes were moved on the way; cut at an earlier --layer"
             )
     model = keras.Model(journey.image, {"features": step.output, "scores": scores}, name=classifier.name)
-    two_output = TwoOutputModel(model, head, activation, step, journey.steps, evidence_by)
-    _prove(classifier, two_output, _ROUNDING if converted is classifier else _ROUNDING_16_BITS)
-    return two_output
+    _prove(classifier, model, head, activation, _ROUNDING if converted is classifier else _ROUNDING_16_BITS, step.name)
+    affine = heads.derive(head)
+    methods = heads.evidence_methods(affine, int(scores.shape[1]))
+    method = evidence_method if evidence_method in methods else methods[0]
+    return TwoOutputModel(model, head, activation, step, journey.steps, affine, method)
 
 
 def _last_feature_map(name: str, journey: Journey, logits: Any) -> tuple[Step, keras.Model]:
@@ -216,22 +211,24 @@ def _steps_named(name: str, layers: Sequence[keras.Layer], journey: Journey) -> 
     yield from (step for step in reversed(journey.steps) if step.name == name)
 
 
-def _prove(classifier: keras.Model, two_output: TwoOutputModel, rounding: float) -> None:
+def _prove(
+    classifier: keras.Model, model: keras.Model, head: keras.Model, activation: Activation, rounding: float, layer: str
+) -> None:
     """The two halves must say what the whole says, whatever unusual model was walked through."""
     given = classifier.inputs[0]
-    probe = np.random.default_rng(0).integers(0, 256, (2, *two_output.image_shape)).astype(np.float32)
+    probe = np.random.default_rng(0).integers(0, 256, (2, *model.inputs[0].shape[1:])).astype(np.float32)
     if "float" in given.dtype:
         probe = probe / 128 - 1
     whole = classifier(probe[..., 0] if len(given.shape) == 3 else probe, training=False)
     expected = np.asarray(whole, np.float32)
     if not np.isfinite(expected).all():
         raise ClassifierError(f"{classifier.name}: gives scores that are not finite numbers; its weights are damaged")
-    outputs = {name: np.asarray(value) for name, value in two_output.model(probe, training=False).items()}
-    joined = cam.activate(np.asarray(two_output.head(outputs["features"], training=False)), two_output.activation)
+    outputs = {name: np.asarray(value) for name, value in model(probe, training=False).items()}
+    joined = cam.activate(np.asarray(head(outputs["features"], training=False)), activation)
     for received in (outputs["scores"], joined):
         difference = np.abs(received[:, -expected.shape[1] :] - expected).max()
         if not difference <= rounding * max(1, np.abs(expected).max()):
             raise ClassifierError(
-                f"{classifier.name}: cut at layer {two_output.layer!r}, its scores differ by {difference:.2g} from "
+                f"{classifier.name}: cut at layer {layer!r}, its scores differ by {difference:.2g} from "
                 f"those of the whole; cut it at another --layer"
             )

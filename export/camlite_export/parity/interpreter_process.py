@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 import camlite
 from camlite import artifact, backends
-from camlite.artifact import Format
+from camlite.artifact import Container
 from camlite.backends.interpreter import Tensor
 from camlite.system.fresh_process import FreshProcess
 
@@ -50,15 +50,15 @@ def interpreter_process() -> Iterator[Executor]:
 
 
 @contextmanager
-def interpreter_processes() -> Iterator[Callable[[Format], Executor]]:
-    """One fresh process for each format, started when it is first asked for."""
+def interpreter_processes() -> Iterator[Callable[[Container], Executor]]:
+    """One fresh process for the interpreter of each container, started when it is first asked for."""
     with ExitStack() as stack:
         yield functools.cache(lambda _: stack.enter_context(interpreter_process()))
 
 
 def tensors(path: Path, backend: str | None) -> tuple[Tensor, Mapping[str, Tensor]]:
     """Input and outputs as the interpreter has them, whatever the card says of them."""
-    interpreter = backends.open_interpreter(artifact.read(path), backend)
+    interpreter = backends.open_interpreter(artifact.read(path), backend, any_card=True)
     return interpreter.input, dict(interpreter.outputs)
 
 
@@ -66,7 +66,8 @@ def answer(path: Path, backend: str | None, images: Sequence[NDArray[np.uint8]],
     """Explain each image for the class that stands beside it; for its own top class where it knows no other."""
     explainer = _explainer(path, backend)
     explanations = [
-        explainer.explain(image, [k] if explainer.any_class else None) for image, k in zip(images, classes, strict=True)
+        explainer.explain(image, [k] if explainer.any_class else None, finite=False)
+        for image, k in zip(images, classes, strict=True)
     ]
     with np.errstate(invalid="ignore", over="ignore"):  # numbers that are not finite are an answer, too
         return Answers(

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 GREY = "#757575"
 FILL = "#d9702a"
 LIMIT = "#3d85c6"
+# matplotlib's setting for labels and names: a dollar sign is no formula.
+PLAIN_TEXT: dict[Any, Any] = {"text.parse_math": False}
 
 
 def png(colours: NDArray[Any]) -> str:
@@ -38,7 +40,7 @@ def style() -> Iterator[None]:
     """How charts are drawn that stand on light and on dark paper."""
     import matplotlib
 
-    with matplotlib.rc_context({"svg.hashsalt": "camlite", "font.size": 9, "text.color": GREY}):
+    with matplotlib.rc_context({**PLAIN_TEXT, "svg.hashsalt": "camlite", "font.size": 9, "text.color": GREY}):
         yield
 
 

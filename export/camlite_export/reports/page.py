@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import Any
 
 import camlite
 from camlite.errors import CamliteError
+from camlite.show import say
 from camlite.system.files import alone_in, part_of, remove_leftovers, write_durably
+from camlite.texts import printable
 
 PAGE = "index.html"
 
@@ -55,7 +56,7 @@ def write(folder: Path, kind: str, record: Mapping[str, Any], **values: Any) -> 
         CamliteError: see `check_folder`, or the disk is full.
     """
     check_folder(folder, kind)
-    files = {PAGE: _render(f"{kind}.html", values), f"{kind}.json": json.dumps(record, indent=1) + "\n"}
+    files = {PAGE: _render(f"{kind}.html", values), f"{kind}.json": say.to_json(record, indent=1) + "\n"}
     part, older = part_of(folder), part_of(folder.with_name(f"{folder.name}.older"))
     remove_leftovers(folder.parent, {folder.name, f"{folder.name}.older"})
     try:
@@ -80,7 +81,13 @@ def _render(template: str, values: Mapping[str, Any]) -> str:
         loader=jinja2.PackageLoader("camlite_export.reports"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     return environment.get_template(template).render(version=camlite.__version__, **values)
+
+
+def _shown(value: Any) -> Any:
+    """What a page says of texts of others: without bidirectional controls and the like, see `camlite.texts`."""
+    return printable(value) if type(value) is str else value  # not `Markup`, which the page itself is made of

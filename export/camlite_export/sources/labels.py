@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from camlite.artifact.card import has_control_characters
 from camlite.errors import ClassifierError
+from camlite.system import files
+from camlite.texts import hidden_character, printable
 
+_MOST_BYTES = 1 << 26
 _NUMBERED = re.compile(r"(\d+)[ \t]+(\S.*)")
 
 
@@ -20,15 +22,18 @@ def read(path: Path | None, classes: int) -> tuple[str, ...]:
     if path is None:
         return tuple(f"class {k}" for k in range(classes))
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        text = files.read(path, _MOST_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ClassifierError(f"{path}: cannot read the labels ({error}); expected UTF-8 text") from None
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     numbered = [_NUMBERED.fullmatch(line) for line in lines]
     if all(match and int(match[1]) == k for k, match in enumerate(numbered)):
         lines = [match[2] for match in numbered if match]
-    odd = [line for line in lines if has_control_characters(line)]
-    if odd:
-        raise ClassifierError(f"{path}: label {odd[0][:40]!r} has control characters; drop them")
+    for line in lines:
+        if hidden := hidden_character(line):
+            raise ClassifierError(
+                f"{path}: label '{printable(line[:40])}' has control or invisible characters ({hidden}); drop them"
+            )
     if len(lines) != classes:
         raise ClassifierError(
             f"{path}: {len(lines)} labels, the classifier has {classes} classes; give one label a line"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from camlite.artifact.card import Precision
 from camlite.errors import ClassifierError
+from camlite.soundness import onnx_model
 from camlite_export import workarounds
 from camlite_export.cutting.forward import forward
 from camlite_export.cutting.two_output import TwoOutputModel
@@ -39,6 +40,9 @@ def convert(two_output: TwoOutputModel, precision: Precision, calibration: NDArr
     Args:
         precision: int8 is static, as QuantizeLinear and DequantizeLinear pairs.
         calibration: float32 (N, H, W, channels) inputs of the classifier, for int8.
+
+    Raises:
+        ClassifierError: ONNX has no operator for it, or `camlite.soundness.onnx_model` would refuse it on the device.
     """
     model = _trace(two_output)
     if precision == "float16":
@@ -50,6 +54,13 @@ def convert(two_output: TwoOutputModel, precision: Precision, calibration: NDArr
             raise ValueError("int8 needs calibration images")
         model = quantize_onnx.quantize(model, calibration)
     serialized: bytes = model.SerializeToString(deterministic=True)
+    try:
+        onnx_model.verify(serialized)
+    except ValueError as error:
+        raise ClassifierError(
+            f"no device would take this classifier in ONNX's {precision}, as camlite cannot prove it sound: {error}; "
+            f"choose other --precisions or --formats tflite"
+        ) from None
     return serialized
 
 

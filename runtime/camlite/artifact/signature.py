@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from camlite.errors import ArtifactError, CamliteError
+from camlite.system import files as opening
 
 MARK = b"camlite signature ed25519:"
 LENGTH = len(MARK) + 64 + 1 + 128
@@ -108,7 +109,7 @@ def read_key_file(file: Path, forbidden: int, remedy: str, what: str = "key") ->
         CamliteError: it cannot be read, or one of the bits is set.
     """
     try:
-        with file.open("rb") as opened:
+        with opening.regular(file) as opened:
             mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
             content = opened.read(_MOST_KEY_BYTES)
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from camlite.errors import ImageError
 from camlite.images import labelled_images, picture_files, preprocessing
 from camlite.images.labelled_images import LabelledImages
 from camlite.images.preprocessing import Pixels
+from camlite.system.extensions import extension
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Source:
         """
         path = self.path
         if path.suffix == ".json":
-            coco: MaskedImages = importlib.import_module("camlite_export.audit.coco").load(path, self.pictures, labels)
+            coco: MaskedImages = extension("coco").load(path, self.pictures, labels)
             return coco
         if path.is_dir() and (path / pascal_voc.ANNOTATIONS).is_dir():
             return pascal_voc.load(path, labels)
@@ -89,10 +89,9 @@ def _folder(path: Path, labels: Sequence[str]) -> MaskedImages:
 
 
 def _npz(path: Path, images: LabelledImages) -> MaskedImages:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        if "masks" not in arrays:
-            return MaskedImages(images, None)
-        masks = arrays["masks"]
+    masks = labelled_images.read_npz(path, "masks").get("masks")
+    if masks is None:
+        return MaskedImages(images, None)
     if masks.ndim != 3 or len(masks) != len(images) or masks.dtype not in (np.bool_, np.uint8):
         raise ImageError(
             f"{path}: expected `masks` bool or uint8 ({len(images)}, H, W), received {masks.dtype} {masks.shape}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,8 @@ from camlite.errors import CamliteError
 from camlite.system import files
 
 _BATCH = 32
+_MOST_BATCH_BYTES, _MOST_NOTE_BYTES = 1 << 30, 1 << 20
+_DIGEST_BYTES = 32  # SHA-256, behind each batch that is kept
 # Maps are kept of so many images at the most, evenly spread; memory does not grow with more.
 _MOST_MAPS = 2000
 
@@ -123,7 +125,7 @@ class _Kept:
             note = folder / "audit.json"
             if not note.exists() and any(path.suffix != files.PART for path in folder.iterdir()):
                 raise CamliteError(f"{folder}: holds something else than an audit; choose another --resume")
-            if note.exists() and note.read_text(encoding="utf-8") != text:
+            if note.exists() and files.read(note, _MOST_NOTE_BYTES) != text.encode():
                 raise CamliteError(
                     f"{folder}: keeps an audit of other images or another artifact; choose another --resume"
                 )
@@ -135,14 +137,17 @@ class _Kept:
         """The batches that are there; one that is damaged is not."""
         for batch in batches:
             try:
-                figures = image_figures.unpack(self._path(batch.start).read_bytes())
-            except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+                content = files.read(self._path(batch.start), _MOST_BATCH_BYTES)
+            except OSError:
                 continue
-            yield batch.start, figures
+            packed, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+            if hashlib.sha256(packed).digest() == digest:
+                yield batch.start, image_figures.unpack(packed)
 
     def write(self, start: int, figures: Figures) -> None:
         """Keep a batch."""
-        self._write(self._path(start), image_figures.pack(figures))
+        packed = image_figures.pack(figures)
+        self._write(self._path(start), packed + hashlib.sha256(packed).digest())
 
     def _path(self, start: int) -> Path:
         return self._folder / f"{start:09d}.npz"

@@ -12,8 +12,12 @@ from camlite.audit.boxed_images import Object, masked_images
 from camlite.audit.masked_images import Mask, MaskedImages
 from camlite.errors import ImageError
 from camlite.images import picture_files
+from camlite.system import files
 
 ANNOTATIONS, _PICTURES = "Annotations", "JPEGImages"
+
+_FURTHEST = 1 << 31  # pixel
+_MOST_BYTES = 1 << 26  # of a file of boxes
 
 _Box = tuple[int, int, int, int]
 
@@ -29,15 +33,15 @@ def load(path: Path, labels: Sequence[str]) -> MaskedImages:
         for file in sorted((path / _PICTURES).glob("*"))
         if file.suffix.lower() in picture_files.SUFFIXES
     }
-    files = sorted((path / ANNOTATIONS).glob("*.xml"))
-    missing = [file for file in files if file.stem not in pictures]
+    found = sorted((path / ANNOTATIONS).glob("*.xml"))
+    missing = [file for file in found if file.stem not in pictures]
     expected = f"expected {ANNOTATIONS}/STEM.xml and {_PICTURES}/STEM.jpg"
-    if not files:
+    if not found:
         raise ImageError(f"{path / ANNOTATIONS}: no .xml in it; {expected}")
     if missing:
         raise ImageError(f"{missing[0]}: no picture of this name in {path / _PICTURES}; {expected}")
-    objects = [_objects(file) for file in files]
-    return masked_images(path, [pictures[file.stem] for file in files], objects, labels, _draw)
+    objects = [_objects(file) for file in found]
+    return masked_images(path, [pictures[file.stem] for file in found], objects, labels, _draw)
 
 
 def _objects(file: Path) -> list[Object[_Box]]:
@@ -48,6 +52,8 @@ def _objects(file: Path) -> list[Object[_Box]]:
             left, top, right, bottom = (
                 round(float(element.findtext(f"bndbox/{side}") or "")) for side in ("xmin", "ymin", "xmax", "ymax")
             )
+            if not all(abs(side) <= _FURTHEST for side in (left, top, right, bottom)):
+                raise ValueError
         except (ValueError, OverflowError):
             raise ImageError(
                 f"{file}: an object's bndbox is no four numbers; expected xmin, ymin, xmax, ymax"
@@ -75,7 +81,9 @@ def _parse(file: Path) -> Element:
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
     try:
-        parser.Parse(file.read_bytes(), True)
-    except (OSError, expat.ExpatError) as error:
+        parser.Parse(files.read(file, _MOST_BYTES), True)
+    except ImageError:
+        raise
+    except (OSError, LookupError, ValueError, expat.ExpatError) as error:  # of codecs that a file names, too
         raise ImageError(f"{file}: cannot read it as XML ({error})") from None
     return builder.close()

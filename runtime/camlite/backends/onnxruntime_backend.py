@@ -57,4 +57,6 @@ def open_model(model: bytes, threads: int) -> OnnxInterpreter:
 def _tensor(node: Any) -> Tensor:
     if node.type not in _DTYPES:
         raise ValueError(f"tensor {node.name!r} is {node.type}, expected one of {', '.join(_DTYPES)}")
+    if not all(isinstance(side, int) for side in node.shape[1:]):
+        raise ValueError(f"tensor {node.name!r} has shape {node.shape}, expected numbers")
     return Tensor(node.name, tuple(node.shape[1:]), np.dtype(_DTYPES[node.type]))

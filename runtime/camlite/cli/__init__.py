@@ -1,7 +1,7 @@
 """The program ``camlite``: one file a command, loaded when it is called.
 
-A command is a module with `add_arguments` and `run`. Those of the exporter live in `camlite_export.cli`
-and are named here as text, so that the device never imports them.
+A command is a module with `add_arguments` and `run`. Here are those of the device; other packages add theirs through
+entry points, see `camlite.system.extensions`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,15 @@ import importlib
 import io
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from camlite.errors import CamliteError
+from camlite.show import say
+from camlite.system import extensions
+from camlite.texts import one_line
 
 
 class Command(NamedTuple):
@@ -35,16 +40,12 @@ COMMANDS: Mapping[str, Command] = {
     "bench": Command("camlite.cli.bench", "measure what an explanation costs beside the bare interpreter"),
     "check": Command("camlite.cli.check", "run an artifact's golden samples on this device"),
     "audit": Command("camlite.cli.audit", "tell whether an artifact looks at the object, or beside it"),
-    "keygen": Command("camlite_export.cli.keygen", "make a pair of keys that artifacts are signed with"),
-    "export": Command("camlite_export.cli.export", "turn a trained Keras classifier into artifacts"),
-    "parity": Command("camlite_export.cli.parity", "measure artifacts against the Keras classifier"),
 }
 
 # What a command of the workstation may miss, and the extra that brings it where that is not the exporter's.
 _EXTRAS: Mapping[str, str] = {"pycocotools": "audit", "ray": "ray", "sklearn": "audit"}
 _EXPORTER_PACKAGES = frozenset(
     {
-        "camlite_export",
         "h5py",
         "tensorflow",
         "keras",
@@ -57,10 +58,12 @@ _EXPORTER_PACKAGES = frozenset(
         "jinja2",
     }
 )
-# Of the disk of standard output: every other file is written by who knows its name.
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+# A disk without room, or one that fails: where it is not said of which file, of standard output.
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _FAILURE = 2
+_UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h
 _INTERRUPTED = 130
+_NARROWEST, _WIDEST = 20, 1000  # columns of the help
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -71,11 +74,12 @@ class _Formatter(argparse.HelpFormatter):
 
 
 def _columns() -> int:
-    with contextlib.suppress(ValueError):
-        return int(os.environ.get("COLUMNS", ""))
+    columns = 0
     with contextlib.suppress(OSError):
-        return os.get_terminal_size().columns
-    return 80
+        columns = os.get_terminal_size().columns
+    with contextlib.suppress(ValueError):
+        columns = int(os.environ.get("COLUMNS", ""))
+    return min(max(_NARROWEST, columns), _WIDEST) if columns > 0 else 80
 
 
 class _Parser(argparse.ArgumentParser):
@@ -85,11 +89,24 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**options, formatter_class=_Formatter)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(_FAILURE, f"{self.prog}: {' '.join(message.split())}; see {self.prog} --help\n")
+        say.errors(f"{self.prog}: {one_line(message)}; see {self.prog} --help")
+        raise SystemExit(_FAILURE)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if message and file is not None:  # argparse would say nothing of a disk that is full
+            file.write(message)
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        _flush()  # here a full disk is one line; at the end of the process it would be Python's own
+        super().exit(status, message)
 
 
 def main(arguments: Sequence[str] | None = None, prepared: Callable[[], None] = lambda: None) -> int:
-    """Run a command; exit 0 fine, 1 a check failed, 2 bad usage or bad input in one line on standard error.
+    """Run a command.
+
+    Exit codes: 0 fine; 1 a check failed; 2 bad usage or bad input, in one line on standard error; 70 an exception that
+    nobody expected, in one line that says how to report it (with ``CAMLITE_DEBUG=1`` its traceback stands before);
+    130 interrupted.
 
     Args:
         arguments: those of the process by default.
@@ -104,33 +121,76 @@ def main(arguments: Sequence[str] | None = None, prepared: Callable[[], None] = 
             options = _parse(arguments)
         prepared()
         status: int = options.run(options)
-        print(end="", flush=True)  # fails here, not at exit; sys.stdout is None where it was closed
+        _flush()
         return status
-    except CamliteError as error:
+    except KeyboardInterrupt:
+        say.notice("interrupted")
+        return _INTERRUPTED
+    except Exception as error:
+        return _end(error, arguments)
+
+
+def _end(error: Exception, arguments: Sequence[str]) -> int:
+    """Say in one line why a command has ended; the exit status for it."""
+    if isinstance(error, CamliteError):
         return complain(str(error))
-    except ModuleNotFoundError as error:
+    if isinstance(error, BrokenPipeError):  # the reader (head, less) has gone
+        _drop_standard_output()
+        return 0
+    if isinstance(error, OSError) and error.errno is not None and (error.filename or error.errno in NO_ROOM):
+        if not error.filename:
+            _drop_standard_output()
+        where = "standard output" if error.filename is None else os.fsdecode(error.filename)
+        remedy = "make room there" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "check it"
+        return complain(f"{where}: {error.strerror}; {remedy}")
+    if isinstance(error, MemoryError):
+        return complain(f"`{arguments[0]}` needs more memory than there is; give it less at once, or a larger device")
+    if isinstance(error, ImportError):
         package = (error.name or "").partition(".")[0]
         extra = _extra(package, arguments[0])
-        if extra is None:
-            raise
-        return complain(f"`{arguments[0]}` needs {error.name}: pip install 'camlite[{extra}]'")
-    except BrokenPipeError:
-        # The reader (head, less) has gone; keep Python from failing again when it flushes at exit.
+        if isinstance(error, ModuleNotFoundError) and extra is not None:
+            return complain(f"`{arguments[0]}` needs {error.name}: pip install 'camlite[{extra}]'")
+    return unexpected(error)
+
+
+def unexpected(error: Exception, where: str = "") -> int:
+    """Say in one line that an exception is a bug of camlite and how to report it; the exit status for it.
+
+    Args:
+        error: the exception; its traceback is printed before where the variable ``CAMLITE_DEBUG`` is 1.
+        where: what was worked on, if not all depends on it.
+    """
+    import traceback  # bugs are rare, and commands start sooner without
+
+    from camlite import __version__
+
+    debug = os.environ.get("CAMLITE_DEBUG") == "1"
+    if debug:
+        say.errors(*"".join(traceback.format_exception(error)).splitlines())
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    what = f"{type(error).__name__}: {one_line(str(error))[:300]}{place}, a bug of camlite {__version__}"
+    remedy = "report it with these lines" if debug else "run it again with CAMLITE_DEBUG=1, and report what it prints"
+    say.notice(f"{where}{': ' if where else ''}{what}; {remedy}")
+    return _UNEXPECTED
+
+
+def _flush() -> None:
+    """Write what is buffered; a failure is met here, not at exit. Standard output is None where it was closed."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _drop_standard_output() -> None:
+    """Keep Python from failing again when it flushes at exit."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        if error.errno not in _NO_ROOM:
-            raise
-        if sys.stdout is not None:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return complain(f"{error.filename or 'standard output'}: {error.strerror}; make room there")
-    except KeyboardInterrupt:
-        print("camlite: interrupted", file=sys.stderr)
-        return _INTERRUPTED
 
 
 def program(prepared: Callable[[], None] = lambda: None) -> int:
     """`main` as all that a process does."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what libraries warn programmers of; a command says in one line what fails
     status = main(prepared=prepared)
     # Before it ends, Python looks for garbage in all that was imported: 18 of the 160 ms that a picture takes.
     gc.freeze()
@@ -150,10 +210,11 @@ def _without_collections() -> Iterator[None]:
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    if not arguments or arguments[0] not in COMMANDS:
+    known = COMMANDS if arguments and arguments[0] in COMMANDS else all_commands()
+    if not arguments or arguments[0] not in known:
         _overview(arguments)
-    # A command's own parser alone: nobody asks the others, and argparse takes half a millisecond for each.
-    module, summary = COMMANDS[arguments[0]]
+    # Only the parser of this command: argparse takes half a millisecond for each.
+    module, summary = known[arguments[0]]
     parser = _Parser(prog=f"camlite {arguments[0]}", description=_sentence(summary))
     command = importlib.import_module(module)
     command.add_arguments(parser)
@@ -168,10 +229,15 @@ def _overview(arguments: Sequence[str]) -> NoReturn:
     parser = _Parser(prog="camlite", description="Image classifiers on the edge, with their explanation.")
     parser.add_argument("--version", action="version", version=f"camlite {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    for name, (_, summary) in COMMANDS.items():
+    for name, (_, summary) in all_commands().items():
         commands.add_parser(name, help=summary, description=_sentence(summary))
     parser.parse_args(arguments)
     parser.error("the command comes first")
+
+
+def all_commands() -> Mapping[str, Command]:
+    """The commands of the device and those that other packages add."""
+    return {**COMMANDS, **{name: Command(*added) for name, added in extensions.commands().items()}}
 
 
 def _sentence(summary: str) -> str:
@@ -187,5 +253,5 @@ def _extra(package: str, command: str) -> str | None:
 
 def complain(message: str) -> int:
     """Say on standard error, in one line, what a user can mend; the exit status for it."""
-    print(f"camlite: {' '.join(message.split())}", file=sys.stderr)
+    say.notice(message)
     return _FAILURE

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import json
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,8 @@ from camlite.audit.data import Source
 from camlite.audit.regions import REGIONS
 from camlite.audit.verdict import JUDGED, ClassVerdict, judge
 from camlite.cli import options
-from camlite.show.table import table
+from camlite.show import say
+from camlite.system.extensions import extension
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,12 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Audit, print a row a class; 1 where one is a shortcut."""
-    report = importlib.import_module("camlite_export.audit.audit_report") if arguments.report else None
+    report = extension("audit_report") if arguments.report else None
     if report:
         report.check_folder(arguments.report)
     engine = engines.local
     if arguments.engine == "ray":
-        engine = importlib.import_module("camlite_export.audit.ray_audit").engine
+        engine = extension("ray_audit").engine
     task = engines.Task(
         arguments.artifact,
         Source(arguments.data, arguments.images),
@@ -62,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     if report:
         report.write(arguments.report, task, measure, data, figures, verdicts, found)
     if arguments.json:
-        print(json.dumps(found))
+        say.record(found)
     else:
         _print(arguments, verdicts)
     return int(any(one.shortcut for one in verdicts))
@@ -106,15 +104,15 @@ def _print(arguments: argparse.Namespace, verdicts: Sequence[ClassVerdict]) -> N
         header = ["class", "images", "verdict", "evidence on the object", "its share", "peak", "score follows it"]
     else:
         header = ["class", "images", "look at", *(f"score follows {name}" for name in REGIONS)]
-    print(table([*header, "evidence in sky, ground, border, corners, less their share"], rows))
+    say.table([*header, "evidence in sky, ground, border, corners, less their share"], rows)
     notes = [f"{one.label}: {one.reason}" for one in verdicts if one.reason and one.verdict == "undecided"]
     if masked and any(not one.objects for one in verdicts):
         notes.append("* shows no object: judged by the counterfactual alone")
-    print("\n".join(notes), end="\n" if notes else "")
+    say.line(*notes)
     if arguments.report:
-        print(arguments.report / "index.html")
+        say.line(str(arguments.report / "index.html"))
     else:
-        print("--report DIR shows it in pictures, where camlite[audit] is installed")
+        say.line("--report DIR shows it in pictures, where camlite[audit] is installed")
 
 
 def _row(one: ClassVerdict, masked: bool) -> list[str]:
@@ -145,5 +143,4 @@ def _signed(of: Interval) -> str:
 
 def _progress(done: int, of_all: int) -> None:
     """A line that writes over itself, for a person who waits."""
-    if sys.stderr is not None and sys.stderr.isatty():
-        print(f"\r{done:,} of {of_all:,} images", end="\n" if done == of_all else "", file=sys.stderr, flush=True)
+    say.progress(f"{done:,} of {of_all:,} images", done == of_all)

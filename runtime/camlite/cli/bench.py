@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from pathlib import Path
 
 from camlite import artifact, backends
 from camlite.bench import benchmark
 from camlite.cli import options
-from camlite.show.table import table
+from camlite.show import say
 
 _HEADER = [
     "artifact",
@@ -35,11 +34,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Benchmark each artifact on each backend that is installed for it, or on the one asked for."""
     found = []
     for path in arguments.artifacts:
-        able = backends.installed(artifact.read(path, arguments.trusted).format)
+        able = backends.installed(artifact.read(path, arguments.trusted).container)
         for backend in [arguments.backend] if arguments.backend else able:
             found.append(benchmark.run(path, backend, arguments.threads))
             if arguments.json:
-                print(json.dumps(dataclasses.asdict(found[-1])), flush=True)
+                say.record(dataclasses.asdict(found[-1]))
     if not arguments.json:
-        print(table(_HEADER, benchmark.rows(found)))
+        say.table(_HEADER, benchmark.rows(found))
     return 0

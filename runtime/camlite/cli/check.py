@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import math
 from pathlib import Path
 
 import camlite
@@ -13,7 +11,7 @@ from camlite import backends
 from camlite.cli import complain, options
 from camlite.errors import CamliteError
 from camlite.self_check import Check, Sample, Tolerance
-from camlite.show.table import table
+from camlite.show import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,13 +33,13 @@ def run(arguments: argparse.Namespace) -> int:
         result = camlite.check(explainer)
         status = status or int(not result.passed)
         if arguments.json:
-            print(json.dumps(_record(result)), flush=True)
+            say.record(_record(result))
         rows.append(_row(result))
         lines += [f"{path}: {failure}" for failure in result.failures]
     if rows and not arguments.json:
         figures = [figure.replace("_", " ") for figure in Tolerance._fields]
-        print(table(["artifact", "backend", "samples", *figures, "ms", ""], rows))
-        print("\n".join(lines), end="\n" if lines else "")
+        say.table(["artifact", "backend", "samples", *figures, "ms", ""], rows)
+        say.line(*lines)
     return status
 
 
@@ -81,10 +79,4 @@ def _record(result: Check) -> dict[str, object]:
 
 
 def _sample_record(sample: Sample) -> dict[str, object]:
-    values = {name: _finite(value) for name, value in dataclasses.asdict(sample).items()}
-    return {**values, "tolerance": sample.tolerance._asdict()}
-
-
-def _finite(value: object) -> object:
-    """JSON has no NaN and no infinity: null."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return {**dataclasses.asdict(sample), "tolerance": sample.tolerance._asdict()}

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.cli import complain, options
-from camlite.errors import CamliteError
+from camlite.errors import AnswerError, CamliteError
 from camlite.explainer import Explanation
 from camlite.images import picture_files, picture_paths
-from camlite.show import drawing
+from camlite.show import drawing, say
 from camlite.show.drawing import Drawing
-from camlite.show.table import table
 from camlite.system import files
 
 _COLUMNS = 56
@@ -52,6 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
     for name, drawn in zip(names, drawn_names, strict=True):
         try:
             explanation = choice.explain(explainer, picture_paths.read(name))
+        except AnswerError as error:
+            status = complain(f"{name}: {error}")
+            continue
         except CamliteError as error:
             status = complain(str(error))
             continue
@@ -60,11 +62,11 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.json:
             from camlite.show import json_record  # here, as `terminal` below: most calls need neither, and start sooner
 
-            print(json_record.line({"image": name, **json_record.of(explanation), "picture": rows[-1][-1]}), flush=True)
+            say.record({"image": name, **json_record.of(explanation), "picture": rows[-1][-1]})
         elif arguments.ansi:
-            print(_in_terminal(name, explanation, drawn_as), flush=True)
+            _show(name, explanation, drawn_as)
     if rows and not (arguments.json or arguments.ansi):
-        print(table(["image", "label", "score", "picture"], rows))
+        say.table(["image", "label", "score", "picture"], rows)
     return status
 
 
@@ -90,16 +92,15 @@ def _written(folder: Path, name: str, pixels: NDArray[np.uint8]) -> Path:
     return folder / name
 
 
-def _in_terminal(name: str, explanation: Explanation, drawn: Drawing) -> str:
+def _show(name: str, explanation: Explanation, drawn: Drawing) -> None:
     """A line for each explained class, and below it what the terminal can show."""
     from camlite.show import terminal
 
-    level, parts = terminal.level(), []
+    level = terminal.level()
     for index, chosen in enumerate(explanation.classes):
-        parts.append(f"{name}: {explanation.explainer.labels[chosen]} {explanation.scores[chosen]:.3f}")
+        say.line(f"{name}: {explanation.explainer.labels[chosen]} {explanation.scores[chosen]:.3f}")
         if level == "ascii":
             height, width = explanation.image.shape[:2]
-            parts.append(terminal.plain(explanation.spread(height, width, index), _COLUMNS))
+            say.picture(terminal.plain(explanation.spread(height, width, index), _COLUMNS))
         else:
-            parts.append(terminal.coloured(drawing.panel(explanation, index, drawn), _COLUMNS, level))
-    return "\n".join(parts)
+            say.picture(terminal.coloured(drawing.panel(explanation, index, drawn), _COLUMNS, level))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import json
 from pathlib import Path
 
 from camlite import artifact
 from camlite.artifact import Artifact
 from camlite.artifact.card import as_dict
 from camlite.cli import options
+from camlite.show import say
+from camlite.system.extensions import extension
 
 _KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
@@ -28,20 +28,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the card, or the journey of the image through the layers."""
     if arguments.file.suffix in _KERAS_SUFFIXES or arguments.file.is_dir():
-        status: int = importlib.import_module("camlite_export.cli.inspect_classifier").run(arguments)
+        status: int = extension("inspect_classifier").run(arguments)
         return status
     read = artifact.read(arguments.file, arguments.trusted)
     if arguments.json:
-        print(json.dumps(_record(read)))
+        say.record(_record(read))
     else:
-        print("\n".join(f"{name:<15}{value}" for name, value in _lines(read)))
+        say.line(*(f"{name:<15}{value}" for name, value in _lines(read)))
     return 0
 
 
 def _record(read: Artifact) -> dict[str, object]:
     return {
         "file": str(read.path),
-        "format": read.format,
+        "container": read.container,
         "model_bytes": len(read.model),
         "golden_samples": len(read.arrays.golden_images),
         "signer": read.signer.hex() if read.signer else None,
@@ -54,18 +54,16 @@ def _lines(read: Artifact) -> list[tuple[str, str]]:
     card, arrays = read.card, read.arrays
     target, head = card.preprocessing, card.head
     shown = ", ".join(card.labels[:12]) + (", ..." if len(card.labels) > 12 else "")
-    maker = f"the model's own output{', by gradients' if head.method == 'hirescam' else ', of all classes'}"
-    if arrays.weights is not None:
-        maker = f"class weights, one set {'for all places' if arrays.weights.ndim == 2 else 'a place'}"
+    sets = "" if arrays.weights is None else f", one set {'for all places' if arrays.weights.ndim == 2 else 'a place'}"
     return [
-        ("artifact", f"{read.path} ({card.precision}, {read.format}), verified"),
+        ("artifact", f"{read.path} ({card.precision}, {read.container}), verified"),
         ("signature", _signature(read)),
         ("classifier", f"{card.name}, weights sha256 {card.classifier_sha256[:16]}"),
         ("labels", f"{len(card.labels)}: {shown}"),
         ("image", f"{target.height} x {target.width} x {target.channels}, fit: {target.fit}"),
         ("pixels", f"pixel * {_numbers(target.scale)} + {_numbers(target.offset)}"),
         ("features", f"{head.height} x {head.width} x {head.channels}, layer {head.layer}"),
-        ("evidence", f"method {head.method}: {maker}; scores by {head.activation}"),
+        ("evidence", f"{head.evidence}: {head.evidence_traits.text}{sets}; scores by {head.activation}"),
         ("golden samples", str(len(arrays.golden_images))),
         ("made with", ", ".join(f"{name} {version}" for name, version in card.made_with.items())),
     ]

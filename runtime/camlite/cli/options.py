@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
-from camlite.backends import BACKENDS
+from camlite.backends import BACKENDS, MOST_THREADS
 from camlite.class_choice import Choice
 from camlite.explainer import Explainer, load
 from camlite.show.colours import COLOUR_MAPS
 from camlite.show.drawing import STYLES, Drawing
 
-_MOST_THREADS = 256
+_YEAR = 365 * 24 * 3600.0
 
 
 def add_interpreter(parser: argparse.ArgumentParser) -> None:
@@ -89,22 +88,22 @@ def positive(text: str) -> int:
 
 
 def threads(text: str) -> int:
-    """How many threads: an interpreter starts as many as it is told, until it crashes."""
+    """How many threads."""
     number = positive(text)
-    if number > _MOST_THREADS:
+    if number > MOST_THREADS:
         raise ValueError
     return number
 
 
 def seconds(text: str) -> float:
-    """A time above 0."""
+    """A time above 0, and below a year: the system's clocks count no further than some."""
     number = float(text)
-    if not 0 < number < math.inf:
+    if not 0 < number < _YEAR:
         raise ValueError
     return number
 
 
 # argparse puts these into its messages
 positive.__name__ = "whole number above 0"
-threads.__name__ = f"whole number from 1 to {_MOST_THREADS}"
-seconds.__name__ = "time in seconds"
+threads.__name__ = f"whole number from 1 to {MOST_THREADS}"
+seconds.__name__ = "time in seconds, above 0 and below a year"

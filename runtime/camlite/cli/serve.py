@@ -6,13 +6,13 @@ import argparse
 import ipaddress
 import os
 import stat
-import sys
 from pathlib import Path
 
 from camlite.artifact.signature import read_key_file
 from camlite.cli import options
-from camlite.errors import CamliteError, printable
+from camlite.errors import CamliteError
 from camlite.serve.limits import Limits
+from camlite.show import say
 from camlite.system import large_blocks
 
 _TOKEN_VARIABLE = "CAMLITE_TOKEN"  # noqa: S105 - the name of the variable
@@ -77,12 +77,12 @@ def run(arguments: argparse.Namespace) -> int:
         queue=arguments.queue,
     )
 
-    def say(address: str, port: int) -> None:
+    def listening(address: str, port: int) -> None:
         shown = f"[{address}]" if ":" in address else address
-        print(f"serving {printable(str(arguments.artifact))} on http://{shown}:{port}", flush=True)
+        say.line(f"serving {arguments.artifact} on http://{shown}:{port}")
 
-    http_server.serve(Application(explainers, checked, allowed, token), str(host), arguments.port, say)
-    print("camlite: stopped", file=sys.stderr)
+    http_server.serve(Application(explainers, checked, allowed, token), str(host), arguments.port, listening)
+    say.notice("stopped")
     return 0
 
 
@@ -107,7 +107,7 @@ def _token(arguments: argparse.Namespace) -> str | None:
     where = f"${_TOKEN_VARIABLE}"
     token = os.environ.get(_TOKEN_VARIABLE)
     if arguments.token_file is not None:
-        where = printable(str(arguments.token_file))
+        where = str(arguments.token_file)
         content = read_key_file(
             arguments.token_file, _OF_OTHERS, "which others can use: make a new one, or chmod 600", "token"
         )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import re
 import stat
+import sys
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,17 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.class_choice import Choice
-from camlite.cli import complain, options
+from camlite.cli import NO_ROOM, complain, options, unexpected
 from camlite.errors import CamliteError
 from camlite.explainer import Explainer
 from camlite.images import picture_files
-from camlite.show import drawing, json_record
+from camlite.show import drawing, json_record, say
 from camlite.show.drawing import Drawing
+from camlite.texts import one_line
 from camlite.watch import frames
-from camlite.watch.folder import Folder
+from camlite.watch.folder import Folder, Limits
 from camlite.watch.results import Identity, Results
 
-_MOST_PIXELS = 50_000_000
+# The memory that they take is what the unit in docs/device.md allows.
+_MOST_PIXELS = 16_000_000
+_MOST_BYTES_A_PIXEL, _MOST_BYTES_BESIDE = 6, 1 << 20  # of a file: three channels of 16 bits, and what is not pixels
+_MOST_MEMORY_A_PIXEL, _MOST_MEMORY_BESIDE = 9, 7_000_000  # together 144 MiB, as of `camlite serve`
+_VIDEO4LINUX = 81  # the kernel's number of its devices
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--poll", type=options.seconds, default=5.0, metavar="S", help="look at the whole folder so often (5)"
     )
+    parser.add_argument(
+        "--max-pixels",
+        type=options.positive,
+        default=_MOST_PIXELS,
+        metavar="N",
+        help="of a folder's pictures; larger ones have a result that says so (default: 16000000)",
+    )
     options.add_classes(parser)
     options.add_drawing(parser)
     parser.add_argument("--no-picture", action="store_true", help="write results alone")
@@ -60,30 +75,38 @@ def run(arguments: argparse.Namespace) -> int:
     choice = options.choice(arguments)
     choice.check(explainer)
     source = _kind(arguments.source)
-    results = Results(arguments.output)
     drawn_as = None if arguments.no_picture else options.drawing(arguments)
-    desk = _Desk(explainer, choice, drawn_as, results, arguments.json)
-    if source == "folder":
-        return _watch_folder(arguments, desk)
-    if source == "video":
-        for frame in frames.of_video(Path(arguments.source), results, arguments.every):
-            desk.settle(frame.name, frame.identity, frame.pixels)
-        return 0
-    return _watch_camera(arguments, desk)
+    with contextlib.closing(Results(arguments.output)) as results:
+        desk = _Desk(explainer, choice, drawn_as, results, arguments.json)
+        if source == "folder":
+            return _watch_folder(arguments, desk)
+        if source == "video":
+            video = frames.of_video(Path(arguments.source), results, arguments.every)
+            return max((_take(desk, frame) for frame in video), default=0)
+        return _watch_camera(arguments, desk)
 
 
 def _watch_folder(arguments: argparse.Namespace, desk: _Desk) -> int:
-    folder = Folder(Path(arguments.source), desk.results, arguments.settle, arguments.poll)
+    pixels = arguments.max_pixels
+    limits = Limits(
+        pixels, _MOST_BYTES_A_PIXEL * pixels + _MOST_BYTES_BESIDE, _MOST_MEMORY_A_PIXEL * pixels + _MOST_MEMORY_BESIDE
+    )
+    folder = Folder(Path(arguments.source), desk.results, limits, arguments.settle, arguments.poll)
     status = 0
-    for name, identity, content in folder.once() if arguments.once else folder.forever():
+    for arrival in folder.once() if arguments.once else folder.forever():
         try:
-            pixels = picture_files.decode(content, name, _MOST_PIXELS)
-        except CamliteError as error:
-            status = complain(str(error))
-            desk.refuse(name, identity, str(error))
-            continue
-        desk.settle(name, identity, pixels)
-    return status
+            status = max(status, desk.settle(*arrival))
+        except OSError as error:
+            folder.skip(arrival.name, f"cannot write its result ({error.strerror or error}); it is tried again")
+        del arrival  # its pixels, before those of the next are read
+    return max(status, 2 if folder.skipped else 0)
+
+
+def _take(desk: _Desk, frame: frames.Frame) -> int:
+    try:
+        return desk.settle(*frame)
+    except OSError as error:
+        return complain(f"{frame.name}: cannot write its result ({error.strerror or error})")
 
 
 def _watch_camera(arguments: argparse.Namespace, desk: _Desk) -> int:
@@ -91,7 +114,7 @@ def _watch_camera(arguments: argparse.Namespace, desk: _Desk) -> int:
     for frame in frames.of_camera(arguments.source, arguments.every):
         while len(kept) >= arguments.keep:
             desk.results.remove(kept.popleft())
-        desk.settle(frame.name, frame.identity, frame.pixels)
+        _take(desk, frame)
         kept.append(frame.name)
     return 0
 
@@ -105,9 +128,9 @@ def _kind(source: str) -> str:
     path = Path(source)
     if path.is_dir():
         return "folder"
-    if source == frames.PICAMERA or source.isdecimal() or re.match(r"[a-z]+://", source):
+    if source == frames.PICAMERA or re.fullmatch(r"[0-9]{1,3}", source) or re.match(r"[a-z]+://", source):
         return "camera"
-    if source.startswith("/dev/video") or (path.exists() and stat.S_ISCHR(path.stat().st_mode)):
+    if source.startswith("/dev/video") or _is_camera(path):
         return "camera"  # also where it is not plugged in yet
     if path.suffix.lower() in picture_files.SUFFIXES:
         raise CamliteError(f"{source}: is a picture, expected a folder, video or camera; `camlite explain` takes it")
@@ -116,27 +139,67 @@ def _kind(source: str) -> str:
     raise CamliteError(f"{source}: no such folder, video or camera; expected a path, 0, {frames.PICAMERA} or a URL")
 
 
+def _is_camera(path: Path) -> bool:
+    if not path.exists():
+        return False
+    found = path.stat()
+    return stat.S_ISCHR(found.st_mode) and (sys.platform != "linux" or os.major(found.st_rdev) == _VIDEO4LINUX)
+
+
 class _Desk:
-    """Explains an image and hands in its result."""
+    """Explains images and hands in their results. No image ends it."""
 
     def __init__(
         self, explainer: Explainer, choice: Choice, drawn_as: Drawing | None, results: Results, as_json: bool
     ) -> None:
         self._explainer, self._choice, self._drawn_as = explainer, choice, drawn_as
         self.results, self._as_json = results, as_json
+        self._lost = False
 
-    def settle(self, name: str, identity: Identity, pixels: NDArray[np.uint8]) -> None:
-        """Explain and save."""
-        explanation = self._choice.explain(self._explainer, pixels)
+    def settle(self, name: str, identity: Identity, picture: NDArray[np.uint8] | CamliteError) -> int:
+        """Explain an image and save its result, or save what is wrong with it: that is a result, too.
+
+        Returns:
+            The exit status: 0, 2 for an image that is refused, 70 for a bug of camlite.
+
+        Raises:
+            OSError: the result cannot be written for another reason than a disk that is full or read-only.
+        """
+        status, drawn = 0, dict[str, bytes]()
+        try:
+            said, drawn = self._explained(picture)
+        except CamliteError as error:
+            reason = str(error) if error is picture else f"{name}: {error}"
+            said, status = {"error": one_line(reason)}, complain(reason)
+        except MemoryError:
+            said = {"error": f"{name}: it needs more memory than there is; make it smaller"}
+            status = complain(said["error"])
+        except Exception as error:  # the others are done all the same
+            said, status = {"error": f"a bug of camlite: {one_line(repr(error)[:300])}"}, unexpected(error, name)
+        line = self.results.save(name, identity, said, drawn)
+        if self._as_json:
+            self._print(line)
+        elif not status:
+            self._print(f"{name}  {said['label']}  {said['score']:.3f}")
+        return status
+
+    def _explained(self, picture: NDArray[np.uint8] | CamliteError) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """What is said of an image, and its pictures by suffix."""
+        if isinstance(picture, CamliteError):
+            raise picture
+        explanation = self._choice.explain(self._explainer, picture)
         drawn = {}
         if self._drawn_as:
             drawn[f".{self._drawn_as.style}.png"] = picture_files.encode(drawing.draw(explanation, self._drawn_as))
-        line = self.results.save(name, identity, json_record.of(explanation), drawn)
-        print(line if self._as_json else f"{name}  {explanation.label}  {explanation.score:.3f}", flush=True)
+        return json_record.of(explanation), drawn
 
-    def refuse(self, name: str, identity: Identity, reason: str) -> None:
-        """Save what is wrong with a file: that, too, is its result."""
-        said: dict[str, Any] = {"error": " ".join(reason.split())}
-        line = self.results.save(name, identity, said, {})
-        if self._as_json:
-            print(line, flush=True)
+    def _print(self, text: str) -> None:
+        """Print a line; where its disk is full, it is lost, and the result is there all the same."""
+        try:
+            say.line(text)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            if not self._lost:
+                say.notice(f"standard output: {error.strerror}; lines are lost, results are not")
+            self._lost = True

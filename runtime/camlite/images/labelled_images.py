@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camlite.errors import ImageError
 from camlite.images import picture_files, preprocessing
-
-# AttributeError: one array instead of an archive, on Python 3.10; a TypeError on later ones.
-_UNREADABLE = (
-    *(OSError, ValueError, TypeError, AttributeError, EOFError, NotImplementedError),
-    *(zipfile.BadZipFile, zlib.error),
-)
+from camlite.system import files
 
 Pixels = NDArray[np.uint8]
 
@@ -81,28 +74,41 @@ def load(path: Path, labels: Sequence[str]) -> LabelledImages:
 
 
 def _folder(path: Path, labels: Sequence[str]) -> LabelledImages:
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in picture_files.SUFFIXES)
-    if not files:
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in picture_files.SUFFIXES and file.is_file())
+    if not found:
         raise ImageError(f"{path}: no images in this folder; expected files such as {', '.join(('.png', '.jpg'))}")
     index = {label: i for i, label in enumerate(labels)} | {str(i): i for i in range(len(labels))}
     # A label may hold a slash: then its folder lies in another (T-shirt/top).
     known = [
         next((index[name] for parent in file.relative_to(path).parents if (name := parent.as_posix()) in index), None)
-        for file in files
+        for file in found
     ]
     classes = None if None in known else np.array(known, np.int64)
     return LabelledImages(
-        [str(file) for file in files], classes, lambda i: preprocessing.check(picture_files.read_image(files[i]))
+        [str(file) for file in found], classes, lambda i: preprocessing.check(picture_files.read_image(found[i]))
     )
 
 
-def _npz(path: Path, class_count: int) -> LabelledImages:
+def read_npz(path: Path, only: str | None = None) -> dict[str, NDArray[Any]]:
+    """All arrays of an ``.npz``, or the one of this name, if it is there.
+
+    Raises:
+        ImageError: it cannot be read, or holds something else than arrays.
+    """
     try:
         # numpy would leave the file open where it is damaged.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            content = dict(arrays)
-    except _UNREADABLE as error:
+        with files.regular(path) as file, np.load(file, allow_pickle=False) as arrays:
+            content = {name: arrays[name] for name in arrays if only in (None, name)}
+    except Exception as error:  # zipfile, zlib, ast and tokenize let their own errors through
         raise ImageError(f"{path}: cannot read it as .npz ({error}); make it with numpy.savez_compressed") from None
+    odd = [name for name, array in content.items() if not isinstance(array, np.ndarray)]  # files of the zip are bytes
+    if odd:
+        raise ImageError(f"{path}: {odd[0]!r:.100} is no array; make it with numpy.savez_compressed")
+    return content
+
+
+def _npz(path: Path, class_count: int) -> LabelledImages:
+    content = read_npz(path)
     images = content.get("images")
     if images is None or images.dtype != np.uint8 or images.ndim not in (3, 4) or not len(images):
         received = {name: (array.dtype.name, array.shape) for name, array in content.items()}

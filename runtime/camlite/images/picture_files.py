@@ -9,7 +9,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,27 +100,34 @@ def read_image(
         ImageError: no such file, no picture, truncated, of more than 16 bits, or Pillow is not installed.
         TooLargeError: it is larger than accepted.
     """
-    file = Path(path)
-    return _read(file, lambda: file.stat().st_size, str(path), most_pixels, reserve)
+    try:
+        # Pillow maps raw pixels of a path into memory, where a file that is cut short meanwhile kills the process.
+        with files.regular(path) as file:
+            return _read(file, str(path), most_pixels, reserve)
+    except FileNotFoundError:
+        raise ImageError(f"{path}: no such file; check the path") from None
+    except OSError as error:
+        raise ImageError(f"{path}: cannot read it ({error.strerror or error}); expected a picture file") from None
+
+
+def read_open(
+    file: BinaryIO, name: str, most_pixels: int | None = None, reserve: Reserve = lambda _: None
+) -> NDArray[np.uint8]:
+    """Read a picture from an open file, as `read_image` does; `name` is what errors call it."""
+    return _read(file, name, most_pixels, reserve)
 
 
 def decode(
     content: bytes, name: str, most_pixels: int | None = None, reserve: Reserve = lambda _: None
 ) -> NDArray[np.uint8]:
     """Read a picture from the bytes of its file, as `read_image` does; `name` is what errors call it."""
-    return _read(io.BytesIO(content), lambda: len(content), name, most_pixels, reserve)
+    return _read(io.BytesIO(content), name, most_pixels, reserve)
 
 
-def _read(
-    source: Path | io.BytesIO,
-    file_size: Callable[[], int],
-    name: str,
-    most_pixels: int | None,
-    reserve: Reserve,
-) -> NDArray[np.uint8]:
+def _read(source: BinaryIO, name: str, most_pixels: int | None, reserve: Reserve) -> NDArray[np.uint8]:
     image_module = pillow("PIL.Image")
     try:
-        size_of_file = file_size()
+        file_size = _size(source)
         # What Pillow notices on the way (EXIF it cannot read) changes no pixel, and a command's errors are one line.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -128,7 +135,7 @@ def _read(
                 if most_pixels is not None and picture.width * picture.height > most_pixels:
                     size = f"{picture.width} x {picture.height} pixels"
                     raise TooLargeError(f"{size}, expected at most {most_pixels}; make it smaller")
-                _check_credible(picture, size_of_file)
+                _check_credible(picture, file_size)
                 _check_quick(picture)
                 reserve(Size(picture.height, picture.width, picture_memory.needed(picture)))
                 with without_notices() if picture.format == "TIFF" else contextlib.nullcontext():
@@ -136,11 +143,15 @@ def _read(
                 return _upright(picture)
     except ImageError as error:
         raise type(error)(f"{name}: {error}") from None
-    except FileNotFoundError:
-        raise ImageError(f"{name}: no such file; check the path") from None
     except Exception as error:  # Pillow's decoders meet a damaged file with TypeError, KeyError, struct.error, ...
         reason = "not a picture that Pillow knows" if "cannot identify" in str(error) else str(error)
         raise ImageError(f"{name}: cannot read it as an image ({reason}); expected PNG, JPEG or the like") from None
+
+
+def _size(file: BinaryIO) -> int:
+    end = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    return end
 
 
 def encode(pixels: NDArray[np.uint8]) -> bytes:

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 from camlite.errors import ImageError
 from camlite.images import picture_files
 from camlite.show.drawing import STYLES
+from camlite.system import files
 
 STANDARD_INPUT = "-"
+_MOST_BYTES = 1 << 28  # of a pipe: a program may write there for ever
 _DRAWN = rf"\.({'|'.join(STYLES)})\.png$"
 
 
@@ -53,19 +56,38 @@ def is_picture(file: Path) -> bool:
 
 
 def read(name: str) -> NDArray[np.uint8]:
-    """The pixels of a file, or of standard input."""
-    return (
-        picture_files.decode(sys.stdin.buffer.read(), name)
-        if name == STANDARD_INPUT
-        else picture_files.read_image(name)
-    )
+    """The pixels of a file, of a pipe that was named, or of standard input.
+
+    Raises:
+        ImageError: see `camlite.images.picture_files.read_image`; or a pipe has more than `_MOST_BYTES`, or standard
+            input is closed.
+    """
+    if name == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise ImageError("standard input is closed; expected the bytes of a picture there")
+        return _piped(sys.stdin.buffer, "standard input")
+    path = Path(name)
+    try:
+        if path.is_fifo():  # as in ``camlite explain ARTIFACT <(curl ...)``
+            with path.open("rb") as pipe:
+                return _piped(pipe, name)
+    except OSError as error:
+        raise ImageError(f"{name}: cannot read it ({error.strerror}); check the path") from None
+    return picture_files.read_image(name)
+
+
+def _piped(pipe: BinaryIO, name: str) -> NDArray[np.uint8]:
+    content = pipe.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ImageError(f"{name}: more than {_MOST_BYTES} bytes; expected those of one picture")
+    return picture_files.decode(content, name)
 
 
 def drawn_names(names: Sequence[str], style: str) -> Iterator[str]:
     """``STEM.STYLE.png``; a stem that comes again gets a number, so that no picture replaces another."""
     taken: set[str] = set()
     for name in names:
-        stem = "stdin" if name == STANDARD_INPUT else Path(name).stem
+        stem = "stdin" if name == STANDARD_INPUT else files.fitting(Path(name).stem, len(f".12345678.{style}.png"))
         drawn, count = f"{stem}.{style}.png", 1
         while drawn in taken:
             count += 1

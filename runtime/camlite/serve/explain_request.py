@@ -9,7 +9,7 @@ from http import HTTPStatus
 from urllib.parse import parse_qs
 
 from camlite.class_choice import Choice
-from camlite.errors import ArtifactError, BackendError, CamliteError
+from camlite.errors import AnswerError, ArtifactError, BackendError, CamliteError
 from camlite.explainer import Explainer, Explanation
 from camlite.images import picture_files
 from camlite.images.picture_files import Size, TooLargeError
@@ -103,8 +103,10 @@ def explain(
         raise busy() from None
     except TooLargeError as error:
         raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error)) from None
-    except (ArtifactError, BackendError) as error:  # the server's, not the client's
-        raise Refused(HTTPStatus.INTERNAL_SERVER_ERROR, str(error)) from None
+    except (AnswerError, ArtifactError, BackendError) as error:  # the server's, whose paths are no client's concern
+        name = f"{explainer.artifact.card.name}.{explainer.artifact.card.precision}"
+        message = str(error).replace(str(explainer.artifact.path), name)
+        raise Refused(HTTPStatus.INTERNAL_SERVER_ERROR, message) from None
     except CamliteError as error:
         raise Refused(HTTPStatus.BAD_REQUEST, str(error)) from None
 

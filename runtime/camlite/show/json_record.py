@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +10,7 @@ import numpy as np
 from camlite.explainer import Explanation
 from camlite.images import preprocessing
 from camlite.maps import hot_region
+from camlite.show import say
 
 
 def of(explanation: Explanation) -> dict[str, Any]:
@@ -65,16 +64,5 @@ def _box(left: int, top: int, right: int, bottom: int) -> dict[str, int]:
 
 
 def line(record: Mapping[str, Any]) -> str:
-    """One line of JSON. It has no NaN and no infinity: null."""
-    try:
-        return json.dumps(record, allow_nan=False)
-    except ValueError:
-        return json.dumps(_finite(record))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    """One line of JSON, see `camlite.show.say.to_json`."""
+    return say.to_json(record)

@@ -14,12 +14,11 @@ from typing import Any
 
 from camlite.soundness import tflite_rules
 from camlite.soundness.flatbuffer import Reader, Table
+from camlite.soundness.limits import Account, Port, Proof, check_shape
 from camlite.soundness.tflite_operator import Operator, Tensor
 from camlite.soundness.tflite_rules import Rule
 from camlite.soundness.tflite_schema import OPTIONS, SCHEMA
 
-_MOST_ELEMENTS = 1 << 28  # of a tensor: 1 GB of float32
-_MOST_AXES = 8
 _LEAST_SCALE, _LARGEST_SCALE = 1e-30, 1e30  # a float32 that kernels can multiply and divide by
 
 
@@ -30,8 +29,8 @@ class _Reader(Reader):
         return {"place": start} if kind == "Options" else super().table(start, kind)
 
 
-def verify(model: bytes) -> None:
-    """Prove that a TFLite model is of the structure that an interpreter takes for granted.
+def verify(model: bytes) -> Proof:
+    """Prove that a TFLite model is of the structure that an interpreter takes for granted, and not too large.
 
     Raises:
         ValueError: it is not; says where.
@@ -42,17 +41,23 @@ def verify(model: bytes) -> None:
     if len(graphs) != 1:
         raise ValueError(f"the model has {len(graphs)} graphs, expected 1")
     (graph,) = graphs
+    account = Account()
     tensors = [_tensor(tensor, buffers) for tensor in graph.get("tensors", ())]
+    for index, tensor in enumerate(tensors):
+        account.add(
+            index, tensor.shape, tflite_rules.WIDTHS[tflite_rules.TYPES[tensor.type]], fixed=tensor.data is not None
+        )
     known = _given(graph, tensors)
     for number, operator in enumerate(graph.get("operators", ())):
         rule = _rule(operator, codes)
-        _check_operator(operator, f"operator {number} ({rule.name})", rule, reader, tensors, known)
+        taken = _check_operator(operator, f"operator {number} ({rule.name})", rule, reader, tensors, known)
+        account.run([one for one in operator.get("inputs", ()) if one >= 0], operator["outputs"], *taken)
     if not known.issuperset(graph.get("outputs", ())):
         raise ValueError("an output of the graph is a tensor that nothing makes")
     for metadata in root.get("metadata", ()):
         _check_indices([metadata.get("buffer", 0)], len(buffers), "metadata")
-    for signature in root.get("signature_defs", ()):
-        _check_signature(signature, graph, tensors)
+    (image,), outputs = _signature(root.get("signature_defs", ()), graph, tensors)
+    return Proof(image, outputs, account.close(graph.get("inputs", ()), graph.get("outputs", ())))
 
 
 def _given(graph: Table, tensors: Sequence[Tensor]) -> set[int]:
@@ -65,17 +70,37 @@ def _given(graph: Table, tensors: Sequence[Tensor]) -> set[int]:
     return constants | set(inputs)
 
 
-def _check_signature(signature: Table, graph: Table, tensors: Sequence[Tensor]) -> None:
-    _check_indices([signature.get("subgraph_index", 0)], 1, "signature")
-    _check_present(signature, "signature_key", "signature")
-    for name in ("inputs", "outputs"):
-        for entry in signature.get(name, ()):
-            _check_present(entry, "name", "signature")
-            index = entry.get("tensor_index", 0)
-            if index not in graph.get(name, ()):
-                raise ValueError(f"signature: index {index}, expected one of the graph's {name}")
-            if tensors[index].shape[:1] != (1,):
-                raise ValueError(f"signature: shape {tensors[index].shape}, expected a batch of 1")
+def _signature(
+    signatures: Sequence[Table], graph: Table, tensors: Sequence[Tensor]
+) -> tuple[Sequence[Port], dict[str, Port]]:
+    """What goes in and comes out, by the names of the signature; by those of the tensors where there is none."""
+    if len(signatures) > 1 or len(graph.get("inputs", ())) != 1:
+        raise ValueError(f"{len(signatures)} signatures and {len(graph.get('inputs', ()))} inputs, expected one image")
+    named = {
+        name: {graph["tensors"][index]["name"]: index for index in graph.get(name, ())}
+        for name in ("inputs", "outputs")
+    }
+    for signature in signatures:
+        _check_indices([signature.get("subgraph_index", 0)], 1, "signature")
+        _check_present(signature, "signature_key", "signature")
+        for name in ("inputs", "outputs"):
+            entries = signature.get(name, ())
+            for entry in entries:
+                _check_present(entry, "name", "signature")
+                _check_indices([entry.get("tensor_index", 0)], len(tensors), "signature")
+            named[name] = {entry["name"]: entry.get("tensor_index", 0) for entry in entries}
+            if len(named[name]) != len(entries) or not {*named[name].values()} <= {*graph.get(name, ())}:
+                raise ValueError(f"signature: names {name} that the graph has not, or one twice")
+    inputs, outputs = ({key: _port(tensors[index]) for key, index in ports.items()} for ports in named.values())
+    if len(inputs) != 1:
+        raise ValueError(f"signature: {len(inputs)} inputs, expected one image")
+    return list(inputs.values()), outputs
+
+
+def _port(tensor: Tensor) -> Port:
+    if tensor.shape[:1] != (1,):
+        raise ValueError(f"signature: shape {tensor.shape}, expected a batch of 1")
+    return Port(tensor.shape[1:], tflite_rules.DTYPES[tflite_rules.TYPES[tensor.type]])
 
 
 def _rule(operator: Table, codes: Sequence[Table]) -> Rule:
@@ -89,8 +114,11 @@ def _rule(operator: Table, codes: Sequence[Table]) -> Rule:
 
 def _check_operator(
     operator: Table, where: str, rule: Rule, reader: Reader, tensors: Sequence[Tensor], known: set[int]
-) -> None:
-    """Prove that an operator fits its rule, and that its inputs are known before it runs; its outputs are, after."""
+) -> tuple[int, int]:
+    """Prove that an operator fits its rule, and that its inputs are known before it runs; its outputs are, after.
+
+    Returns its work, and the bytes that it needs besides.
+    """
     inputs, outputs = operator.get("inputs", ()), operator.get("outputs", ())
     _check_indices(inputs, len(tensors), f"{where}: inputs", least=-1)  # -1: an input left out
     _check_indices(outputs, len(tensors), f"{where}: outputs")
@@ -103,10 +131,11 @@ def _check_operator(
     given = [tensors[index] if index >= 0 else None for index in inputs]
     try:
         options = _options(operator, rule, reader)
-        tflite_rules.verify(rule, Operator(given, [tensors[index] for index in outputs], options))
+        taken = tflite_rules.verify(rule, Operator(given, [tensors[index] for index in outputs], options))
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
     known.update(outputs)
+    return taken
 
 
 def _options(operator: Table, rule: Rule, reader: Reader) -> Table:
@@ -123,9 +152,7 @@ def _tensor(table: Table, buffers: Sequence[Table]) -> Tensor:
     index = table.get("buffer", 0)
     _check_indices([index], len(buffers), "tensor's buffer")
     _check_present(table, "name", "tensor")
-    shape = table.get("shape", ())
-    if len(shape) > _MOST_AXES or min(shape, default=1) < 1 or math.prod(shape) > _MOST_ELEMENTS:
-        raise ValueError(f"a tensor has shape {str(shape)[:60]}")
+    shape = check_shape(table.get("shape", ()))
     letter = tflite_rules.TYPES.get(table.get("type", 0))
     if letter is None or table.get("is_variable"):
         raise ValueError(f"a tensor has type {table.get('type', 0)}, or is a variable")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-Shape = tuple[int, ...]
+from camlite.soundness.limits import Shape
 
 LARGEST = 1 << 14  # of strides, dilations, windows and sizes: the largest side of an image
 

@@ -12,11 +12,15 @@ from typing import NamedTuple
 
 from camlite.soundness import tflite_shapes as shapes
 from camlite.soundness import tflite_windows as windows
-from camlite.soundness.tflite_operator import Operator, Shape, within
+from camlite.soundness.limits import Shape
+from camlite.soundness.tflite_operator import Operator, within
 
 # The types of tensors by the letters of the rules, and the bytes of an element.
 TYPES: Mapping[int, str] = {0: "f", 1: "h", 2: "i", 3: "u", 4: "l", 6: "b", 7: "s", 9: "c"}
 WIDTHS: Mapping[str, int] = {"f": 4, "h": 2, "i": 4, "u": 1, "l": 8, "b": 1, "s": 2, "c": 1}
+DTYPES: Mapping[str, str] = {
+    "f": "float32", "h": "float16", "i": "int32", "u": "uint8", "l": "int64", "b": "bool", "s": "int16", "c": "int8",
+}  # fmt: skip
 QUANTIZED: Mapping[str, range] = {"c": range(-128, 128), "u": range(256), "s": range(1)}
 """Quantized types, and the zero points that each has."""
 
@@ -51,7 +55,7 @@ class Rule(NamedTuple):
 
 
 _ANY = "f c s i l u b h"
-_NUMBERS = "f c s i l"
+_NUMBERS = "f c s i l u"
 _MOST_PARTS = 1 << 10
 
 
@@ -80,46 +84,46 @@ def _by_list(
     return Rule(name, both, shape, options, number, (1 + lists, 1 + lists))
 
 
-_CONVOLUTION = "fff>f ff>f fcf>f fc>f cci>c cc>c scl>s sci>s sc>s"
+_CONVOLUTION = "fff>f ff>f fcf>f fc>f cci>c cc>c uui>u uu>u scl>s sci>s sc>s"
 
 RULES: Mapping[int, Rule] = {
     0: _binary("ADD", _NUMBERS, 11, "Arithmetic"),
-    1: Rule("AVERAGE_POOL_2D", "f c s", windows.pooling, "Pool2D", 5),
+    1: Rule("AVERAGE_POOL_2D", "f c s u", windows.pooling, "Pool2D", 5),
     2: Rule("CONCATENATION", _ANY, shapes.concatenated, "Concatenation", 10, (1, _MOST_PARTS)),
     3: Rule("CONV_2D", _CONVOLUTION, windows.convolution, "Conv2D", 1, (2, 3)),
     4: Rule("DEPTHWISE_CONV_2D", _CONVOLUTION, windows.depthwise_convolution, "DepthwiseConv2D", 2, (2, 3)),
-    5: Rule("DEPTH_TO_SPACE", "f c", windows.unblocked, "Blocks", 94),
+    5: Rule("DEPTH_TO_SPACE", "f c u", windows.unblocked, "Blocks", 94),
     6: _unary("DEQUANTIZE", "h>f c>f s>f u>f", 38),
     8: _unary("FLOOR", "f"),
     9: Rule("FULLY_CONNECTED", _CONVOLUTION, shapes.fully_connected, "FullyConnected", 8, (2, 3)),
     11: Rule("L2_NORMALIZATION", "f", shapes.same, "Arithmetic", 12),
-    14: _unary("LOGISTIC", "f c s"),
-    17: Rule("MAX_POOL_2D", "f c s", windows.pooling, "Pool2D", 5),
+    14: _unary("LOGISTIC", "f c s u"),
+    17: Rule("MAX_POOL_2D", "f c s u", windows.pooling, "Pool2D", 5),
     18: _binary("MUL", _NUMBERS, 21, "Arithmetic"),
-    19: _unary("RELU", "f c s"),
-    21: _unary("RELU6", "f c s"),
+    19: _unary("RELU", "f c s u"),
+    21: _unary("RELU6", "f c s u"),
     22: Rule(
         "RESHAPE", " ".join(f"{one} {one}i>{one}" for one in _ANY.split()), shapes.reshaped, "Reshape", 17, (1, 2)
     ),
-    23: Rule("RESIZE_BILINEAR", "fi>f ci>c si>s", windows.resized, "ResizeBilinear", 15, (2, 2)),
-    25: Rule("SOFTMAX", "f c s", shapes.same, "Softmax", 9),
-    26: Rule("SPACE_TO_DEPTH", "f c", windows.blocks, "Blocks", 19),
-    28: _unary("TANH", "f c s"),
+    23: Rule("RESIZE_BILINEAR", "fi>f ci>c si>s ui>u", windows.resized, "ResizeBilinear", 15, (2, 2)),
+    25: Rule("SOFTMAX", "f c s u", shapes.same, "Softmax", 9),
+    26: Rule("SPACE_TO_DEPTH", "f c u", windows.blocks, "Blocks", 19),
+    28: _unary("TANH", "f c s u"),
     34: _by_list("PAD", shapes.padded, "None", 22),
     36: _by_list("GATHER", shapes.gathered, "Gather", 23),
     39: _by_list("TRANSPOSE", shapes.transposed, "None", 26),
-    40: _reduction("MEAN", "f c s"),
+    40: _reduction("MEAN", "f c s u"),
     41: _binary("SUB", _NUMBERS, 28, "Arithmetic"),
-    42: _binary("DIV", "f c", 29, "Arithmetic"),
+    42: _binary("DIV", "f c u", 29, "Arithmetic"),
     43: Rule("SQUEEZE", _ANY, shapes.squeezed, "Squeeze", 30),
     45: _by_list("STRIDED_SLICE", shapes.strided_slice, "StridedSlice", 32, lists=3),
     47: _unary("EXP", "f c s", 33),
     49: Rule("SPLIT", " ".join(f"i{one}>{one}" for one in "fcsilub"), shapes.split, "Split", 35, (2, 2)),
-    50: _unary("LOG_SOFTMAX", "f c", 36),
+    50: _unary("LOG_SOFTMAX", "f c u", 36),
     53: Rule("CAST", " ".join(f"{a}>{b}" for a in "filub" for b in "filub"), shapes.same, "Cast", 37),
-    54: Rule("PRELU", "f c", shapes.prelu, inputs=(2, 2)),
+    54: Rule("PRELU", "f c u", shapes.prelu, inputs=(2, 2)),
     55: _binary("MAXIMUM", _NUMBERS, 39),
-    56: Rule("ARG_MAX", "fi>i fi>l fl>i fl>l ci>i ci>l", shapes.index_of_extreme, "ArgExtreme", 40, (2, 2)),
+    56: Rule("ARG_MAX", "fi>i fi>l fl>i fl>l ci>i ci>l ui>i ui>l", shapes.index_of_extreme, "ArgExtreme", 40, (2, 2)),
     57: _binary("MINIMUM", _NUMBERS, 39),
     58: _comparison("LESS", 41),
     59: _unary("NEG", "f i l", 42),
@@ -131,7 +135,7 @@ RULES: Mapping[int, Rule] = {
     66: _unary("SIN", "f"),
     67: Rule(
         "TRANSPOSE_CONV",
-        "iff>f ifff>f icc>c icci>c ics>s icsl>s",
+        "iff>f ifff>f icc>c icci>c iuu>u iuui>u ics>s icsl>s",
         windows.transposed_convolution,
         "TransposeConv",
         49,
@@ -156,8 +160,8 @@ RULES: Mapping[int, Rule] = {
     89: _reduction("REDUCE_MIN", "f c s"),
     92: _unary("SQUARE", "f", 66),
     93: _unary("ZEROS_LIKE", "f i l", 67),
-    97: Rule("RESIZE_NEAREST_NEIGHBOR", "fi>f ci>c si>s", windows.resized, "ResizeNearestNeighbor", 74, (2, 2)),
-    98: Rule("LEAKY_RELU", "f c s", shapes.same, "LeakyRelu", 75),
+    97: Rule("RESIZE_NEAREST_NEIGHBOR", "fi>f ci>c si>s ui>u", windows.resized, "ResizeNearestNeighbor", 74, (2, 2)),
+    98: Rule("LEAKY_RELU", "f c s u", shapes.same, "LeakyRelu", 75),
     99: _binary("SQUARED_DIFFERENCE", "f c s", 76),
     100: _by_list("MIRROR_PAD", shapes.mirrored, "MirrorPad", 77),
     101: _unary("ABS", "f c s", 78),
@@ -176,7 +180,7 @@ RULES: Mapping[int, Rule] = {
     111: _unary("ELU", "f c"),
     114: _unary("QUANTIZE", "f>c f>s f>u c>c s>s u>c c>u", 89),
     116: _unary("ROUND", "f"),
-    117: _unary("HARD_SWISH", "f c", 91),
+    117: _unary("HARD_SWISH", "f c u", 91),
     123: Rule(
         "SELECT_V2", " ".join(f"b{one}{one}>{one}" for one in _ANY.split()), shapes.broadcast, "None", 98, (3, 3)
     ),
@@ -185,6 +189,16 @@ RULES: Mapping[int, Rule] = {
     130: _by_list("BROADCAST_TO", shapes.broadcast_to, "None", 104),
     150: Rule("GELU", "f c", shapes.same, "Gelu", 116),
     158: _unary("SIGN", "f", 123),
+}
+# Multiplications of an operator, and bytes that it needs besides.
+_WORK: Mapping[str, Callable[[Operator], tuple[int, int]]] = {
+    "AVERAGE_POOL_2D": windows.work_of_pooling,
+    "BATCH_MATMUL": shapes.work_of_product,
+    "CONV_2D": windows.work_of_convolution,
+    "DEPTHWISE_CONV_2D": windows.work_of_depthwise_convolution,
+    "FULLY_CONNECTED": shapes.work_of_fully_connected,
+    "MAX_POOL_2D": windows.work_of_pooling,
+    "TRANSPOSE_CONV": windows.work_of_transposed_convolution,
 }
 # Inputs whose scales are multiplied.
 _FACTORS: Mapping[str, tuple[int, int]] = {
@@ -197,8 +211,8 @@ _FACTORS: Mapping[str, tuple[int, int]] = {
 }
 
 
-def verify(rule: Rule, operator: Operator) -> None:
-    """Prove that a kernel is given what it expects.
+def verify(rule: Rule, operator: Operator) -> tuple[int, int]:
+    """Prove that a kernel is given what it expects; returns its multiplications, and the bytes that it needs besides.
 
     Raises:
         ValueError: it is not; says what.
@@ -212,6 +226,7 @@ def verify(rule: Rule, operator: Operator) -> None:
     if list(expected) != received:
         raise ValueError(f"outputs {received}, expected {expected}"[:200])
     _check_scales(rule, operator)
+    return _WORK[rule.name](operator) if rule.name in _WORK else (0, 0)
 
 
 def _check_types(rule: Rule, operator: Operator) -> None:

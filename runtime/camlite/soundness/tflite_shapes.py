@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from camlite.soundness.tflite_operator import LARGEST, Operator, Shape, within
+from camlite.soundness.limits import Shape
+from camlite.soundness.tflite_operator import LARGEST, Operator, within
 
 
 def same(operator: Operator) -> list[Shape]:
@@ -258,6 +259,18 @@ def one_hot(operator: Operator) -> list[Shape]:
     axis = operator.option("axis", -1, len(shape))
     place = len(shape) if axis == -1 else axis
     return [(*shape[:place], within("classes", depth, 1, 1 << 24), *shape[place:])]
+
+
+def work_of_fully_connected(operator: Operator) -> tuple[int, int]:
+    """Multiplications."""
+    return math.prod(operator.outputs[0].shape) * operator.shape(1)[1], 0
+
+
+def work_of_product(operator: Operator) -> tuple[int, int]:
+    """Multiplications; and both inputs turned."""
+    inner = operator.shape(0)[-2 if operator.options.get("adj_x") else -1]
+    turned = 4 * (math.prod(operator.shape(0)) + math.prod(operator.shape(1)))
+    return math.prod(operator.outputs[0].shape) * inner, turned
 
 
 def _check_named(named: Sequence[int], wanted: Shape) -> None:

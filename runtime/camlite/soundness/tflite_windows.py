@@ -5,9 +5,11 @@ As `camlite.soundness.tflite_shapes`; images and feature maps are (N, H, W, C).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from camlite.soundness.tflite_operator import LARGEST, Operator, Shape, within
+from camlite.soundness.limits import Shape
+from camlite.soundness.tflite_operator import LARGEST, Operator, within
 
 _SAME, _VALID = 0, 1
 
@@ -98,3 +100,26 @@ def _four(shape: Shape) -> Shape:
     if len(shape) != 4:
         raise ValueError(f"a shape {shape}, expected four axes")
     return shape
+
+
+def work_of_convolution(operator: Operator) -> tuple[int, int]:
+    """Multiplications; and bytes of the patches that the input may be unrolled into."""
+    made, window = operator.outputs[0].shape, math.prod(operator.shape(1)[1:])
+    return math.prod(made) * window, 4 * math.prod(made[:3]) * window
+
+
+def work_of_depthwise_convolution(operator: Operator) -> tuple[int, int]:
+    """As `work_of_convolution`; nothing is unrolled."""
+    return math.prod(operator.outputs[0].shape) * math.prod(operator.shape(1)[1:3]), 0
+
+
+def work_of_transposed_convolution(operator: Operator) -> tuple[int, int]:
+    """As `work_of_convolution`, from where the input is."""
+    window, received = math.prod(operator.shape(1)[:3]), operator.shape(2)
+    return math.prod(received) * window, 4 * math.prod(received[:3]) * window
+
+
+def work_of_pooling(operator: Operator) -> tuple[int, int]:
+    """The elements of all windows."""
+    window = operator.options.get("filter_height", 0) * operator.options.get("filter_width", 0)
+    return math.prod(operator.outputs[0].shape) * window, 0

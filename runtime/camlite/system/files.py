@@ -3,16 +3,81 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
 import re
+import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 PART = ".part"
 
 _SCRATCH = "camlite-"
+# Of the usual file systems; and what `part_of` puts around a name, with a number of at most seven digits.
+_MOST_NAME_BYTES, _PART_BYTES = 255, len("..1234567" + PART)
 _PART_OF = rf"(?s)\.(.*)\.\d+{re.escape(PART)}"
 _MAKER = rf"(?:\..*\.|{_SCRATCH})(\d+)(?:{re.escape(PART)}|-.*)"
+
+
+@contextlib.contextmanager
+def regular(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a regular file for reading.
+
+    Raises:
+        OSError: it cannot be opened, or is something else: a folder; or a pipe or a device, which might let us wait, or
+            give bytes without end.
+    """
+    _check_regular(Path(path).stat().st_mode, path)  # before it is opened: to open a device may do something
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    try:
+        _check_regular(os.fstat(descriptor).st_mode, path)  # it may be another by now
+        file = os.fdopen(descriptor, "rb")
+    except OSError:
+        os.close(descriptor)
+        raise
+    with file:
+        yield file
+
+
+def read(path: str | Path, most: int) -> bytes:
+    """All bytes of a regular file that is no larger than expected.
+
+    Raises:
+        OSError: see `regular`; or it has more bytes.
+    """
+    with regular(path) as file:
+        if os.fstat(file.fileno()).st_size <= most and len(content := file.read(most + 1)) <= most:
+            return content
+    raise OSError(errno.EFBIG, f"more than {most} bytes", str(path))
+
+
+def _check_regular(mode: int, path: str | Path) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "a pipe, a device or a socket, no file", str(path))
+
+
+def fitting(name: str, suffix: int) -> str:
+    """The name of a file, shortened where a file system would refuse it as too long.
+
+    A shortened name ends with ``~`` and 32 digits of the SHA-256 of the whole name: it is the same each time, and
+    another for another name.
+
+    Args:
+        name: what is to be fitted.
+        suffix: bytes that are to follow it.
+    """
+    whole = os.fsencode(name)
+    room = _MOST_NAME_BYTES - _PART_BYTES - suffix
+    if len(whole) <= room:
+        return name
+    digest = f"~{hashlib.sha256(whole).hexdigest()[:32]}"
+    beginning = whole[: room - len(digest)].decode(errors="ignore")  # whole characters
+    return beginning + digest
 
 
 def write(path: Path, content: bytes, mtime_ns: int | None = None) -> None:

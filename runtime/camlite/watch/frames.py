@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.errors import CamliteError, ImageError
+from camlite.show import say
 from camlite.system.quiet_native_code import without_notices
-from camlite.watch.results import Identity, Results, notice
+from camlite.watch.results import Identity, Results
 
 PICAMERA = "picamera"
 _TIMEOUT_MS = 10_000
@@ -66,13 +67,13 @@ def of_camera(source: str, every: float) -> Iterator[Frame]:
     while True:
         for pixels in _frames(source, every):
             if gone:
-                notice(f"{source}: the camera is there again")
+                say.notice(f"{source}: the camera is there again")
             pause, gone = 1.0, False
             now = time.time_ns()
             stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now // 10**9))
             yield Frame(f"camera.{stamp}.{now // 1000 % 10**6:06d}Z", Identity(pixels.nbytes, now), pixels)
         if not gone:
-            notice(f"{source}: the camera gives no picture; waiting for it")
+            say.notice(f"{source}: the camera gives no picture; waiting for it")
         gone = True
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)

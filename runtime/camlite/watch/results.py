@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import json
 import os
-import sys
+import stat
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,11 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from camlite.errors import CamliteError
-from camlite.show import json_record
+from camlite.show import json_record, say
 from camlite.show.drawing import STYLES
 from camlite.system import files
 
 _RETRY_SECONDS = 2.0
+# Room, or a disk that is mounted for writing again, ends these. Others are not waited for, as one file alone may meet
+# them, EIO included; such a file is left for the next look at the folder.
+_WAITED_FOR = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+_MOST_RESULT_BYTES = 1 << 26
+_LONGEST_SUFFIX = max(len(f".{style}.png") for style in STYLES)
 
 
 @dataclass(frozen=True)
@@ -42,12 +48,17 @@ class Results:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = _lock(folder)
             for part in folder.glob(f".*{files.PART}"):
-                part.unlink()  # of a process that was killed as it wrote
+                with contextlib.suppress(OSError):
+                    part.unlink()  # of a process that was killed as it wrote
             files.write(folder / ".writable", b"")
             (folder / ".writable").unlink()
         except OSError as error:
             reason = error.strerror or error
             raise CamliteError(f"{folder}: cannot write results there ({reason}); choose another --output") from None
+
+    def close(self) -> None:
+        """Let another process hold the folder."""
+        os.close(self._lock)
 
     def done(self, name: str, identity: Identity) -> bool:
         """Whether an input has its result.
@@ -57,10 +68,12 @@ class Results:
         """
         path = self._path(name)
         try:
-            if path.stat().st_mtime_ns == identity.mtime_ns:
+            there = path.stat()
+            if there.st_mtime_ns == identity.mtime_ns and stat.S_ISREG(there.st_mode):
                 return True
-            said = json.loads(path.read_bytes())
-        except (OSError, ValueError):
+            with files.regular(path) as file:
+                said = json.loads(file.read(_MOST_RESULT_BYTES))
+        except (OSError, ValueError, RecursionError):
             return False
         return isinstance(said, dict) and (said.get("bytes"), said.get("mtime_ns")) == (
             identity.size,
@@ -68,21 +81,26 @@ class Results:
         )
 
     def save(self, name: str, identity: Identity, said: Mapping[str, Any], drawn: Mapping[str, bytes]) -> str:
-        """Write pictures (suffix and content), then the result; give its line. Waits while the disk is full."""
+        """Write pictures (suffix and content), then the result; give its line. Waits while the disk is full.
+
+        Raises:
+            OSError: it cannot be written for another reason than a disk that is full or read-only.
+        """
         text = json_record.line({"image": name, "bytes": identity.size, "mtime_ns": identity.mtime_ns, **said})
         for suffix, content in drawn.items():
-            self._write(self.folder / f"{name}{suffix}", content, identity.mtime_ns)
+            self._write(self._path(name, suffix), content, identity.mtime_ns)
         self._write(self._path(name), f"{text}\n".encode(), identity.mtime_ns)
         return text
 
     def remove(self, name: str) -> None:
         """Delete a result and its pictures."""
-        for path in (self._path(name), *(self.folder / f"{name}.{style}.png" for style in STYLES)):
+        for path in (self._path(name), *(self._path(name, f".{style}.png") for style in STYLES)):
             with contextlib.suppress(OSError):
                 path.unlink()
 
-    def _path(self, name: str) -> Path:
-        return self.folder / f"{name}.json"
+    def _path(self, name: str, suffix: str = ".json") -> Path:
+        """Of a result, or of its picture; a name that is too long is shortened, see `files.fitting`."""
+        return self.folder / f"{files.fitting(name, _LONGEST_SUFFIX)}{suffix}"
 
     def _write(self, path: Path, content: bytes, mtime_ns: int) -> None:
         def attempt() -> None:
@@ -93,25 +111,26 @@ class Results:
 
 
 def persist(attempt: Callable[[], None], where: str) -> None:
-    """Do something with files until it works, with a line when it first fails and one when it works again."""
+    """Do something with files; while the disk is full or read-only, again, with a line when that begins and ends.
+
+    Raises:
+        OSError: another one.
+    """
     failed = False
     while True:
         try:
             attempt()
         except OSError as error:
+            if error.errno not in _WAITED_FOR:
+                raise
             if not failed:
-                notice(f"{where}: {error.strerror or error}; waiting until it can be written")
+                say.notice(f"{where}: {error.strerror or error}; waiting until it can be written")
             failed = True
             time.sleep(_RETRY_SECONDS)
             continue
         if failed:
-            notice(f"{where}: can be written again")
+            say.notice(f"{where}: can be written again")
         return
-
-
-def notice(message: str) -> None:
-    """A line on standard error."""
-    print(f"camlite: {' '.join(message.split())}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _lock(folder: Path) -> int:
@@ -123,6 +142,6 @@ def _lock(folder: Path) -> int:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         raise CamliteError(f"{folder}: another `camlite watch` writes there; choose another --output") from None
     return descriptor

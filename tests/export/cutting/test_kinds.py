@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import support.classifier_kinds as kinds
-from camlite.artifact import Format
+from camlite.artifact import Container
 from camlite_export.cutting.two_output import TwoOutputModel
 from camlite_export.parity import keras_reference
 from camlite_export.sources.pixel_conventions import preprocessing
@@ -23,19 +23,19 @@ from support.fresh_process import BACKENDS
 SCORES, EVIDENCE, COMPLETENESS = 1e-5, 2e-5, 1e-5
 
 
-@pytest.mark.parametrize("format_", ["tflite", "onnx"])
+@pytest.mark.parametrize("container", ["tflite", "onnx"])
 @pytest.mark.parametrize("kind", [*AFFINE_HEADS, *OTHER_HEADS, *SHAPES], ids=str)
 def test_every_backend_answers_as_keras_does(
-    kind: Kind, format_: Format, tmp_path: Path, interpreters: Mapping[str, Executor]
+    kind: Kind, container: Container, tmp_path: Path, interpreters: Mapping[str, Executor]
 ) -> None:
     model = kinds.cut(kind)
     assert isinstance(model, TwoOutputModel), model
     target = preprocessing(model.image_shape, model.default_preprocessing)
-    content = kinds.converted(kind, format_)
-    path = bare_artifacts.write(model, target, format_, content, tmp_path / f"classifier.float32.{format_}")
+    content = kinds.converted(kind, container)
+    path = bare_artifacts.write(model, target, container, content, tmp_path / f"classifier.float32.{container}")
     images = list(kinds.images(model))
     expected = keras_reference.answer(model, keras_reference.inputs(images, target))
-    able = [backend for backend in interpreters if BACKENDS[backend] == format_]
+    able = [backend for backend in interpreters if BACKENDS[backend] == container]
     assert able
     for backend in able:
         figures = bare_artifacts.compare(interpreters[backend], path, backend, images, expected)
@@ -43,4 +43,4 @@ def test_every_backend_answers_as_keras_does(
         assert figures.classes
         assert figures.scores <= SCORES
         assert figures.evidence <= EVIDENCE
-        assert np.isnan(figures.completeness) if kind.method == "hirescam" else figures.completeness <= COMPLETENESS
+        assert np.isnan(figures.completeness) if kind.evidence == "gradient" else figures.completeness <= COMPLETENESS

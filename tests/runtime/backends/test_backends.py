@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camlite import artifact, backends
+import camlite
+from camlite import BackendError, artifact, backends
 from camlite.backends.interpreter import Tensor
+from camlite.soundness import card_shapes
+from camlite.soundness.limits import Cost, Port, Proof
+from support import onnx_models
 from support.fresh_process import BACKENDS, explain, fresh_process, imported_modules, run_camlite, run_python
+from support.onnx_models import node
 from support.small_artifacts import MODELS, SMALL, changed, small_arrays
 
 MODULES = {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime", "onnxruntime": "onnxruntime"}
@@ -41,11 +47,11 @@ def test_the_backends_are_those_that_the_package_names():
     assert tuple(BACKENDS) == backends.BACKENDS
 
 
-@pytest.mark.parametrize("format_", ["tflite", "onnx"])
-def test_installed_backends_are_those_whose_module_is_there(format_):
-    expected = [name for name, of in BACKENDS.items() if of == format_ and importlib.util.find_spec(MODULES[name])]
+@pytest.mark.parametrize("container", ["tflite", "onnx"])
+def test_installed_backends_are_those_whose_module_is_there(container):
+    expected = [name for name, of in BACKENDS.items() if of == container and importlib.util.find_spec(MODULES[name])]
 
-    assert backends.installed(format_) == expected
+    assert backends.installed(container) == expected
 
 
 def test_the_version_is_that_of_the_distribution():
@@ -114,23 +120,59 @@ def test_a_process_imports_no_other_backend_than_the_one_it_uses(backend, tiny):
 REFUSED = {"tflite": b"\x1c\0\0\0TFL3" + bytes(500), "onnx": MODELS["onnx"]}
 
 
-def test_a_model_that_is_not_sound_or_that_the_interpreter_refuses_is_refused_in_one_line(backend, tmp_path):
-    format_ = BACKENDS[backend]
-    card = changed(SMALL, "model_sha256", hashlib.sha256(REFUSED[format_]).hexdigest())
+def test_a_model_that_is_not_sound_is_refused_in_one_line(backend, tmp_path):
+    container = BACKENDS[backend]
+    card = changed(SMALL, "model_sha256", hashlib.sha256(REFUSED[container]).hexdigest())
     path = tmp_path / "artifact"
-    path.write_bytes(artifact.pack(format_, REFUSED[format_], card, small_arrays()))
+    path.write_bytes(artifact.pack(container, REFUSED[container], card, small_arrays()))
 
     line = load_without("none", path, backend)
 
-    refused = {"tflite": "no sound tflite model: ", "onnx": f"{backend} {backends.version(backend)} cannot load it: "}
-    assert line.startswith(f"{path}: {refused[format_]}")
+    assert line.startswith(f"{path}: no sound {container} model: ")
+
+
+def test_a_sound_model_that_the_interpreter_refuses_is_refused_in_one_line(tmp_path):
+    """Of the shapes that the card says; onnxruntime has no Sigmoid of integers."""
+    pytest.importorskip("onnx")
+    nodes = [
+        node("Reshape", "image row", "r"),
+        node("MatMul", "r a", "f"),
+        node("Reshape", "f places", "features"),
+        node("MatMul", "r b", "s"),
+        node("Cast", "s", "i", to=7),
+        node("Sigmoid", "i", "n"),
+        node("Cast", "n", "scores", to=1),
+    ]
+    constants = {"row": [1, 24], "places": [1, 2, 3, 5], "a": np.ones((24, 30), "f4"), "b": np.ones((24, 3), "f4")}
+    model = onnx_models.model(nodes, (1, 4, 6, 1), {"features": (1, 2, 3, 5), "scores": (1, 3)}, constants)
+    path = tmp_path / "artifact"
+    card = changed(changed(SMALL, "model_sha256", hashlib.sha256(model).hexdigest()), "precision", "float32")
+    path.write_bytes(artifact.pack("onnx", model, card, small_arrays()))
+
+    line = load_without("none", path, "onnxruntime")
+
+    assert line.startswith(f"{path}: onnxruntime {backends.version('onnxruntime')} cannot load it: ")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [("head.channels", 6, "its card says {'features': (2, 3, 6)"), ("precision", "float16", "features is uint8")],
+)
+def test_a_model_that_its_card_does_not_account_for_reaches_no_interpreter(place, value, said):
+    """Names, shapes and dtypes, from the proof."""
+    card = changed(changed(SMALL, "head.channels", 5), place, value)
+    ports = {"features": Port((2, 3, 5), "uint8"), "scores": Port((3,), "float32")}
+    proof = Proof(Port((4, 6, 1), "float32"), ports, Cost(0, 0, 0))
+
+    with pytest.raises(ValueError, match=re.escape(said)):
+        card_shapes.check(proof, card)
 
 
 def test_a_model_of_other_shapes_than_its_card_says_is_refused_with_both(backend, tiny, tmp_path):
     read = artifact.read(artifact_for(backend, tiny))
     card = changed(changed(read.card, "preprocessing.width", 25), "head.layer", "another")
     path = tmp_path / "artifact"
-    path.write_bytes(artifact.pack(read.format, read.model, card, read.arrays))
+    path.write_bytes(artifact.pack(read.container, read.model, card, read.arrays))
 
     finished = run_camlite("explain", path, "none.png", "--backend", backend)
 
@@ -227,3 +269,9 @@ def test_real_numbers_are_stored_as_the_nearest_that_the_dtype_holds(real, scale
     for number, back in zip(real, tensor.dequantize(stored), strict=True):
         # Half a step, and the rounding of number / scale, which is up to 4e6 here, to float32.
         assert abs(back - min(max(number, lowest), highest)) <= scale * 0.5 + abs(number) * 3e-7
+
+
+@pytest.mark.parametrize("threads", [0, -1, 257, 1 << 40, 1.5, "2", None, True])
+def test_a_number_of_threads_that_an_interpreter_cannot_have_is_refused(threads, tiny):
+    with pytest.raises(BackendError, match="threads: expected a whole number from 1 to 256, received"):
+        camlite.load(tiny / "stripes" / "stripes.int8.tflite", threads=threads)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import camlite
-from camlite.cli import COMMANDS
+from camlite.cli import all_commands
 from camlite.images import picture_files
 from support.fresh_process import one_line, run_camlite, run_python
 
@@ -122,7 +122,7 @@ def test_help_lists_every_command():
     finished = run_camlite("--help")
 
     assert (finished.returncode, finished.stderr) == (0, "")
-    for name, command in COMMANDS.items():
+    for name, command in all_commands().items():
         assert f"{name} " in finished.stdout
         assert command.summary.split()[0] in finished.stdout
 
@@ -301,18 +301,23 @@ def test_names_that_the_terminal_cannot_show_are_escaped(artifact, folder):
     assert one_line(in_ascii).startswith(r"camlite: n\xe4rrisch: cannot read it")
 
 
-def test_a_mistake_of_camlite_itself_is_not_hidden_behind_one_line():
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_a_mistake_of_camlite_itself_is_one_line_that_says_how_to_report_it_and_has_an_exit_code_of_its_own(debug):
     source = (
         "import sys, camlite.artifact, camlite.cli\n"
-        "def read(path): raise KeyError('a bug')\n"
+        "def read(path, trusted): raise KeyError('a \\x1b[31mbug')\n"
         "camlite.artifact.read = read\n"
         "sys.exit(camlite.cli.main(['inspect', 'a.tflite']))"
     )
 
-    finished = run_python(source)
+    finished = run_python(source, env={"CAMLITE_DEBUG": debug})
 
-    assert finished.returncode == 1
-    assert "Traceback" in finished.stderr
+    *before, line = finished.stderr.splitlines()
+    assert finished.returncode == 70
+    assert line.startswith(r"camlite: KeyError: 'a \x1b[31mbug' (<string>:2), a bug of camlite ")
+    assert line.endswith("; report it with these lines" if debug else "CAMLITE_DEBUG=1, and report what it prints")
+    assert before[:1] == (["Traceback (most recent call last):"] if debug else [])
+    assert "\x1b" not in finished.stderr
 
 
 @pytest.mark.parametrize("enabled", [True, False])
@@ -330,6 +335,6 @@ def test_a_program_that_calls_a_command_collects_its_garbage_as_before(enabled):
 def test_a_package_that_no_extra_brings_is_no_mistake_of_the_user(folder):
     finished = run_camlite("inspect", "a.tflite", cwd=folder, without=["json"])
 
-    assert finished.returncode == 1
-    assert finished.stderr.startswith("Traceback")
-    assert "json" in finished.stderr.splitlines()[-1]
+    assert finished.returncode == 70
+    assert finished.stderr.startswith("camlite: ModuleNotFoundError: ")
+    assert "json" in finished.stderr

@@ -15,7 +15,7 @@ import pytest
 
 from camlite import artifact as artifacts
 from camlite.images import picture_files
-from support import http_load
+from support import http_load, not_finite
 from support.fresh_process import one_line, run_camlite
 from support.http_load import Server, served
 
@@ -260,6 +260,20 @@ def test_what_cannot_be_served_is_one_line(options, says, tiny, tmp_path):
     complaint = one_line(run_camlite("serve", tiny / "stripes" / "stripes.int8.tflite", *options, cwd=tmp_path))
 
     assert complaint.startswith(f"camlite: {says}")
+
+
+@pytest.mark.parametrize("accept", ["application/json", "image/png"])
+def test_an_answer_that_is_not_finite_is_an_error_that_says_so(accept, tiny, tmp_path, good):
+    pytest.importorskip("onnx")
+    path = not_finite.write(tiny / "stripes" / "stripes.float32.onnx", tmp_path / "broken.onnx")
+    with served(path, tmp_path / "log") as server:
+        status, _, body = server.request("/explain", good, **IMAGE, Accept=accept)
+        health = server.request("/health")[0]
+
+    assert (status, health) == (500, 503)
+    assert "not finite" in error(body)
+    assert str(tmp_path) not in error(body)
+    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 def test_serve_without_tornado_says_how_to_install_it(tiny):

@@ -115,6 +115,47 @@ def test_an_element_that_an_interpreter_would_follow_is_told(path, layout, value
         tflite_model.verify(poked(model, vector(model, places(model, *path)), layout, value))
 
 
+def test_shapes_of_a_terabyte_are_told(model):
+    """The shape of an image whose sides are large, and which no operator makes."""
+    sides = vector(model, places(model, "subgraphs", 0, "tensors", 0, "shape"))
+    larger = poked(poked(model, sides + 4, "i", 1 << 20), sides + 8, "i", 1 << 20)
+
+    with pytest.raises(ValueError, match=r"a tensor of 4194304 MB, expected at most 256"):
+        tflite_model.verify(larger)
+
+
+def test_the_proof_says_what_goes_in_and_comes_out_and_what_it_takes(tiny):
+    """stripes: 16 x 24, convolutions of 4 channels with windows of 3 x 3, pooled by 2 between."""
+    proof = tflite_model.verify(artifact.read(tiny / "stripes" / "stripes.int8.tflite").model)
+
+    assert proof.image == ((16, 24, 1), "uint8")
+    assert proof.outputs == {"features": ((8, 12, 4), "int8"), "scores": ((3,), "int8")}
+    multiplications = 16 * 24 * 4 * 9 + 8 * 12 * 4 * 9 * 4
+    assert multiplications < proof.cost.work < 10 * multiplications
+    assert 4 * 16 * 24 * 4 < proof.cost.tensors < 100_000
+
+
+CONTROL_FLOW = {
+    "CALL": 31,
+    "CUSTOM": 32,
+    "WHILE": 119,
+    "IF": 118,
+    "CALL_ONCE": 129,
+    "VAR_HANDLE": 142,
+    "READ_VARIABLE": 143,
+}
+
+
+@pytest.mark.parametrize("code", CONTROL_FLOW.values(), ids=CONTROL_FLOW)
+def test_operators_that_run_other_graphs_or_keep_a_state_have_no_rule(code, model):
+    other = poked(model, places(model, "operator_codes", 0, "builtin_code"), "i", code)
+    other = poked(other, places(model, "operator_codes", 0, "deprecated_builtin_code"), "b", min(code, 127))
+
+    assert code not in tflite_rules.RULES
+    with pytest.raises(ValueError, match=f"TFLite's operator {code}, which camlite does not write"):
+        tflite_model.verify(other)
+
+
 def test_every_truncation_is_told(model):
     for length in range(0, len(model), 7):
         with pytest.raises(ValueError, match=r"byte|model"):

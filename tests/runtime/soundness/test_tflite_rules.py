@@ -255,6 +255,33 @@ def test_a_mean_may_be_near_0_and_not_beyond_what_kernels_get_right():
         verify("MEAN", [image, axes], [bytes8(1, 4, scale=2.0**-25)])
 
 
+BYTES = Tensor((1, 9, 12, 4), NUMBERS["u"], None, (0.1,))
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "shape", "options"),
+    [
+        ("CONV_2D", [(6, 3, 3, 4), (6,)], (1, 5, 6, 6), SLID),
+        ("DEPTHWISE_CONV_2D", [(1, 3, 3, 4), (4,)], (1, 5, 6, 4), {**SLID, "depth_multiplier": 1}),
+        ("AVERAGE_POOL_2D", [], (1, 5, 6, 4), POOL),
+        ("MAX_POOL_2D", [], (1, 5, 6, 4), POOL),
+        ("ADD", [(4,)], (1, 9, 12, 4), {}),
+        ("RELU6", [], (1, 9, 12, 4), {}),
+        ("SOFTMAX", [], (1, 9, 12, 4), {"beta": 1.0}),
+    ],
+)
+def test_operators_of_uint8_as_older_converters_write_them_are_sound(name, inputs, shape, options):
+    others = [Tensor(one, NUMBERS["i" if len(one) == 1 and len(inputs) == 2 else "u"], None, (0.1,)) for one in inputs]
+
+    verify(name, [BYTES, *others], [BYTES._replace(shape=shape)], **options)
+
+
+def test_the_work_of_a_convolution_is_its_multiplications_and_the_patches_that_it_may_unroll():
+    sound = Operator([IMAGE, floats(6, 3, 3, 4), None], [floats(1, 5, 6, 6)], SLID)
+
+    assert tflite_rules.verify(tflite_rules.RULES[CODES["CONV_2D"]], sound) == (5 * 6 * 6 * 36, 4 * 5 * 6 * 36)
+
+
 def test_a_comparison_of_large_scales_is_told():
     truth = Tensor((2,), NUMBERS["b"], None, ())
 

@@ -1,0 +1,76 @@
+"""What the commands say: everything that they print goes through here, so that no text of others is obeyed.
+
+Names, labels and messages are escaped by `camlite.texts`, and JSON has no NaN. Standard output may be closed, and then
+nothing is said there; where it cannot take more, `camlite.cli` says so. Standard error is never a reason to fail.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from camlite.show.table import table as aligned
+from camlite.texts import one_line, printable
+
+
+def line(*lines: str) -> None:
+    """Print lines on standard output, each in one line."""
+    for text in lines:
+        print(printable(text), flush=True)  # noqa: T201
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table, see `camlite.show.table`."""
+    line(*aligned(header, rows).split("\n"))
+
+
+def record(content: Mapping[str, Any]) -> None:
+    """Print one line of JSON, see `to_json`."""
+    line(to_json(content))
+
+
+def picture(text: str) -> None:
+    """Print lines that a terminal is to obey: colours. Nothing of others may be in them."""
+    print(text, flush=True)  # noqa: T201
+
+
+def notice(message: str) -> None:
+    """Print a message on standard error, in one line that begins with ``camlite:``."""
+    errors(f"camlite: {one_line(message)}")
+
+
+def errors(*lines: str) -> None:
+    """Print lines on standard error, each in one line."""
+    if sys.stderr is None:  # it was closed; `print` would take standard output instead
+        return
+    with contextlib.suppress(OSError, ValueError):  # it is full, or nobody reads it
+        for text in lines:
+            print(printable(text), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def progress(text: str, last: bool) -> None:
+    """A line on a terminal's standard error that the next one writes over."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        with contextlib.suppress(OSError):
+            print(f"\r{printable(text)}", end="\n" if last else "", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def to_json(content: Any, indent: int | None = None) -> str:
+    """JSON in ASCII. It has no NaN and no infinity: they are null."""
+    import json  # most lines are none of it
+
+    try:
+        return json.dumps(content, allow_nan=False, indent=indent)
+    except ValueError:
+        return json.dumps(_finite(content), indent=indent)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,33 @@
+"""Whether a sound model is the one that its card speaks of: names, shapes and dtypes of what goes in and comes out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from camlite.soundness.limits import Proof
+
+if TYPE_CHECKING:
+    from camlite.artifact.card import Card
+
+
+def check(proof: Proof, card: Card) -> None:
+    """Hold the image and the outputs of a model against its card.
+
+    Raises:
+        ValueError: they are not those that the card implies; says both.
+    """
+    target, head = card.preprocessing, card.head
+    expected = {"features": (head.height, head.width, head.channels), "scores": (len(card.labels),)}
+    received = {name: port.shape for name, port in proof.outputs.items()}
+    maps = head.evidence_traits.output_classes(len(card.labels))
+    if maps is not None:
+        expected["evidence"] = (head.height, head.width, maps)
+    image = (target.height, target.width, target.channels)
+    if received != expected or proof.image.shape != image:
+        raise ValueError(
+            f"the model has outputs {received} for an image {proof.image.shape}, its card says {expected} for {image}"
+        )
+    allowed = ("float32", "uint8", "int8") if card.precision == "int8" else ("float32",)
+    for name, port in {"image": proof.image, **proof.outputs}.items():
+        if port.dtype not in allowed:
+            raise ValueError(f"{name} is {port.dtype}, expected {' or '.join(allowed)} for {card.precision}")
