@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +19,13 @@ from camlite.artifact.card import Arrays, Card, Head, Precision, Preprocessing
 from camlite.errors import ClassifierError
 from camlite.images.labelled_images import LabelledImages
 from camlite_export import golden_samples, output_folder
-from camlite_export.cutting.two_output import TwoOutputModel
-from camlite_export.parity import agreement, interpreter_process, keras_reference
-from camlite_export.sources import keras_files
-from camlite_export.targets import bias_correction, onnx_target, tflite_target, weight_rounding, weights_finder
-
-if TYPE_CHECKING:
-    import keras
+from camlite_export.cutting.cut import Cut, TraceableCut
+from camlite_export.parity import agreement, interpreter_process
+from camlite_export.parity.reference import Reference, inputs_of, reference_of
+from camlite_export.targets import TARGETS, weights_finder
 
 FORMATS: tuple[Format, ...] = get_args(Format)
-_CONVERTERS: Mapping[Format, Any] = {"tflite": tflite_target, "onnx": onnx_target}
-PRECISIONS: Mapping[Format, tuple[Precision, ...]] = {name: one.PRECISIONS for name, one in _CONVERTERS.items()}
+PRECISIONS: Mapping[Format, tuple[Precision, ...]] = {name: one.PRECISIONS for name, one in TARGETS.items()}
 NEED_CALIBRATION: frozenset[Precision] = frozenset({"int8", "int16x8"})
 
 _NO_GRADIENT: frozenset[Precision] = frozenset({"int16x8"})
@@ -42,7 +38,7 @@ _MADE_WITH = ("camlite", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime"
 
 @dataclass(frozen=True)
 class Exported:
-    """One artifact that was written, and how it agrees with Keras; None where no backend is installed here."""
+    """One artifact that was written, and how it agrees with the original; None where no backend is installed here."""
 
     path: Path
     size: int
@@ -80,9 +76,9 @@ def kinds(
 
 
 def export(
-    model: keras.Model,
-    two_output: TwoOutputModel,
+    cut: TraceableCut,
     *,
+    digest: str,
     name: str,
     labels: tuple[str, ...],
     target: Preprocessing,
@@ -97,7 +93,8 @@ def export(
     All artifacts are converted before the first is written, and each appears whole or not at all.
 
     Args:
-        model: the classifier; two_output: of `two_output.cut`.
+        cut: of the classifier, see `camlite_export.cutting`.
+        digest: SHA-256 of its weights, see `camlite_export.sources.source.Source`.
         name: file names are ``NAME.PRECISION.tflite`` and ``NAME.PRECISION.onnx``.
         labels: one a class.
         target: how pixels become the classifier's input.
@@ -111,16 +108,16 @@ def export(
         CamliteError: the folder cannot be written to.
     """
     progress("head")
-    head = two_output.affine
-    golden_images = golden_samples.choose(calibration, target, two_output)
-    answers = keras_reference.answer(two_output, keras_reference.inputs(list(golden_images), target))
-    weights = head.weights if head and not two_output.gives_evidence else None
+    head = cut.affine
+    golden_images = golden_samples.choose(calibration, target, cut)
+    answers = reference_of(cut, inputs_of(list(golden_images), target))
+    weights = head.weights if head and not cut.gives_evidence else None
     arrays = Arrays(weights, head.bias if head else None, golden_images, answers.scores, answers.evidence)
-    models = _convert(two_output, target, calibration, wanted, progress)
+    models = _convert(cut, target, calibration, wanted, progress)
     files = {}
     for (format_, precision), content in models.items():
-        card = _card(model, two_output, name, precision, labels, target, content)
-        carried = _as_the_model_has_them(arrays, content, two_output.feature_shape)
+        card = _card(cut, digest, name, precision, labels, target, content)
+        carried = _as_the_model_has_them(arrays, content, cut.feature_shape)
         files[f"{name}.{precision}.{format_}"] = artifact.pack(format_, content, card, carried, sign)
     with interpreter_process.interpreter_processes() as process_of:
         progress("golden samples")
@@ -128,7 +125,7 @@ def export(
         progress("writing")
         output_folder.write_all(folder, files)
         images, truth = _spread(calibration, _MOST_MEASURED_IMAGES) if calibration else (list(golden_images), None)
-        reference = keras_reference.answer(two_output, keras_reference.inputs(images, target))
+        reference = reference_of(cut, inputs_of(images, target))
         measurements = _measure([folder / file for file in files], process_of, images, reference, truth, progress)
         return [
             Exported(path, len(content), measurement)
@@ -142,27 +139,20 @@ def stages(wanted: Sequence[tuple[Format, Precision]]) -> int:
 
 
 def _convert(
-    two_output: TwoOutputModel,
+    cut: TraceableCut,
     target: Preprocessing,
     calibration: LabelledImages | None,
     wanted: Sequence[tuple[Format, Precision]],
     progress: Progress,
 ) -> dict[tuple[Format, Precision], bytes]:
-    prepared, normalized, biased = None, list[bias_correction.Convolution](), list[weight_rounding.Convolution]()
+    prepared = None
     if calibration is not None:
         images, _ = _spread(calibration, _MOST_CALIBRATION_IMAGES)
-        prepared = keras_reference.inputs(images, target)
-        normalized = bias_correction.observe(two_output.model, prepared)
-        biased = weight_rounding.observe(two_output.model, prepared)
+        prepared = inputs_of(images, target)
     models: dict[tuple[Format, Precision], bytes] = {}
     for format_, precision in wanted:
         progress(f"{precision}.{format_}")
-        converter = _CONVERTERS[format_]
-        with (
-            weight_rounding.rounded(biased, converter.STEPS.get(precision), converter.LEFT_ALONE.get(precision, 0)),
-            bias_correction.corrected(normalized, converter.ROUNDED.get(precision)),
-        ):
-            models[format_, precision] = converter.convert(two_output, precision, prepared)
+        models[format_, precision] = TARGETS[format_].convert(cut, precision, prepared)
     return models
 
 
@@ -187,7 +177,7 @@ def _measure(
     paths: Sequence[Path],
     process_of: Callable[[Format], Executor],
     images: Sequence[NDArray[np.uint8]],
-    reference: keras_reference.Reference,
+    reference: Reference,
     truth: NDArray[np.int64] | None,
     progress: Progress,
 ) -> Iterator[tuple[Path, agreement.Measurement | None]]:
@@ -204,22 +194,22 @@ def _measure(
 
 
 def _card(
-    model: keras.Model,
-    two_output: TwoOutputModel,
+    cut: Cut,
+    digest: str,
     name: str,
     precision: Precision,
     labels: tuple[str, ...],
     target: Preprocessing,
     content: bytes,
 ) -> Card:
-    height, width, channels = two_output.feature_shape
+    height, width, channels = cut.feature_shape
     return Card(
         name=name,
         precision=precision,
         labels=labels,
         preprocessing=target,
-        head=Head(two_output.layer, height, width, channels, two_output.activation, two_output.method),
-        classifier_sha256=keras_files.digest(model),
+        head=Head(cut.layer, height, width, channels, cut.activation, cut.method),
+        classifier_sha256=digest,
         model_sha256=hashlib.sha256(content).hexdigest(),
         made_with={program: importlib.metadata.version(program) for program in _MADE_WITH},
     )

@@ -14,7 +14,7 @@ from camlite.artifact import Format
 from camlite.artifact.card import Arrays, Card, Head, Preprocessing
 from camlite_export.cutting.two_output import TwoOutputModel
 from camlite_export.parity import agreement, interpreter_process
-from camlite_export.parity.keras_reference import Reference
+from camlite_export.parity.reference import Reference
 
 
 def write(model: TwoOutputModel, target: Preprocessing, format_: Format, content: bytes, path: Path) -> Path:

@@ -12,7 +12,7 @@ written with ordinary forward operators, so that no interpreter needs to know ab
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +21,9 @@ from camlite.errors import ClassifierError
 from camlite_export import workarounds
 from camlite_export.cutting.heads import AffineHead
 from camlite_export.cutting.plain_operators import plain_operators
-from camlite_export.cutting.two_output import TwoOutputModel
+
+if TYPE_CHECKING:
+    from camlite_export.cutting.two_output import TwoOutputModel
 
 Forward = Callable[[Any], dict[str, Any]]
 

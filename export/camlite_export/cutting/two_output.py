@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from camlite.artifact.card import Activation, Method
 from camlite.errors import ClassifierError
 from camlite.maps import cam
-from camlite_export.cutting import heads, last_activation, places
+from camlite_export.cutting import (
+    changed_tensors,
+    convolutions,
+    evidence,
+    forward,
+    heads,
+    last_activation,
+    places,
+    saved_model,
+)
+from camlite_export.cutting.cut import ChangeTensor, Floats, Halves
 from camlite_export.cutting.heads import AffineHead, EvidenceBy
 from camlite_export.sources.float32 import in_float32
 from camlite_export.sources.journey import Journey, Size, Step, shape_text, walk
@@ -28,10 +41,13 @@ _ROUNDING_16_BITS = 2e-2
 
 _WHITE = 255.0
 
+BATCH = 32
+"""So many images go through Keras at once."""
+
 
 @dataclass(frozen=True)
 class TwoOutputModel:
-    """A classifier cut in two.
+    """A Keras classifier cut in two, see `camlite_export.cutting.cut.TraceableCut`.
 
     Attributes:
         model: image (N, H, W, channels) -> {"features": (N, h, w, C), "scores": (N, K)}.
@@ -97,6 +113,54 @@ class TwoOutputModel:
         front = keras.Model(self.model.inputs[0], self.journey[learned - 1].output)
         seen = np.asarray(front(np.full((1, *self.image_shape), _WHITE, np.float32), training=False), np.float32)
         return "unit" if np.isclose(seen.max(), _WHITE) else "raw"
+
+    def answer(self, inputs: Floats) -> Halves:
+        """See `camlite_export.cutting.cut.Cut`."""
+        batches = [self.model(inputs[start : start + BATCH], training=False) for start in range(0, len(inputs), BATCH)]
+        return Halves(*(_joined(batch[name] for batch in batches) for name in ("features", "scores")))
+
+    def evidence(self, features: Floats, classes: NDArray[np.int64]) -> Floats:
+        """See `camlite_export.cutting.cut.Cut`."""
+        if self.affine:
+            return evidence.by_class_weights(self.affine, features, classes)
+        return evidence.by_gradient(self.head, features, classes)
+
+    def answer_changed(self, inputs: Floats, change: ChangeTensor) -> Halves:
+        """See `camlite_export.cutting.cut.Cut`."""
+        features = np.asarray(changed_tensors.run(self.model, inputs, change)["features"], np.float32)
+        return Halves(features, np.asarray(changed_tensors.run(self.head, features, change), np.float32))
+
+    def function(self) -> Callable[[Any], Mapping[str, Any]]:
+        """See `camlite_export.cutting.cut.TraceableCut`."""
+        return forward.forward(self)
+
+    def saved_model(self) -> AbstractContextManager[Path]:
+        """See `camlite_export.cutting.cut.TraceableCut`."""
+        return saved_model.saved_model(self)
+
+    def normalized_convolutions(self, inputs: Floats) -> Sequence[convolutions.NormalizedConvolution]:
+        """See `camlite_export.cutting.cut.TraceableCut`."""
+        return cast(list[convolutions.NormalizedConvolution], self._observed(convolutions.normalized, inputs))
+
+    def biased_convolutions(self, inputs: Floats) -> Sequence[convolutions.BiasedConvolution]:
+        """See `camlite_export.cutting.cut.TraceableCut`."""
+        return cast(list[convolutions.BiasedConvolution], self._observed(convolutions.biased, inputs))
+
+    def _observed(self, observe: Callable[[Any, Floats], Any], inputs: Floats) -> Any:
+        """What was seen for this very array; most precisions ask for the same, and it takes as long as an answer."""
+        seen, found = self._observations.get(observe.__name__, (None, None))
+        if seen is not inputs:
+            found = observe(self.model, inputs)
+            self._observations[observe.__name__] = inputs, found
+        return found
+
+    @cached_property
+    def _observations(self) -> dict[str, tuple[Floats, Any]]:
+        return {}
+
+
+def _joined(batches: Iterable[Any]) -> Floats:
+    return np.concatenate([np.asarray(batch, np.float32) for batch in batches])
 
 
 def cut(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite_export.parity.interpreter_process import Answers
-from camlite_export.parity.keras_reference import Reference
+from camlite_export.parity.reference import Reference
 
 Floats = NDArray[np.float64]
 

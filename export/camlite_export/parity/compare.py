@@ -18,10 +18,11 @@ from camlite import artifact as artifacts
 from camlite.artifact import Artifact
 from camlite.artifact.card import Precision, Preprocessing
 from camlite.images.labelled_images import LabelledImages, load
-from camlite_export.parity import agreement, gates, keras_reference, rounding_noise, structure
+from camlite_export.parity import agreement, gates, rounding_noise, structure
 from camlite_export.parity.agreement import Measurement
 from camlite_export.parity.expected import Expected, Given, open_expected
 from camlite_export.parity.gates import Gate, Verdict
+from camlite_export.parity.reference import inputs_of, reference_of
 from camlite_export.parity.runner import Runner, batches, runners
 from camlite_export.parity.structure import Failure
 
@@ -176,8 +177,8 @@ def _rounding_noise(
 ) -> Measurement:
     parts = []
     for start, batch in batches(images, expected.target):
-        prepared = keras_reference.inputs(batch, expected.target)
-        reference = keras_reference.answer(expected.cut, prepared)
+        prepared = inputs_of(batch, expected.target)
+        reference = reference_of(expected.cut, prepared)
         truth = None if images.classes is None else images.classes[start : start + len(batch)]
         parts.append(
             rounding_noise.measure(expected.cut, prepared, reference, precision, truth, rounds_evidence=rounds_evidence)
@@ -214,7 +215,7 @@ def measure_batch(
     able: Sequence[Runner], expected: Expected, images: LabelledImages, start: int, batch: Sequence[NDArray[np.uint8]]
 ) -> tuple[int, list[Measurement]]:
     """One measurement an artifact, of a batch of the images that begins at `start`, which is given back, too."""
-    reference = keras_reference.answer(expected.cut, keras_reference.inputs(batch, expected.target))
+    reference = reference_of(expected.cut, inputs_of(batch, expected.target))
     truth = None if images.classes is None else images.classes[start : start + len(batch)]
     answers = [runner.answer(batch, reference.classes) for runner in able]
     return start, [agreement.measure(reference, answer(), truth) for answer in answers]
@@ -291,7 +292,7 @@ def _cases(
     if not chosen:
         return ()
     pixels = [images[index] for index in chosen]
-    reference = keras_reference.answer(expected.cut, keras_reference.inputs(pixels, expected.target))
+    reference = reference_of(expected.cut, inputs_of(pixels, expected.target))
     answers = runner.answer(pixels, reference.classes)()
     rows = zip(chosen, pixels, reference.scores, answers.scores, reference.evidence, answers.evidence, strict=True)
     return tuple(Case(*row) for row in rows)

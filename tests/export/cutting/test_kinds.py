@@ -12,7 +12,7 @@ import pytest
 import support.classifier_kinds as kinds
 from camlite.artifact import Format
 from camlite_export.cutting.two_output import TwoOutputModel
-from camlite_export.parity import keras_reference
+from camlite_export.parity.reference import inputs_of, reference_of
 from camlite_export.sources.pixel_conventions import preprocessing
 from support import bare_artifacts
 from support.classifier_kinds import AFFINE_HEADS, OTHER_HEADS, SHAPES, Kind
@@ -34,7 +34,7 @@ def test_every_backend_answers_as_keras_does(
     content = kinds.converted(kind, format_)
     path = bare_artifacts.write(model, target, format_, content, tmp_path / f"classifier.float32.{format_}")
     images = list(kinds.images(model))
-    expected = keras_reference.answer(model, keras_reference.inputs(images, target))
+    expected = reference_of(model, inputs_of(images, target))
     able = [backend for backend in interpreters if BACKENDS[backend] == format_]
     assert able
     for backend in able:

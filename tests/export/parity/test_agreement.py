@@ -7,7 +7,7 @@ import pytest
 
 from camlite_export.parity.agreement import Measurement, join, measure
 from camlite_export.parity.interpreter_process import Answers
-from camlite_export.parity.keras_reference import Reference
+from camlite_export.parity.reference import Reference
 
 # Two images, three classes, maps of 2 x 2 places.
 REFERENCE = Reference(
