@@ -94,7 +94,7 @@ def _train(folder: Path, name: str, seed: int, confounded: bool) -> dict[str, Pa
     from camlite.images.labelled_images import LabelledImages
     from camlite_export import exporting
     from camlite_export.cutting import two_output
-    from camlite_export.sources import keras_files
+    from camlite_export.sources import weights_digest
     from camlite_export.sources.pixel_conventions import preprocessing
     from tanks import training
 
@@ -105,7 +105,7 @@ def _train(folder: Path, name: str, seed: int, confounded: bool) -> dict[str, Pa
     images = LabelledImages([str(i) for i in range(_CALIBRATION)], None, lambda i: drawn.images[i])
     exported = exporting.export(
         cut,
-        digest=keras_files.digest(model),
+        digest=weights_digest.digest(model),
         name=name,
         labels=LABELS,
         target=preprocessing(cut.image_shape, "unit", None, None, "stretch"),

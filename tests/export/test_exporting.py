@@ -26,7 +26,7 @@ from camlite_export.cutting import two_output
 from camlite_export.cutting.heads import EvidenceBy
 from camlite_export.parity import interpreter_process
 from camlite_export.parity.reference import inputs_of, reference_of
-from camlite_export.sources import keras_files
+from camlite_export.sources import weights_digest
 from camlite_export.sources.pixel_conventions import preprocessing
 from support import classifier_kinds
 from support.fresh_process import BACKENDS
@@ -83,7 +83,7 @@ def exported(
         "calibration": images_of(IMAGES),
         "folder": folder,
     }
-    return exporting.export(cut, digest=keras_files.digest(model), wanted=wanted, **{**given, **options})
+    return exporting.export(cut, digest=weights_digest.digest(model), wanted=wanted, **{**given, **options})
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     from camlite.images import labelled_images
     from camlite_export import contact_sheet, exporting
     from camlite_export.cutting import two_output
-    from camlite_export.sources import keras_files, labels
+    from camlite_export.sources import labels
     from camlite_export.sources.keras_files import open_classifier
     from camlite_export.sources.pixel_conventions import preprocessing
 
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         exported = exporting.export(
             cut,
-            digest=keras_files.digest(classifier),
+            digest=cut.source.digest,
             name=name,
             labels=class_labels,
             target=target,

@@ -23,9 +23,9 @@ def run(arguments: argparse.Namespace) -> int:
             "kind": step.kind,
             "shape": list(step.shape[1:]),
             "parameters": step.parameters,
-            "cut": step is cut.cut,
+            "cut": step is cut.step,
         }
-        for step in cut.journey
+        for step in cut.source.steps
     ]
     if arguments.json:
         record = {
@@ -48,11 +48,11 @@ def run(arguments: argparse.Namespace) -> int:
             f"{step.parameters:,}",
             "<- cut: features" if marked["cut"] else "",
         ]
-        for step, marked in zip(cut.journey, steps, strict=True)
+        for step, marked in zip(cut.source.steps, steps, strict=True)
     ]
     say.table(["layer", "kind", "output", "parameters", ""], [image, *rows])
     how = "features times class weights" if cut.affine else "features times the gradient of the head"
-    say.line("", f"{classifier.count_params():,} parameters, {cut.classes} classes by {cut.activation}")
+    say.line("", f"{cut.source.parameters:,} parameters, {cut.classes} classes by {cut.activation}")
     say.line(f"evidence by {cut.method}: {how}")
     why = "it scales them itself" if cut.default_preprocessing == "raw" else "it does not scale them itself"
     say.line(f"pixels by default: --preprocess {cut.default_preprocessing}, because {why}")

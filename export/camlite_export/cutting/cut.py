@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camlite.artifact.card import Activation, Method
 from camlite_export.cutting.heads import AffineHead
-
-Floats = NDArray[np.float32]
+from camlite_export.sources.source import Answer, Floats, Source, Step
 
 ChangeKernel = Callable[[Floats, tuple[int, ...]], Floats]
 """Gives a kernel changed, of the same shape; knows the axes of its output channels."""
@@ -26,18 +25,21 @@ ChangeTensor = Callable[[Floats], Floats]
 """Gives a tensor changed, of the same shape."""
 
 
-class Halves(NamedTuple):
-    """What a classifier gives for N images: features float32 (N, h, w, C) and scores or logits float32 (N, K)."""
-
-    features: Floats
-    scores: Floats
-
-
 class Cut(Protocol):
     """A classifier cut in two at its last feature map.
 
     All arrays are numpy's, and features are (height, width, channels), whatever the framework has inside.
     """
+
+    @property
+    def source(self) -> Source:
+        """The original."""
+        ...
+
+    @property
+    def step(self) -> Step:
+        """Of the original, whose output the features are."""
+        ...
 
     @property
     def layer(self) -> str:
@@ -79,10 +81,10 @@ class Cut(Protocol):
         """Whether what is exported computes evidence itself, as a third output."""
         ...
 
-    def answer(self, inputs: Floats) -> Halves:
+    def answer(self, inputs: Floats) -> Answer:
         """Features and scores of inputs, float32 (N, H, W, channels), by the original: what artifacts are held against.
 
-        As many inputs at once as there are; it is the cut that runs them in batches.
+        Any N, see `camlite_export.sources.source.Source.answer`.
         """
         ...
 
@@ -93,7 +95,7 @@ class Cut(Protocol):
         """
         ...
 
-    def answer_changed(self, inputs: Floats, change: ChangeTensor) -> Halves:
+    def answer_changed(self, inputs: Floats, change: ChangeTensor) -> tuple[Floats, Floats]:
         """Features and logits in float32, with what each layer that has weights or merges is given changed on the way.
 
         Says how steady the classifier itself is, see `camlite_export.parity.rounding_noise`.

@@ -139,6 +139,7 @@ def compare(
         found = [structure.failures(one, *two, expected) for one, two in zip(read, tensors, strict=True)]
         able = [runner for runner, failures in zip(opened, found, strict=True) if structure.comparable(failures)]
         measured = dict(zip(map(id, able), _measure(able, expected, images, engine, progress), strict=True))
+        dtype = expected.cut.source.dtype
         noise = cache(partial(_rounding_noise, expected, images))
         results = [
             _result(
@@ -147,7 +148,7 @@ def compare(
                 measured.get(id(runner)),
                 expected,
                 images,
-                _judges(runner, measured.get(id(runner)), limits or {}, data is not None, noise),
+                _judges(runner, measured.get(id(runner)), limits or {}, data is not None, noise, dtype),
                 shown,
             )
             for runner, failures in zip(opened, found, strict=True)
@@ -161,11 +162,13 @@ def _judges(
     limits: Mapping[str, float],
     ours: bool,
     noise: Callable[[Precision, bool], Measurement],
+    original: str,
 ) -> Mapping[str, Gate]:
     """Gates for an artifact; where one is closed, no stricter than the classifier's own steadiness allows."""
     precision = runner.artifact.card.precision
     judges = gates.of(precision, limits, ours)
-    if measurement is None or precision == "float32" or all(one.passed for one in gates.judge(measurement, judges)):
+    as_precise = precision == original == "float32"  # rounding is no excuse
+    if measurement is None or as_precise or all(one.passed for one in gates.judge(measurement, judges)):
         return judges
     _, outputs = runner.tensors()
     rounds_evidence = "evidence" in outputs and outputs["evidence"].scale > 0

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from camlite.artifact.card import Precision
 from camlite.maps import cam
-from camlite_export.cutting.cut import Cut, Floats
+from camlite_export.cutting.cut import Cut
 from camlite_export.parity import agreement
 from camlite_export.parity.interpreter_process import Answers
 from camlite_export.parity.reference import Reference
+from camlite_export.sources.source import Floats
 
 _LEVELS = 255
 
@@ -35,11 +36,11 @@ def measure(
 
     Args:
         prepared: its inputs, float32 (N, H, W, channels); reference: its answers to them.
-        precision: any but float32.
+        precision: float32 says how far a classifier is from itself that computes in 16 bits.
         truth: the true classes (N,), where they are known.
         rounds_evidence: an artifact's graph gives evidence of all classes in 8 bits, with one scale for all.
     """
-    round_ = _to_half if precision == "float16" else _to_8_bits
+    round_ = {"float32": _as_it_is, "float16": _to_half}.get(precision, _to_8_bits)
     features, logits = cut.answer_changed(prepared, round_)
     scores = cam.activate(round_(logits), cut.activation).astype(np.float32)
     answers = _answers(cut, features, scores, reference.classes)
@@ -58,6 +59,10 @@ def _answers(cut: Cut, features: Floats, scores: Floats, classes: NDArray[np.int
         completeness[:] = [cam.completeness(one, given, activation) for one, given in zip(logits, scores, strict=True)]
     evidence = cut.evidence(features, classes)
     return Answers(scores, classes, evidence, completeness, np.isfinite(features).all(axis=(1, 2, 3)))
+
+
+def _as_it_is(tensor: Floats) -> Floats:
+    return tensor
 
 
 def _to_half(tensor: Floats) -> Floats:

@@ -18,7 +18,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from camlite_export.cutting.cut import ChangeKernel, Floats, NormalizedConvolution
+from camlite_export.cutting.cut import ChangeKernel, NormalizedConvolution
+from camlite_export.sources.source import Floats
 
 
 @contextlib.contextmanager

@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from camlite_export.cutting.cut import ChangeKernel, Floats, TraceableCut
+from camlite_export.cutting.cut import ChangeKernel, TraceableCut
+from camlite_export.sources.source import Floats
 from camlite_export.targets import bias_correction, weight_rounding
 
 

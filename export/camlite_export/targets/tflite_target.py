@@ -13,7 +13,8 @@ from camlite.artifact.card import Precision
 from camlite.errors import ClassifierError
 from camlite.soundness import tflite_model
 from camlite_export import workarounds
-from camlite_export.cutting.cut import Floats, TraceableCut
+from camlite_export.cutting.cut import TraceableCut
+from camlite_export.sources.source import Floats
 from camlite_export.targets import rounding
 from camlite_export.targets.bias_correction import to_8_bits, to_16_bits
 from camlite_export.targets.rounding import Rounding

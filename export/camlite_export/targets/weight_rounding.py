@@ -16,7 +16,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite_export.cutting.cut import BiasedConvolution, Floats
+from camlite_export.cutting.cut import BiasedConvolution
+from camlite_export.sources.source import Floats
 
 Doubles = NDArray[np.float64]
 

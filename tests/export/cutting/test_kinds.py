@@ -21,6 +21,8 @@ from support.fresh_process import BACKENDS
 # Float32 in another order. The largest that were measured: scores SCORES_MEASURED, evidence EVIDENCE_MEASURED of the
 # image's largest, completeness COMPLETENESS_MEASURED.
 SCORES, EVIDENCE, COMPLETENESS = 1e-5, 2e-5, 1e-5
+# The original answers in its own 16 bits, artifacts in float32: 4.7e-3 and 8.1e-3 in bfloat16 were the most.
+SCORES_16_BITS, EVIDENCE_16_BITS = 1e-2, 2e-2
 
 
 @pytest.mark.parametrize("format_", ["tflite", "onnx"])
@@ -41,6 +43,7 @@ def test_every_backend_answers_as_keras_does(
         figures = bare_artifacts.compare(interpreters[backend], path, backend, images, expected)
         print(figures)
         assert figures.classes
-        assert figures.scores <= SCORES
-        assert figures.evidence <= EVIDENCE
+        in_32_bits = model.source.dtype == "float32"
+        assert figures.scores <= (SCORES if in_32_bits else SCORES_16_BITS)
+        assert figures.evidence <= (EVIDENCE if in_32_bits else EVIDENCE_16_BITS)
         assert np.isnan(figures.completeness) if kind.method == "hirescam" else figures.completeness <= COMPLETENESS

@@ -32,9 +32,10 @@ def expected(**cut: Any) -> Expected:
         "layer": "conv",
         "activation": "softmax",
         "method": "cam",
+        "source": SimpleNamespace(digest=SMALL.classifier_sha256),
     }
     parts: Any = SimpleNamespace(**{**two_output, **cut})
-    return Expected(Path("small.keras"), parts, SMALL.labels, SMALL.preprocessing, SMALL.classifier_sha256, ())
+    return Expected("small.keras", parts, SMALL.labels, SMALL.preprocessing, ())
 
 
 def found(
