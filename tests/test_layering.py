@@ -188,7 +188,7 @@ ORDER = (
     "sources",
     "cutting",
     "targets",
-    "parity",
+    "agreement",
     "golden_samples",
     "contact_sheet",
     "exporting",

@@ -12,7 +12,7 @@ from camlite.audit import engine
 from camlite.audit.data import Source
 from camlite.audit.verdict import JUDGED, ClassVerdict, judge
 from camlite.images import picture_files
-from camlite_export.parity.interpreter_process import interpreter_process
+from camlite_export.agreement.interpreter_process import interpreter_process
 from tanks.scenes import LABELS, Scenes, scenes
 
 # What each has learned, by whether the weather gave the class away.

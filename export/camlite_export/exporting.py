@@ -19,9 +19,10 @@ from camlite.artifact.card import Arrays, Card, Head, Precision, Preprocessing
 from camlite.errors import ClassifierError
 from camlite.images.labelled_images import LabelledImages
 from camlite_export import golden_samples, output_folder
+from camlite_export.agreement import interpreter_process
+from camlite_export.agreement.measurement import Measurement, measure
+from camlite_export.agreement.reference import Reference, inputs_of, reference_of
 from camlite_export.cutting.cut import Cut, TraceableCut
-from camlite_export.parity import agreement, interpreter_process
-from camlite_export.parity.reference import Reference, inputs_of, reference_of
 from camlite_export.targets import TARGETS, weights_finder
 
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -42,7 +43,7 @@ class Exported:
 
     path: Path
     size: int
-    measurement: agreement.Measurement | None
+    measurement: Measurement | None
 
 
 Progress = Callable[[str], None]
@@ -180,7 +181,7 @@ def _measure(
     reference: Reference,
     truth: NDArray[np.int64] | None,
     progress: Progress,
-) -> Iterator[tuple[Path, agreement.Measurement | None]]:
+) -> Iterator[tuple[Path, Measurement | None]]:
     """Run each artifact in a process that has only seen its own interpreter."""
     for path in paths:
         progress(f"measuring {'.'.join(path.name.split('.')[-2:])}")
@@ -190,7 +191,7 @@ def _measure(
             continue
         classes = reference.classes.tolist()
         answers = process_of(format_).submit(interpreter_process.answer, path, None, images, classes).result()
-        yield path, agreement.measure(reference, answers, truth)
+        yield path, measure(reference, answers, truth)
 
 
 def _card(

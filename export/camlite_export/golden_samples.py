@@ -16,9 +16,9 @@ from camlite.images.labelled_images import LabelledImages
 from camlite.maps import resize
 from camlite.self_check import Tolerance
 from camlite.system.files import scratch
+from camlite_export.agreement import interpreter_process
+from camlite_export.agreement.reference import inputs_of, reference_of
 from camlite_export.cutting.cut import Cut
-from camlite_export.parity import interpreter_process
-from camlite_export.parity.reference import inputs_of, reference_of
 
 _SAMPLES = 4
 _CANDIDATES = 40

@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 
 from camlite.maps import resize
+from camlite_export.agreement.reference import inputs_of, reference_of
 from camlite_export.cutting import two_output
-from camlite_export.parity.reference import inputs_of, reference_of
 from camlite_export.sources import keras_files
 from camlite_export.sources.pixel_conventions import preprocessing
 from camlite_export.targets import onnx_target, tflite_target

@@ -22,10 +22,10 @@ from camlite.artifact.card import Precision
 from camlite.errors import CamliteError, ClassifierError
 from camlite.images.labelled_images import LabelledImages
 from camlite_export import exporting
+from camlite_export.agreement import interpreter_process
+from camlite_export.agreement.reference import inputs_of, reference_of
 from camlite_export.cutting import two_output
 from camlite_export.cutting.heads import EvidenceBy
-from camlite_export.parity import interpreter_process
-from camlite_export.parity.reference import inputs_of, reference_of
 from camlite_export.sources import weights_digest
 from camlite_export.sources.pixel_conventions import preprocessing
 from support import classifier_kinds

@@ -12,9 +12,9 @@ import numpy as np
 from camlite import artifact
 from camlite.artifact import Format
 from camlite.artifact.card import Arrays, Card, Head, Preprocessing
+from camlite_export.agreement import interpreter_process, measurement
+from camlite_export.agreement.reference import Reference
 from camlite_export.cutting.two_output import TwoOutputModel
-from camlite_export.parity import agreement, interpreter_process
-from camlite_export.parity.reference import Reference
 
 
 def write(model: TwoOutputModel, target: Preprocessing, format_: Format, content: bytes, path: Path) -> Path:
@@ -58,7 +58,7 @@ def compare(process: Executor, path: Path, backend: str, images: list[np.ndarray
     """Run an artifact in the process of its backend."""
     classes = expected.classes.tolist()
     answers = process.submit(interpreter_process.answer, path, backend, images, classes).result()
-    measured = agreement.measure(expected, answers)
+    measured = measurement.measure(expected, answers)
     scale = max(1.0, float(np.abs(expected.scores).max()))
     return Figures(
         bool(measured.same_class.all()),

@@ -98,7 +98,7 @@ class Cut(Protocol):
     def answer_changed(self, inputs: Floats, change: ChangeTensor) -> tuple[Floats, Floats]:
         """Features and logits in float32, with what each layer that has weights or merges is given changed on the way.
 
-        Says how steady the classifier itself is, see `camlite_export.parity.rounding_noise`.
+        Says how steady the classifier itself is, see `camlite_export.agreement.rounding_noise`.
         """
         ...
 

@@ -13,9 +13,9 @@ from keras import layers
 
 import support.classifier_kinds as kinds
 from camlite.maps import cam
+from camlite_export.agreement.reference import reference_of
 from camlite_export.cutting import evidence, heads, two_output
 from camlite_export.cutting.heads import AffineHead
-from camlite_export.parity.reference import reference_of
 from support.classifier_kinds import AFFINE_HEADS, OTHER_HEADS, Kind
 
 HEIGHT, WIDTH, CHANNELS, CLASSES = 4, 6, 5, 3

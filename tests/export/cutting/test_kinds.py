@@ -11,8 +11,8 @@ import pytest
 
 import support.classifier_kinds as kinds
 from camlite.artifact import Format
+from camlite_export.agreement.reference import inputs_of, reference_of
 from camlite_export.cutting.two_output import TwoOutputModel
-from camlite_export.parity.reference import inputs_of, reference_of
 from camlite_export.sources.pixel_conventions import preprocessing
 from support import bare_artifacts
 from support.classifier_kinds import AFFINE_HEADS, OTHER_HEADS, SHAPES, Kind

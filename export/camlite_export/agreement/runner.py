@@ -18,8 +18,8 @@ from camlite.artifact.card import Preprocessing
 from camlite.backends.interpreter import Tensor
 from camlite.errors import BackendError, CamliteError
 from camlite.images.labelled_images import LabelledImages
-from camlite_export.parity import interpreter_process
-from camlite_export.parity.interpreter_process import Answers
+from camlite_export.agreement import interpreter_process
+from camlite_export.agreement.interpreter_process import Answers
 
 # A batch ends at so many images, or at so many bytes of them: as they were read, or as float32 inputs.
 _MOST_IMAGES = 256
@@ -39,7 +39,7 @@ class Runner:
     process: Executor
 
     def tensors(self) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Input and outputs, see `camlite_export.parity.interpreter_process.tensors`."""
+        """Input and outputs, see `camlite_export.agreement.interpreter_process.tensors`."""
         return self._result(self.process.submit(interpreter_process.tensors, self.artifact.path, self.backend))
 
     def check(self) -> camlite.Check:

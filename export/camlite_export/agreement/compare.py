@@ -18,13 +18,13 @@ from camlite import artifact as artifacts
 from camlite.artifact import Artifact
 from camlite.artifact.card import Precision, Preprocessing
 from camlite.images.labelled_images import LabelledImages, load
-from camlite_export.parity import agreement, gates, rounding_noise, structure
-from camlite_export.parity.agreement import Measurement
-from camlite_export.parity.expected import Expected, Given, open_expected
-from camlite_export.parity.gates import Gate, Verdict
-from camlite_export.parity.reference import inputs_of, reference_of
-from camlite_export.parity.runner import Runner, batches, runners
-from camlite_export.parity.structure import Failure
+from camlite_export.agreement import gates, rounding_noise, structure
+from camlite_export.agreement.expected import Expected, Given, open_expected
+from camlite_export.agreement.gates import Gate, Verdict
+from camlite_export.agreement.measurement import Measurement, join, measure
+from camlite_export.agreement.reference import inputs_of, reference_of
+from camlite_export.agreement.runner import Runner, batches, runners
+from camlite_export.agreement.structure import Failure
 
 # Of fewer images of a class, the label that most of them are given says little about the order of the labels.
 _ENOUGH_IMAGES = 10
@@ -186,7 +186,7 @@ def _rounding_noise(
         parts.append(
             rounding_noise.measure(expected.cut, prepared, reference, precision, truth, rounds_evidence=rounds_evidence)
         )
-    return agreement.join(parts)
+    return join(parts)
 
 
 def _golden_samples(artifact: Artifact) -> LabelledImages:
@@ -211,7 +211,7 @@ def _measure(
         done += len(measured[0])
         progress(done, len(images))
     ordered = [parts[start] for start in sorted(parts)]
-    return [agreement.join(list(one)) for one in zip(*ordered, strict=True)]
+    return [join(list(one)) for one in zip(*ordered, strict=True)]
 
 
 def measure_batch(
@@ -221,7 +221,7 @@ def measure_batch(
     reference = reference_of(expected.cut, inputs_of(batch, expected.target))
     truth = None if images.classes is None else images.classes[start : start + len(batch)]
     answers = [runner.answer(batch, reference.classes) for runner in able]
-    return start, [agreement.measure(reference, answer(), truth) for answer in answers]
+    return start, [measure(reference, answer(), truth) for answer in answers]
 
 
 def _result(

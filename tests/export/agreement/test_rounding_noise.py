@@ -1,4 +1,4 @@
-"""`camlite_export.parity.rounding_noise`: how far a classifier is from itself when its tensors are rounded."""
+"""`camlite_export.agreement.rounding_noise`: how far a classifier is from itself when its tensors are rounded."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from keras import layers
 import support.classifier_kinds as kinds
 from camlite.artifact.card import Precision
 from camlite.maps import resize
+from camlite_export.agreement import measurement, rounding_noise
+from camlite_export.agreement.reference import reference_of
 from camlite_export.cutting import two_output
 from camlite_export.cutting.two_output import TwoOutputModel
-from camlite_export.parity import agreement, rounding_noise
-from camlite_export.parity.reference import reference_of
 
 # Smooth fields of colour, as most of a photograph is: neighbours are almost the same.
 _COARSE = np.random.default_rng(0).uniform(0, 1, (12, 3, 4, 4)).astype(np.float32)
@@ -41,7 +41,7 @@ def classifier(gain: float = 1.0, hidden: bool = False) -> TwoOutputModel:
     return two_output.cut(model)
 
 
-def noise(model: TwoOutputModel, precision: Precision) -> agreement.Measurement:
+def noise(model: TwoOutputModel, precision: Precision) -> measurement.Measurement:
     return rounding_noise.measure(model, INPUTS, reference_of(model, INPUTS), precision)
 
 

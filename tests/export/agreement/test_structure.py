@@ -11,8 +11,8 @@ import pytest
 
 from camlite.artifact import Artifact
 from camlite.backends.interpreter import Tensor
-from camlite_export.parity import structure
-from camlite_export.parity.expected import Expected
+from camlite_export.agreement import structure
+from camlite_export.agreement.expected import Expected
 from support.small_artifacts import SMALL, changed, small_arrays
 
 IMAGE = Tensor("image", (4, 6, 1), np.dtype(np.uint8), 1 / 255)

@@ -14,7 +14,7 @@ import numpy as np
 
 from camlite.artifact.card import Precision
 from camlite.errors import CamliteError
-from camlite_export.parity.agreement import Floats, Measurement
+from camlite_export.agreement.measurement import Floats, Measurement
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from camlite.artifact.card import Preprocessing
 from camlite.backends.interpreter import Tensor
 
 if TYPE_CHECKING:
-    from camlite_export.parity.expected import Expected
+    from camlite_export.agreement.expected import Expected
 
 # Two computations of one scale or offset differ by rounding alone.
 _SAME = 1e-6

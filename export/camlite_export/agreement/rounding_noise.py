@@ -3,7 +3,7 @@
 Deep classifiers can be so steep that no artifact of few bits can agree with them: of a Teachable Machine model
 (MobileNetV2 0.35) the 5th percentile of the evidence correlation falls to 0.90 when nothing but the inputs of its
 layers is rounded to 8 bits, its weights left as they are; 0.993 when only the pixels are. No conversion can undo
-that, and so `camlite_export.parity.compare` asks no more of an artifact than the classifier can give.
+that, and so `camlite_export.agreement.compare` asks no more of an artifact than the classifier can give.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from camlite.artifact.card import Precision
 from camlite.maps import cam
+from camlite_export.agreement import measurement as measurements
+from camlite_export.agreement.interpreter_process import Answers
+from camlite_export.agreement.reference import Reference
 from camlite_export.cutting.cut import Cut
-from camlite_export.parity import agreement
-from camlite_export.parity.interpreter_process import Answers
-from camlite_export.parity.reference import Reference
 from camlite_export.sources.source import Floats
 
 _LEVELS = 255
@@ -31,7 +31,7 @@ def measure(
     precision: Precision,
     truth: NDArray[np.int64] | None = None,
     rounds_evidence: bool = False,
-) -> agreement.Measurement:
+) -> measurements.Measurement:
     """How far the classifier is from itself when the inputs of its layers are rounded.
 
     Args:
@@ -48,7 +48,7 @@ def measure(
         every = [cam.evidence(one, cut.affine.weights, range(cut.classes)) for one in features]
         maps = _to_8_bits(np.stack(every))
         answers = replace(answers, evidence=maps[np.arange(len(maps)), reference.classes])
-    return agreement.measure(reference, answers, truth)
+    return measurements.measure(reference, answers, truth)
 
 
 def _answers(cut: Cut, features: Floats, scores: Floats, classes: NDArray[np.int64]) -> Answers:
