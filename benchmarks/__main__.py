@@ -119,8 +119,8 @@ def _export(found: dict[str, Any]) -> None:
             seconds["camlite export"].append(time.perf_counter() - start)
     found["export"] = seconds
     paths = {
-        f"{name}.{format_}": REFERENCE / f"fashion_mnist.{name}.{format_}"
-        for name, _, format_ in (key.partition(".") for key in sizes)
+        f"{name}.{container}": REFERENCE / f"fashion_mnist.{name}.{container}"
+        for name, _, container in (key.partition(".") for key in sizes)
     }
     found["sizes"] = {name: [path.stat().st_size, sizes[name]] for name, path in paths.items()}
     mobilenet = WORK / "mobilenet.int8.tflite"

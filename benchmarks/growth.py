@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from camlite import artifact
-from camlite.artifact import Format
-from camlite.artifact.card import Arrays, Card, Head, Preprocessing
+from camlite.artifact import Container
+from camlite.artifact.arrays import Arrays
+from camlite.artifact.card import Card, Head, Preprocessing
 from camlite.bench import benchmark, plain_loop
 from camlite.explainer import Explainer
 from camlite.maps import cam, resize
@@ -65,7 +66,7 @@ def main() -> None:
     print(json.dumps(found))
 
 
-def build(shape: Shape, format_: Format, folder: Path) -> Path:
+def build(shape: Shape, container: Container, folder: Path) -> Path:
     """A sealed artifact with random weights: one convolution, pooled to the features' size, a second, and the head."""
     import keras
 
@@ -80,15 +81,15 @@ def build(shape: Shape, format_: Format, folder: Path) -> Path:
     pooled = layers.GlobalAveragePooling2D()(features)
     model = keras.Model(image, layers.Dense(shape.classes, activation="softmax")(pooled))
     cut = two_output.cut(model, "features")
-    content = (tflite_target if format_ == "tflite" else onnx_target).convert(cut, "float32", None)
-    path = folder / f"{'_'.join(map(str, dataclasses.astuple(shape)))}.{format_}"
-    path.write_bytes(_sealed(shape, cut, format_, content))
+    content = (tflite_target if container == "tflite" else onnx_target).convert(cut, "float32", None)
+    path = folder / f"{'_'.join(map(str, dataclasses.astuple(shape)))}.{container}"
+    path.write_bytes(_sealed(shape, cut, container, content))
     return path
 
 
-def _sealed(shape: Shape, cut: Any, format_: Format, content: bytes) -> bytes:
+def _sealed(shape: Shape, cut: Any, container: Container, content: bytes) -> bytes:
     third = (1 / 255,) * 3
-    head = Head("features", shape.side, shape.side, shape.channels, "softmax", "cam")
+    head = Head("features", shape.side, shape.side, shape.channels, "softmax", "device")
     card = Card(
         "growth",
         "float32",
@@ -101,13 +102,13 @@ def _sealed(shape: Shape, cut: Any, format_: Format, content: bytes) -> bytes:
     )
     none = np.zeros((0, shape.side, shape.side), np.float32)
     golden = np.zeros((0, 8, 8, 3), np.uint8), np.zeros((0, shape.classes), np.float32), none
-    return artifact.pack(format_, content, card, Arrays(cut.affine.weights, cut.affine.bias, *golden))
+    return artifact.pack(container, content, card, Arrays(cut.affine.weights, cut.affine.bias, *golden))
 
 
 def single(path: Path, backend: str, threads: int) -> tuple[float, float]:
     """Median microseconds of the plain loop, and of explaining."""
     read = artifact.read(path)
-    model = path.with_suffix(f".bare.{read.format}")
+    model = path.with_suffix(f".bare.{read.container}")
     model.write_bytes(read.model)
     explainer, target = Explainer(read, backend, threads), read.card.preprocessing
     classify = plain_loop.classifier(model, backend, threads, target.scale[0], 0.0)

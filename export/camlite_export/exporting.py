@@ -8,14 +8,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camlite import artifact, backends
-from camlite.artifact import Format
-from camlite.artifact.card import Arrays, Card, Head, Precision, Preprocessing
+from camlite.artifact import Container
+from camlite.artifact.arrays import Arrays
+from camlite.artifact.card import Card, Head, Precision, Preprocessing
+from camlite.artifact.container import SUFFIXES
+from camlite.artifact.evidence_methods import EVIDENCE_METHODS
 from camlite.errors import ClassifierError
 from camlite.images.labelled_images import LabelledImages
 from camlite_export import golden_samples, output_folder
@@ -25,8 +28,9 @@ from camlite_export.agreement.reference import Reference, inputs_of, reference_o
 from camlite_export.cutting.cut import Cut, TraceableCut
 from camlite_export.targets import TARGETS, weights_finder
 
-FORMATS: tuple[Format, ...] = get_args(Format)
-PRECISIONS: Mapping[Format, tuple[Precision, ...]] = {name: one.PRECISIONS for name, one in TARGETS.items()}
+CONTAINERS: tuple[Container, ...] = get_args(Container)
+_OF_SUFFIX: Mapping[str, Container] = {suffix: container for container, suffix in SUFFIXES.items()}
+PRECISIONS: Mapping[Container, tuple[Precision, ...]] = {name: one.PRECISIONS for name, one in TARGETS.items()}
 NEED_CALIBRATION: frozenset[Precision] = frozenset({"int8", "int16x8"})
 
 _NO_GRADIENT: frozenset[Precision] = frozenset({"int16x8"})
@@ -50,19 +54,21 @@ Progress = Callable[[str], None]
 
 
 def kinds(
-    formats: Sequence[Format], precisions: Sequence[Precision] | None, calibrated: bool, affine: bool
-) -> list[tuple[Format, Precision]]:
-    """What to export: every precision of every format, or those asked for.
+    containers: Sequence[Container], precisions: Sequence[Precision] | None, calibrated: bool, affine: bool
+) -> list[tuple[Container, Precision]]:
+    """What to export: every precision of every container, or those asked for.
 
     Raises:
-        ClassifierError: a precision asked for exists in none of the formats, needs calibration images, or
+        ClassifierError: a precision asked for exists in none of the containers, needs calibration images, or
             cannot compute the evidence of a head that is not affine.
     """
     wanted = precisions or get_args(Precision)
-    found = [(format_, precision) for format_ in formats for precision in PRECISIONS[format_] if precision in wanted]
+    found = [
+        (container, precision) for container in containers for precision in PRECISIONS[container] if precision in wanted
+    ]
     for precision in precisions or ():
         if precision not in {found_precision for _, found_precision in found}:
-            raise ClassifierError(f"precision {precision} does not exist in {' or '.join(formats)}; drop it")
+            raise ClassifierError(f"precision {precision} does not exist in {' or '.join(containers)}; drop it")
         if precision in NEED_CALIBRATION and not calibrated:
             raise ClassifierError(
                 f"precision {precision} needs calibration images: give --calibration a folder of images or an .npz"
@@ -84,12 +90,12 @@ def export(
     labels: tuple[str, ...],
     target: Preprocessing,
     calibration: LabelledImages | None,
-    wanted: Sequence[tuple[Format, Precision]],
+    wanted: Sequence[tuple[Container, Precision]],
     folder: Path,
     progress: Progress = lambda _: None,
     sign: artifact.Sign | None = None,
 ) -> list[Exported]:
-    """Write one artifact for each wanted format and precision.
+    """Write one artifact for each wanted container and precision.
 
     All artifacts are converted before the first is written, and each appears whole or not at all.
 
@@ -112,14 +118,16 @@ def export(
     head = cut.affine
     golden_images = golden_samples.choose(calibration, target, cut)
     answers = reference_of(cut, inputs_of(list(golden_images), target))
-    weights = head.weights if head and not cut.gives_evidence else None
-    arrays = Arrays(weights, head.bias if head else None, golden_images, answers.scores, answers.evidence)
+    traits = EVIDENCE_METHODS[cut.evidence_method]
+    weights = head.weights if head and traits.has_weights else None
+    bias = head.bias if head and traits.adds_up else None
+    arrays = Arrays(weights, bias, golden_images, answers.scores, answers.evidence)
     models = _convert(cut, target, calibration, wanted, progress)
     files = {}
-    for (format_, precision), content in models.items():
+    for (container, precision), content in models.items():
         card = _card(cut, digest, name, precision, labels, target, content)
         carried = _as_the_model_has_them(arrays, content, cut.feature_shape)
-        files[f"{name}.{precision}.{format_}"] = artifact.pack(format_, content, card, carried, sign)
+        files[f"{name}.{precision}{SUFFIXES[container]}"] = artifact.pack(container, content, card, carried, sign)
     with interpreter_process.interpreter_processes() as process_of:
         progress("golden samples")
         files = golden_samples.carry_errors(files, process_of, sign)
@@ -134,7 +142,7 @@ def export(
         ]
 
 
-def stages(wanted: Sequence[tuple[Format, Precision]]) -> int:
+def stages(wanted: Sequence[tuple[Container, Precision]]) -> int:
     """How often `export` calls `progress`."""
     return 3 + 2 * len(wanted)
 
@@ -143,29 +151,29 @@ def _convert(
     cut: TraceableCut,
     target: Preprocessing,
     calibration: LabelledImages | None,
-    wanted: Sequence[tuple[Format, Precision]],
+    wanted: Sequence[tuple[Container, Precision]],
     progress: Progress,
-) -> dict[tuple[Format, Precision], bytes]:
+) -> dict[tuple[Container, Precision], bytes]:
     prepared = None
     if calibration is not None:
         images, _ = _spread(calibration, _MOST_CALIBRATION_IMAGES)
         prepared = inputs_of(images, target)
-    models: dict[tuple[Format, Precision], bytes] = {}
-    for format_, precision in wanted:
-        progress(f"{precision}.{format_}")
-        models[format_, precision] = TARGETS[format_].convert(cut, precision, prepared)
+    models: dict[tuple[Container, Precision], bytes] = {}
+    for container, precision in wanted:
+        progress(f"{precision}{SUFFIXES[container]}")
+        models[container, precision] = TARGETS[container].convert(cut, precision, prepared)
     return models
 
 
 def _as_the_model_has_them(arrays: Arrays, model: bytes, feature_shape: tuple[int, int, int]) -> Arrays:
     """Class weights of the model itself, where they can be found in it."""
     height, width, channels = feature_shape
-    place = None if arrays.weights is None else weights_finder.find(model, arrays.weights, height * width)
-    if arrays.weights is None or place is None:
+    stored = None if arrays.weights is None else weights_finder.find(model, arrays.weights, height * width)
+    if arrays.weights is None or stored is None:
         return arrays
-    rest = weights_finder.rest(model, arrays.weights, place)
-    weights = place.read(model, channels, arrays.weights.shape[1], rest)
-    return arrays._replace(weights=weights, weights_place=place, weights_rest=rest)
+    rest = weights_finder.rest(model, arrays.weights, stored)
+    weights = stored.read(model, channels, arrays.weights.shape[1], rest)
+    return arrays._replace(weights=weights, stored_weights=stored, weights_rest=rest)
 
 
 def _spread(images: LabelledImages, most: int) -> tuple[list[NDArray[np.uint8]], NDArray[np.int64] | None]:
@@ -176,7 +184,7 @@ def _spread(images: LabelledImages, most: int) -> tuple[list[NDArray[np.uint8]],
 
 def _measure(
     paths: Sequence[Path],
-    process_of: Callable[[Format], Executor],
+    process_of: Callable[[Container], Executor],
     images: Sequence[NDArray[np.uint8]],
     reference: Reference,
     truth: NDArray[np.int64] | None,
@@ -185,12 +193,12 @@ def _measure(
     """Run each artifact in a process that has only seen its own interpreter."""
     for path in paths:
         progress(f"measuring {'.'.join(path.name.split('.')[-2:])}")
-        format_ = cast(Format, path.suffix.removeprefix("."))
-        if not backends.installed(format_):
+        container = _OF_SUFFIX[path.suffix]
+        if not backends.installed(container):
             yield path, None
             continue
         classes = reference.classes.tolist()
-        answers = process_of(format_).submit(interpreter_process.answer, path, None, images, classes).result()
+        answers = process_of(container).submit(interpreter_process.answer, path, None, images, classes).result()
         yield path, measure(reference, answers, truth)
 
 
@@ -209,7 +217,7 @@ def _card(
         precision=precision,
         labels=labels,
         preprocessing=target,
-        head=Head(cut.layer, height, width, channels, cut.activation, cut.method),
+        head=Head(cut.layer, height, width, channels, cut.activation, cut.evidence_method),
         classifier_sha256=digest,
         model_sha256=hashlib.sha256(content).hexdigest(),
         made_with={program: importlib.metadata.version(program) for program in _MADE_WITH},

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite import artifact, backends
-from camlite.artifact import Format, Sign
+from camlite.artifact import Container, Sign
 from camlite.artifact.card import Preprocessing
 from camlite.images import preprocessing
 from camlite.images.labelled_images import LabelledImages
@@ -51,7 +51,7 @@ def choose(calibration: LabelledImages | None, target: Preprocessing, cut: Cut) 
 
 
 def carry_errors(
-    files: Mapping[str, bytes], process_of: Callable[[Format], Executor], sign: Sign | None = None
+    files: Mapping[str, bytes], process_of: Callable[[Container], Executor], sign: Sign | None = None
 ) -> dict[str, bytes]:
     """Let each artifact answer its golden samples here, and carry how far it is from Keras: `camlite check` starts
     from there.
@@ -67,15 +67,15 @@ def carry_errors(
             path = folder / name
             path.write_bytes(content)
             read = artifact.read(path)
-            if not backends.installed(read.format):
+            if not backends.installed(read.container):
                 continue
-            found = process_of(read.format).submit(interpreter_process.check, path, None).result()
+            found = process_of(read.container).submit(interpreter_process.check, path, None).result()
             figures = [[getattr(sample, figure) or 0.0 for figure in Tolerance._fields] for sample in found.samples]
             with np.errstate(over="ignore"):
                 errors = np.array(figures).astype(np.float32)
             if np.isfinite(errors).all():
                 arrays = read.arrays._replace(golden_errors=errors)
-                carrying[name] = artifact.pack(read.format, read.model, read.card, arrays, sign)
+                carrying[name] = artifact.pack(read.container, read.model, read.card, arrays, sign)
     return carrying
 
 

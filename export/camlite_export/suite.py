@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from camlite import artifact as artifact_files
+from camlite.artifact.container import SUFFIXES
 from camlite.errors import CamliteError
 from camlite_export.agreement import gates
 from camlite_export.agreement.compare import Comparison, Result, compare
@@ -25,7 +26,7 @@ __all__ = ["CHECKS", "Given", "parity_suite"]
 # The checks in front of the gates, in the order in which they are made.
 CHECKS = ("names", "dtypes", "shapes", "card", "finiteness", "golden samples", "labels")
 
-_ARTIFACTS = (".tflite", ".onnx")
+_ARTIFACTS = tuple(SUFFIXES.values())
 
 
 def parity_suite(
@@ -47,7 +48,7 @@ def parity_suite(
         data: a folder of images or an ``.npz``; by default the first artifact's golden samples.
         given: what the cards are not to be believed in, see `camlite_export.agreement.expected.Given`.
         limits: gates by the names of their figures, in place of ours.
-        backend: by default the installed one that is preferred, for each format.
+        backend: by default the installed one that is preferred, for each container.
 
     Raises:
         CamliteError: nothing is found, or what is found is no artifact.

@@ -106,7 +106,7 @@ class Explanation:
         where evidence is made of gradients: they need not add up to the score.
         """
         arrays, head = self.explainer.artifact.arrays, self.explainer.artifact.card.head
-        if arrays.bias is None:
+        if arrays.bias is None:  # see `EvidenceTraits.adds_up`
             return None
         if arrays.weights is not None:
             logits = cam.logits(self.features, arrays.weights, arrays.bias)
@@ -165,16 +165,16 @@ class Explainer:
         self.artifact = artifact
         self._lock = threading.Lock()
         self._interpreter = backends.open_interpreter(artifact, backend, threads)
-        self.backend = backend or backends.installed(artifact.format)[0]
+        self.backend = backend or backends.installed(artifact.container)[0]
         self.outputs = self._interpreter.outputs
         target, head = artifact.card.preprocessing, artifact.card.head
         results = self._interpreter.results
         self._prepare = preprocessing.Preparation(target, self._interpreter.input, self._interpreter.image)
         self._invoke, self._scores, self._features = self._interpreter.invoke, results["scores"], results["features"]
         self._whole_scores = self._scores.dtype.kind != "f"
-        weights, bias = artifact.arrays.weights, artifact.arrays.bias
-        self._maps = results["evidence"] if weights is None and bias is not None else None
-        self._evidence = evidence.reading(weights, self.outputs, results)
+        traits = head.evidence_traits
+        self._maps = results["evidence"] if traits.adds_up and not traits.has_weights else None
+        self._evidence = evidence.reading(artifact.arrays.weights, traits.top_only, self.outputs, results)
         self.resizing = resize.Resizing((head.height, head.width), (target.height, target.width))
 
     @property
@@ -185,8 +185,7 @@ class Explainer:
     @property
     def any_class(self) -> bool:
         """Whether any class can be explained; else the top class alone."""
-        maps = self._interpreter.outputs.get("evidence")
-        return maps is None or maps.shape[2] == len(self.labels)
+        return not self.artifact.card.head.evidence_traits.top_only
 
     def explain(
         self, pixels: NDArray[np.uint8], classes: Sequence[int | str] | None = None, finite: bool = True

@@ -136,7 +136,7 @@ def cases(folder: Path, images: Path, work: Path) -> list[Case]:
         picture_files.write(path, pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     array = work / f"{folder.name}.npy"
     np.save(array, chosen[0])
-    found = sorted(path for format_ in get_args(artifacts.Format) for path in folder.glob(f"*.{format_}"))
+    found = sorted(path for container in get_args(artifacts.Container) for path in folder.glob(f"*.{container}"))
     if not found:
         raise DeviceError(f"{folder}: no artifacts there; `make export` makes those of the reference classifier")
     device = workstation()

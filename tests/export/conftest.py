@@ -25,8 +25,8 @@ def interpreters() -> Iterator[Mapping[str, Executor]]:
     with ExitStack() as stack:
         yield {
             backend: stack.enter_context(interpreter_process())
-            for backend, format_ in BACKENDS.items()
-            if backend in backends.installed(format_)
+            for backend, container in BACKENDS.items()
+            if backend in backends.installed(container)
         }
 
 

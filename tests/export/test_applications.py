@@ -19,6 +19,7 @@ import keras
 import numpy as np
 import pytest
 
+from camlite.artifact.evidence_methods import EVIDENCE_METHODS, EvidenceMethod
 from camlite.maps import resize
 from camlite_export.agreement.reference import inputs_of, reference_of
 from camlite_export.cutting import two_output
@@ -47,7 +48,7 @@ class Application:
 
     build: Callable[..., keras.Model]
     layer: str
-    method: str
+    evidence: EvidenceMethod
     preprocess: str
 
     def __str__(self) -> str:
@@ -55,19 +56,19 @@ class Application:
 
 
 APPLICATIONS = [
-    Application(keras.applications.MobileNet, "conv_pw_13_relu", "cam", "signed"),
-    Application(keras.applications.MobileNetV2, "out_relu", "cam", "signed"),
-    Application(keras.applications.MobileNetV3Small, "activation", "hirescam", "raw"),
-    Application(keras.applications.EfficientNetB0, "top_activation", "cam", "raw"),
-    Application(keras.applications.EfficientNetV2B0, "top_activation", "cam", "raw"),
-    Application(keras.applications.ResNet50, "conv5_block3_out", "cam", "caffe"),
-    Application(keras.applications.ResNet50V2, "post_relu", "cam", "signed"),
-    Application(keras.applications.DenseNet121, "relu", "cam", "imagenet"),
-    Application(keras.applications.InceptionV3, "mixed10", "cam", "signed"),
-    Application(keras.applications.Xception, "block14_sepconv2_act", "cam", "signed"),
-    Application(keras.applications.NASNetMobile, "activation", "cam", "signed"),
-    Application(keras.applications.ConvNeXtTiny, "add", "hirescam", "raw"),
-    Application(keras.applications.VGG16, "block5_pool", "hirescam", "caffe"),
+    Application(keras.applications.MobileNet, "conv_pw_13_relu", "device", "signed"),
+    Application(keras.applications.MobileNetV2, "out_relu", "device", "signed"),
+    Application(keras.applications.MobileNetV3Small, "activation", "gradient_top", "raw"),
+    Application(keras.applications.EfficientNetB0, "top_activation", "device", "raw"),
+    Application(keras.applications.EfficientNetV2B0, "top_activation", "device", "raw"),
+    Application(keras.applications.ResNet50, "conv5_block3_out", "device", "caffe"),
+    Application(keras.applications.ResNet50V2, "post_relu", "device", "signed"),
+    Application(keras.applications.DenseNet121, "relu", "device", "imagenet"),
+    Application(keras.applications.InceptionV3, "mixed10", "device", "signed"),
+    Application(keras.applications.Xception, "block14_sepconv2_act", "device", "signed"),
+    Application(keras.applications.NASNetMobile, "activation", "device", "signed"),
+    Application(keras.applications.ConvNeXtTiny, "add", "gradient_top", "raw"),
+    Application(keras.applications.VGG16, "block5_pool", "gradient_top", "caffe"),
 ]
 
 
@@ -115,17 +116,17 @@ def test_every_backend_answers_as_keras_does(
     model, images = saved_and_opened(application, tmp_path)
     cut = two_output.cut(model, size=images[0].shape[:2] if None in model.input_shape[1:] else None)
     assert cut.layer.rstrip("_0123456789") == application.layer.rstrip("_0123456789")
-    assert (cut.method, cut.classes) == (application.method, 1000)
+    assert (cut.evidence_method, cut.classes) == (application.evidence, 1000)
     assert (cut.default_preprocessing == "raw") == (application.preprocess == "raw")
     target = preprocessing(cut.image_shape, application.preprocess)
     expected = reference_of(cut, inputs_of(images, target))
     assert expected.scores.max() > 0.02, "the scores say nothing"
-    measured: dict[str, Any] = {"layer": cut.layer, "features": cut.feature_shape, "method": cut.method}
-    for format_, converter in (("onnx", onnx_target), ("tflite", tflite_target)):  # what takes the most memory, first
+    measured: dict[str, Any] = {"layer": cut.layer, "features": cut.feature_shape, "method": cut.evidence_method}
+    for container, converter in (("onnx", onnx_target), ("tflite", tflite_target)):  # what takes the most memory, first
         content = converter.convert(cut, "float32", None)
-        path = bare_artifacts.write(cut, target, format_, content, tmp_path / f"network.{format_}")
+        path = bare_artifacts.write(cut, target, container, content, tmp_path / f"network.{container}")
         del content
-        for backend in (backend for backend in interpreters if BACKENDS[backend] == format_):
+        for backend in (backend for backend in interpreters if BACKENDS[backend] == container):
             measured[backend] = asdict(bare_artifacts.compare(interpreters[backend], path, backend, images, expected))
     print(application, json.dumps(measured))
     keep(application, measured)
@@ -135,9 +136,10 @@ def test_every_backend_answers_as_keras_does(
         assert one["classes"]
         assert one["scores"] <= SCORES
         assert one["evidence"] <= EVIDENCE
-        assert (
-            np.isnan(one["completeness"]) if application.method == "hirescam" else one["completeness"] <= COMPLETENESS
-        )
+        if EVIDENCE_METHODS[application.evidence].adds_up:
+            assert one["completeness"] <= COMPLETENESS
+        else:
+            assert np.isnan(one["completeness"])
 
 
 def keep(application: Application, measured: Mapping[str, Any]) -> None:

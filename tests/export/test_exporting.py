@@ -17,15 +17,15 @@ import pytest
 from keras import layers
 
 from camlite import artifact
-from camlite.artifact import Format
+from camlite.artifact import Container
 from camlite.artifact.card import Precision
+from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.errors import CamliteError, ClassifierError
 from camlite.images.labelled_images import LabelledImages
 from camlite_export import exporting
 from camlite_export.agreement import interpreter_process
 from camlite_export.agreement.reference import inputs_of, reference_of
 from camlite_export.cutting import two_output
-from camlite_export.cutting.heads import EvidenceBy
 from camlite_export.sources import weights_digest
 from camlite_export.sources.pixel_conventions import preprocessing
 from support import classifier_kinds
@@ -38,7 +38,7 @@ EIGHT = [
 IMAGES = np.random.default_rng(0).integers(0, 256, (24, 16, 20, 3), np.uint8)
 LABELS = ("cat", "dog", "crane")
 
-Kind = tuple[Format, Precision]
+Kind = tuple[Container, Precision]
 
 
 def small(hidden: bool = False) -> keras.Model:
@@ -71,11 +71,11 @@ def exported(
     folder: Path,
     wanted: list[Kind],
     model: keras.Model | None = None,
-    evidence_by: EvidenceBy = "device",
+    evidence_method: EvidenceMethod = "device",
     **options: Any,
 ) -> list[exporting.Exported]:
     model = model or small()
-    cut = two_output.cut(model, evidence_by=evidence_by)
+    cut = two_output.cut(model, evidence_method=evidence_method)
     given = {
         "name": "small",
         "labels": LABELS,
@@ -103,7 +103,7 @@ def seven(tmp_path_factory: pytest.TempPathFactory) -> dict[Kind, exporting.Expo
 def in_the_graph(tmp_path_factory: pytest.TempPathFactory) -> dict[Kind, exporting.Exported]:
     """The eight with evidence in the graph."""
     folder = tmp_path_factory.mktemp("graph")
-    return dict(zip(EIGHT, exported(folder, EIGHT, evidence_by="graph"), strict=True))
+    return dict(zip(EIGHT, exported(folder, EIGHT, evidence_method="graph"), strict=True))
 
 
 _EXPORT = """
@@ -160,7 +160,7 @@ def test_what_is_asked_for_is_made_in_the_formats_that_have_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("formats", "precisions", "calibrated", "affine", "why"),
+    ("containers", "precisions", "calibrated", "affine", "why"),
     [
         (("onnx",), ["dynamic"], True, True, "precision dynamic does not exist in onnx"),
         (("tflite", "onnx"), ["float32", "int8"], False, True, "precision int8 needs calibration images"),
@@ -168,10 +168,10 @@ def test_what_is_asked_for_is_made_in_the_formats_that_have_it() -> None:
     ],
 )
 def test_what_cannot_be_made_is_refused_when_it_is_asked_for(
-    formats: list[Format], precisions: list[Precision], calibrated: bool, affine: bool, why: str
+    containers: list[Container], precisions: list[Precision], calibrated: bool, affine: bool, why: str
 ) -> None:
     with pytest.raises(ClassifierError, match=why):
-        exporting.kinds(formats, precisions, calibrated, affine)
+        exporting.kinds(containers, precisions, calibrated, affine)
 
 
 # --- What an artifact is --------------------------------------------------------------------------------------------
@@ -187,10 +187,10 @@ def test_the_folder_holds_the_artifacts_and_nothing_else(eight: Mapping[Kind, ex
 def test_the_card_says_what_was_exported(eight: Mapping[Kind, exporting.Exported], kind: Kind) -> None:
     read = artifact.read(eight[kind].path)
     card, arrays = read.card, read.arrays
-    assert (read.format, card.precision) == kind
+    assert (read.container, card.precision) == kind
     assert (card.name, card.labels) == ("small", LABELS)
     assert (card.preprocessing.height, card.preprocessing.width, card.preprocessing.channels) == (16, 20, 3)
-    assert (card.head.layer, card.head.method, card.head.activation) == ("last_map", "cam", "softmax")
+    assert (card.head.layer, card.head.evidence, card.head.activation) == ("last_map", "device", "softmax")
     assert (card.head.height, card.head.width, card.head.channels) == (8, 10, 12)
     assert arrays.weights is not None
     assert arrays.weights.shape == (12, 3)
@@ -291,7 +291,7 @@ def test_a_head_that_is_not_affine_agrees_as_well(seven: Mapping[Kind, exporting
 def test_evidence_in_the_graph_agrees_as_well(in_the_graph: Mapping[Kind, exporting.Exported], kind: Kind) -> None:
     agrees(in_the_graph[kind], kind[1])
     arrays = artifact.read(in_the_graph[kind].path).arrays
-    assert (arrays.weights, arrays.weights_place, arrays.weights_rest) == (None, None, None)
+    assert (arrays.weights, arrays.stored_weights, arrays.weights_rest) == (None, None, None)
     assert arrays.bias is not None
 
 
@@ -312,12 +312,14 @@ def test_progress_names_each_stage(tmp_path: Path) -> None:
     assert {"float32.onnx", "float16.onnx", "measuring float32.onnx", "measuring float16.onnx"} <= set(named)
 
 
-@pytest.mark.parametrize("format_", ["tflite", "onnx"])
-def test_a_format_that_lacks_an_operator_says_which_and_nothing_is_written(tmp_path: Path, format_: Format) -> None:
+@pytest.mark.parametrize("container", ["tflite", "onnx"])
+def test_a_container_that_lacks_an_operator_says_which_and_nothing_is_written(
+    tmp_path: Path, container: Container
+) -> None:
     """The gradient of a depthwise convolution; the scores alone could be exported."""
     why = "cannot express this classifier.*: it has no operator DepthwiseConv2dNativeBackpropInput$"
     with pytest.raises(ClassifierError, match=why):
-        exported(tmp_path / "out", [(format_, "float32")], two_scales_by_depthwise())
+        exported(tmp_path / "out", [(container, "float32")], two_scales_by_depthwise())
     assert not (tmp_path / "out").exists()
 
 

@@ -21,7 +21,7 @@ def unmeasured(tiny: Path) -> Artifact:
 
 
 def packed(one: Artifact) -> dict[str, bytes]:
-    return {"a.float32.tflite": artifact.pack(one.format, one.model, one.card, one.arrays)}
+    return {"a.float32.tflite": artifact.pack(one.container, one.model, one.card, one.arrays)}
 
 
 def carried(files: dict[str, bytes]) -> dict[str, bytes]:

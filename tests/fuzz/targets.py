@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from camlite import artifact
-from camlite.artifact import card, protobuf
+from camlite.artifact import arrays, protobuf
 from camlite.errors import ArtifactError, ImageError
 from camlite.images import picture_files
 from camlite.soundness import onnx_model, tflite_model
@@ -24,7 +24,7 @@ CORPUS = Path(__file__).with_name("corpus")
 SEPARATOR = b"\n--entry--\n"
 
 _MODELS = small_artifacts.MODELS
-_ENTRIES = ("card.json", "weights_place.json", *(f"{name}.npy" for name in card.ARRAY_DTYPES))
+_ENTRIES = ("card.json", "weights_place.json", *(f"{name}.npy" for name in arrays.ARRAY_DTYPES))
 _FOLDER = tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
 _FILE = Path(_FOLDER.name, "case")
 
@@ -97,7 +97,7 @@ def _read(content: bytes) -> None:
     except ArtifactError as error:
         _check_line(error)
         return
-    _FILE.write_bytes(artifact.pack(read.format, read.model, read.card, read.arrays))
+    _FILE.write_bytes(artifact.pack(read.container, read.model, read.card, read.arrays))
     again = artifact.read(_FILE)
     if again.card != read.card:
         raise AssertionError(f"{read.card} became {again.card}")

@@ -52,7 +52,7 @@ def main(classifier: Path, labels: Path, calibration: Path, folder: Path) -> Non
 
 
 def _write(path: Path, wrong: Artifact) -> None:
-    path.write_bytes(artifact.pack(wrong.format, wrong.model, wrong.card, wrong.arrays))
+    path.write_bytes(artifact.pack(wrong.container, wrong.model, wrong.card, wrong.arrays))
 
 
 def _with_model(right: Artifact, model: bytes) -> Artifact:
@@ -207,8 +207,8 @@ def _convert(tampered: TwoOutputModel, prepared: np.ndarray, kinds: list[str]) -
     from camlite_export.targets import onnx_target, tflite_target
 
     for kind in kinds:
-        precision, format_ = kind.split(".")
-        convert = tflite_target.convert if format_ == "tflite" else onnx_target.convert
+        precision, container = kind.split(".")
+        convert = tflite_target.convert if container == "tflite" else onnx_target.convert
         yield kind, convert(tampered, precision, prepared if precision == "int8" else None)
 
 

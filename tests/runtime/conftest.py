@@ -60,7 +60,9 @@ def run() -> Iterator[Run]:
 
 def subjects(name: str, only: tuple[str, ...] | None = None) -> Any:
     """A fixture: a classifier's artifacts on the backends that run them."""
-    kinds = [(backend, precision) for backend, format_ in BACKENDS.items() for precision in only or PRECISIONS[format_]]
+    kinds = [
+        (backend, precision) for backend, container in BACKENDS.items() for precision in only or PRECISIONS[container]
+    ]
 
     @pytest.fixture(name=name, params=kinds, ids="-".join)
     def fixture(request: pytest.FixtureRequest, tiny: Path, run: Run) -> Subject:

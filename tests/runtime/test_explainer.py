@@ -58,7 +58,7 @@ def test_completeness_shows_class_weights_of_another_classifier(stripes, tmp_pat
     read = artifact.read(stripes.path)
     exchanged = read.arrays._replace(weights=read.arrays.weights[:, [1, 0, 2]])
     path = tmp_path / "exchanged"
-    path.write_bytes(artifact.pack(read.format, read.model, read.card, exchanged))
+    path.write_bytes(artifact.pack(read.container, read.model, read.card, exchanged))
 
     (seen,) = stripes.run(stripes.backend, fresh_process.explain, path, stripes.backend, [VERTICAL])
 

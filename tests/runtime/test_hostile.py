@@ -24,7 +24,11 @@ REAL = [
     "colours/colours.int8.tflite",
     "hidden/hidden.float32.tflite",
 ]
-GOLDEN = [Path(__file__).parent / "artifact" / "format_1" / f"small.{suffix}" for suffix in ("tflite", "onnx")]
+GOLDEN = [
+    Path(__file__).parent / "artifact" / folder / f"small.{suffix}"
+    for folder in ("format_1", "format_2")
+    for suffix in ("tflite", "onnx")
+]
 
 MOST_SECONDS = 1.0
 MOST_MEMORY = 64 << 20

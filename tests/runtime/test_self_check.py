@@ -37,7 +37,7 @@ def resealed(path: Path, folder: Path, **arrays: np.ndarray | None) -> Path:
     """The same artifact with other arrays."""
     read = artifact.read(path)
     changed = folder / path.name
-    changed.write_bytes(artifact.pack(read.format, read.model, read.card, read.arrays._replace(**arrays)))
+    changed.write_bytes(artifact.pack(read.container, read.model, read.card, read.arrays._replace(**arrays)))
     return changed
 
 

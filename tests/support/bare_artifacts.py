@@ -10,14 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from camlite import artifact
-from camlite.artifact import Format
-from camlite.artifact.card import Arrays, Card, Head, Preprocessing
+from camlite.artifact import Container
+from camlite.artifact.arrays import Arrays
+from camlite.artifact.card import Card, Head, Preprocessing
+from camlite.artifact.evidence_methods import EVIDENCE_METHODS
 from camlite_export.agreement import interpreter_process, measurement
 from camlite_export.agreement.reference import Reference
 from camlite_export.cutting.two_output import TwoOutputModel
 
 
-def write(model: TwoOutputModel, target: Preprocessing, format_: Format, content: bytes, path: Path) -> Path:
+def write(model: TwoOutputModel, target: Preprocessing, container: Container, content: bytes, path: Path) -> Path:
     """Seal what a converter has made; the one golden sample is black, and wrong."""
     height, width, channels = model.feature_shape
     card = Card(
@@ -25,15 +27,17 @@ def write(model: TwoOutputModel, target: Preprocessing, format_: Format, content
         precision="float32",
         labels=tuple(f"class {k}" for k in range(model.classes)),
         preprocessing=target,
-        head=Head(model.layer, height, width, channels, model.activation, model.method),
+        head=Head(model.layer, height, width, channels, model.activation, model.evidence_method),
         classifier_sha256="0" * 64,
         model_sha256=hashlib.sha256(content).hexdigest(),
         made_with={},
     )
     golden = np.zeros((1, *model.image_shape), np.uint8)
     scores, evidence = np.zeros((1, model.classes), np.float32), np.zeros((1, height, width), np.float32)
-    weights, bias = (model.affine.weights, model.affine.bias) if model.affine else (None, None)
-    path.write_bytes(artifact.pack(format_, content, card, Arrays(weights, bias, golden, scores, evidence)))
+    traits = EVIDENCE_METHODS[model.evidence_method]
+    weights = model.affine.weights if model.affine and traits.has_weights else None
+    bias = model.affine.bias if model.affine and traits.adds_up else None
+    path.write_bytes(artifact.pack(container, content, card, Arrays(weights, bias, golden, scores, evidence)))
     return path
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.errors import ClassifierError
 from camlite_export.cutting import two_output
 from camlite_export.cutting.two_output import TwoOutputModel
@@ -39,7 +40,7 @@ class Kind:
     Attributes:
         title: as the page says it.
         build: makes it.
-        method: how evidence comes about.
+        evidence: how it is made, a word of `camlite.artifact.evidence_methods`.
         activation: what makes scores of logits.
         layer: where it is cut when nobody says where; None where the title does not depend on it.
         places: whether class weights differ from place to place.
@@ -48,7 +49,7 @@ class Kind:
 
     title: str
     build: Build
-    method: str = "cam"
+    evidence: EvidenceMethod = "device"
     activation: str = "softmax"
     layer: str | None = None
     places: bool = False
@@ -304,7 +305,7 @@ SHAPES = (
     Kind(
         "scores from two feature maps: cut where all paths still go through one",
         _two_scales,
-        "hirescam",
+        "gradient",
         layer="shared",
     ),
     Kind(
@@ -417,36 +418,36 @@ OTHER_HEADS = (
         Kind(
             f"global average pooling, Dense with {', with '.join(names)}, Dense",
             lambda k, ls, names=names: _pooled(k, ls, *(ls.Dense(8, activation=name) for name in names), _softmax(ls)),
-            "hirescam",
+            "gradient",
         )
         for names in _HIDDEN
     ),
     Kind(
         "Flatten, Dense with relu, Dense",
         lambda k, ls: _behind_features(k, ls, ls.Flatten(), ls.Dense(8, activation="relu"), _softmax(ls)),
-        "hirescam",
+        "gradient",
     ),
     Kind(
         "AveragePooling2D, Flatten, Dense with relu, Dropout, Dense",
         lambda k, ls: _behind_features(
             k, ls, ls.AveragePooling2D(7), ls.Flatten(), ls.Dense(8, activation="relu"), ls.Dropout(0.5), _softmax(ls)
         ),
-        "hirescam",
+        "gradient",
     ),
     Kind(
         "MaxPooling2D, Flatten, Dense",
         lambda k, ls: _behind_features(k, ls, ls.MaxPooling2D(8), ls.Flatten(), _softmax(ls)),
-        "hirescam",
+        "gradient",
     ),
     Kind(
         "global max pooling, Dense",
         lambda k, ls: _behind_features(k, ls, ls.GlobalMaxPooling2D(), _softmax(ls)),
-        "hirescam",
+        "gradient",
     ),
     Kind(
         "global average pooling, LayerNormalization, Dense",
         lambda k, ls: _pooled(k, ls, ls.LayerNormalization(), _softmax(ls)),
-        "hirescam",
+        "gradient",
     ),
     Kind(
         "average and max pooling side by side, Dense",
@@ -454,12 +455,12 @@ OTHER_HEADS = (
             k,
             lambda x: _softmax(ls)(ls.Concatenate()([ls.GlobalAveragePooling2D()(x), ls.GlobalMaxPooling2D()(x)])),
         ),
-        "hirescam",
+        "gradient",
     ),
     Kind(
         "global average pooling, PReLU, Dense with sigmoid",
         lambda k, ls: _pooled(k, ls, ls.Dense(8), ls.PReLU(), ls.Dense(CLASSES, activation="sigmoid")),
-        "hirescam",
+        "gradient",
         "sigmoid",
     ),
 )
@@ -651,11 +652,11 @@ def cut(kind: Kind | Refusal) -> TwoOutputModel | str:
 
 
 @cache
-def converted(kind: Kind, format_: str) -> bytes:
-    """The float32 model in a format, converted once a process."""
+def converted(kind: Kind, container: str) -> bytes:
+    """The float32 model in a container, converted once a process."""
     model = cut(kind)
     assert isinstance(model, TwoOutputModel), model
-    return {"tflite": tflite_target, "onnx": onnx_target}[format_].convert(model, "float32", None)
+    return {"tflite": tflite_target, "onnx": onnx_target}[container].convert(model, "float32", None)
 
 
 def images(two_output_model: TwoOutputModel, count: int = 8) -> np.ndarray:

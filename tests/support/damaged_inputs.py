@@ -142,7 +142,7 @@ def add_keys(world: Path) -> None:
     signing.make_keys(world / "k.key", world / "k.pub")
     read = artifact.read(world / "a.tflite")
     sign = signing.signer(world / "k.key")
-    (world / "signed.tflite").write_bytes(artifact.pack(read.format, read.model, read.card, read.arrays, sign))
+    (world / "signed.tflite").write_bytes(artifact.pack(read.container, read.model, read.card, read.arrays, sign))
 
 
 def add_video(world: Path) -> None:

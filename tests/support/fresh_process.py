@@ -22,7 +22,7 @@ import numpy as np
 
 import camlite
 
-# Which format each backend runs.
+# Which container each backend runs.
 BACKENDS = {"ai-edge-litert": "tflite", "tflite-runtime": "tflite", "onnxruntime": "onnx"}
 
 _MAIN = "import sys; sys.modules.update(dict.fromkeys({without!r})); from camlite.cli import main; sys.exit(main())"

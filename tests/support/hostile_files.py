@@ -100,7 +100,7 @@ def main(kind: str, count: int, seed: int, paths: list[Path]) -> None:
     from support import mutants
 
     parents = [mutants.parent(path) for path in paths]
-    backends.installed = lambda format_: list(backends._MODULES[format_])  # type: ignore[assignment]
+    backends.installed = lambda container: list(backends._MODULES[container])  # type: ignore[assignment]
     sys.meta_path.insert(0, Trap())  # type: ignore[arg-type]
     assert not set(INTERPRETERS) & sys.modules.keys()
     print(json.dumps(run(mutants.mutants(parents, count, seed), read_artifact)))

@@ -46,12 +46,12 @@ def end_of(model: bytes, backend: str) -> str:
 def mutant(one: mutants.Parent, other: mutants.Parent, chance: random.Random) -> bytes:
     """A model with other numbers in its tables or graph, with harm anywhere, or with flipped bits in its structure."""
     if chance.random() < 0.5:
-        if one.format == "onnx":
+        if one.container == "onnx":
             from support import onnx_numbers  # here, as it needs onnx, which devices do not have
 
             return onnx_numbers.changed(one.model, chance)
         return model_numbers.changed(one.model, _numbers(one.model), chance)
-    bare, bare_other = (mutants.Parent(each.model, each.format, each.model, {}) for each in (one, other))
+    bare, bare_other = (mutants.Parent(each.model, each.container, each.model, {}) for each in (one, other))
     if chance.random() < 0.5:
         start = max(0, len(one.model) - _STRUCTURE)
         return one.model[:start] + mutants.flip(one.model[start:], chance)
@@ -76,7 +76,7 @@ def main(backend: str, count: int, seed: int, paths: list[Path]) -> None:
         one, other = chance.sample(parents, 2)
         model = mutant(one, other, chance)
         try:
-            backends.verify(one.format, model)
+            backends.verify(one.container, model)
             verdict = "sound"
         except ValueError:
             verdict = "refused"

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from camlite import artifact
-from camlite.artifact import card
+from camlite.artifact import arrays, card
 from support.small_artifacts import seal
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -44,14 +44,14 @@ class Parent:
     """A whole artifact, taken apart; `entries` are ``card.json`` and ``NAME.npy``."""
 
     content: bytes
-    format: artifact.Format
+    container: artifact.Container
     model: bytes
     entries: Mapping[str, bytes]
 
     def seal(self, entries: Sequence[tuple[str, bytes]], model: bytes | None = None) -> bytes:
         """An artifact of other entries, whose seal fits; they may be there twice."""
         model = self.model if model is None else model
-        if self.format == "tflite":
+        if self.container == "tflite":
             buffer = io.BytesIO(model)
             buffer.seek(len(model))
             _zip(buffer, entries, comment=84)
@@ -78,11 +78,11 @@ def parent(path: Path) -> Parent:
     """Take an artifact apart."""
     read = artifact.read(path)
     entries = {"card.json": card.to_json(read.card).encode()}
-    for name in card.ARRAY_DTYPES:
+    for name in arrays.ARRAY_DTYPES:
         array = getattr(read.arrays, name)
         if array is not None:
             entries[f"{name}.npy"] = _npy(array)
-    return Parent(path.read_bytes(), read.format, read.model, entries)
+    return Parent(path.read_bytes(), read.container, read.model, entries)
 
 
 def mutants(parents: Sequence[Parent], count: int, seed: int) -> Iterator[tuple[str, bytes]]:
@@ -123,7 +123,7 @@ def spliced(one: Parent, other: Parent, chance: random.Random) -> bytes:
 def flipped_in_the_payload(one: Parent, _: Parent, chance: random.Random) -> bytes:
     """Under a seal that fits: the zip's own numbers, names and streams."""
     start, end = len(one.model), len(one.content) - 84
-    if one.format == "onnx":
+    if one.container == "onnx":
         name = chance.choice(list(one.entries))
         return one.with_entry(name, flip(one.entries[name], chance))
     payload = flip(one.content[start:end], chance)
@@ -193,7 +193,7 @@ def odd_card(one: Parent, _: Parent, chance: random.Random) -> bytes:
 def odd_model(one: Parent, other: Parent, chance: random.Random) -> bytes:
     """Other model bytes, with a digest and a seal that fit."""
     harm = chance.choice([flipped_bits, truncated, zeroed, shortened, lengthened, spliced])
-    model = harm(*(Parent(each.model, each.format, each.model, {}) for each in (one, other)), chance)
+    model = harm(*(Parent(each.model, each.container, each.model, {}) for each in (one, other)), chance)
     return one.with_card({**one.card(), "model_sha256": hashlib.sha256(model).hexdigest()}, model)
 
 

@@ -15,7 +15,9 @@ from hypothesis.extra import numpy as array_strategies
 
 from camlite import artifact
 from camlite.artifact import card as cards
-from camlite.artifact.card import Arrays, Card, Head, Preprocessing
+from camlite.artifact.arrays import Arrays
+from camlite.artifact.card import Card, Head, Preprocessing
+from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.texts import hidden_character
 
 SMALL = Card(
@@ -23,14 +25,14 @@ SMALL = Card(
     precision="int8",
     labels=("Ärmel", "袖", "none"),
     preprocessing=Preprocessing(4, 6, 1, (1 / 255,), (0.0,), "stretch"),
-    head=Head("conv", 2, 3, 5, "softmax", "cam"),
+    head=Head("conv", 2, 3, 5, "softmax", "device"),
     classifier_sha256="c" * 64,
     model_sha256="0" * 64,
     made_with={"camlite": "0.1.0"},
 )
 
 # The least that begins as a model: what is behind, only an interpreter would look at.
-MODELS: Mapping[artifact.Format, bytes] = {
+MODELS: Mapping[artifact.Container, bytes] = {
     "tflite": b"\x1c\0\0\0TFL3" + bytes(range(64)),
     "onnx": b"\x08\x08\x12\x07camlite\x3a\x00",  # ir_version 8, producer_name, an empty graph
 }
@@ -52,13 +54,13 @@ def preprocessings(draw: st.DrawFn) -> Preprocessing:
 
 @st.composite
 def card_strategy(draw: st.DrawFn) -> Card:
-    activation, method = (draw(st.sampled_from(get_args(choices))) for choices in (cards.Activation, cards.Method))
+    activation, evidence = (draw(st.sampled_from(get_args(one))) for one in (cards.Activation, EvidenceMethod))
     return Card(
         name=draw(text),
         precision=draw(st.sampled_from(get_args(cards.Precision))),
         labels=tuple(draw(st.lists(text, min_size=1, max_size=4))),
         preprocessing=draw(preprocessings()),
-        head=Head(draw(text), draw(sides), draw(sides), draw(sides), activation, method),
+        head=Head(draw(text), draw(sides), draw(sides), draw(sides), activation, evidence),
         classifier_sha256=draw(text),
         model_sha256=draw(text),
         made_with=draw(st.dictionaries(text, text, max_size=3)),
@@ -76,10 +78,10 @@ def arrays_of(draw: st.DrawFn, card: Card) -> Arrays:
     def floats(*shape: int) -> np.ndarray:
         return draw(array_strategies.arrays(np.float32, shape, elements=numbers))
 
-    cam = head.method == "cam"
+    traits = head.evidence_traits
     return Arrays(
-        weights=floats(*per_place, head.channels, classes) if cam else None,
-        bias=floats(classes) if cam else None,
+        weights=floats(*per_place, head.channels, classes) if traits.has_weights else None,
+        bias=floats(classes) if traits.adds_up else None,
         golden_images=draw(array_strategies.arrays(np.uint8, image_shape)),
         golden_scores=floats(samples, classes),
         golden_evidence=floats(samples, *place),
@@ -105,14 +107,14 @@ def changed(card: Card, place: str, value: object) -> Card:
     return card._replace(**{part: new})
 
 
-def small_artifact(format_: artifact.Format) -> bytes:
+def small_artifact(container: artifact.Container) -> bytes:
     """`SMALL` and its arrays, packed."""
-    model = MODELS[format_]
+    model = MODELS[container]
     card = SMALL._replace(model_sha256=hashlib.sha256(model).hexdigest())
-    return artifact.pack(format_, model, card, small_arrays())
+    return artifact.pack(container, model, card, small_arrays())
 
 
-def small_entries(format_: artifact.Format) -> dict[str, bytes]:
+def small_entries(container: artifact.Container) -> dict[str, bytes]:
     """What the payload of `small_artifact` holds: ``card.json`` and the arrays as ``NAME.npy``."""
     entries = {}
     for name, array in small_arrays()._asdict().items():
@@ -120,7 +122,8 @@ def small_entries(format_: artifact.Format) -> dict[str, bytes]:
             buffer = io.BytesIO()
             np.save(buffer, array)
             entries[f"{name}.npy"] = buffer.getvalue()
-    content = {"format": 1, **cards.as_dict(SMALL), "model_sha256": hashlib.sha256(MODELS[format_]).hexdigest()}
+    card = SMALL._replace(model_sha256=hashlib.sha256(MODELS[container]).hexdigest())
+    content = {"format": cards.FORMAT_VERSION, **cards.as_dict(card)}
     return {"card.json": json.dumps(content).encode(), **entries}
 
 

@@ -9,7 +9,7 @@ name       image           features          answers
 =========  ==============  ================  ======================================================
 stripes    16 x 24 grey    8 x 12 x 4        which way stripes run; one set of class weights; softmax
 graph      16 x 24 grey    8 x 12 x 4        the same, with evidence in the graph
-hidden     16 x 24 grey    8 x 12 x 4        the same, through a hidden layer: evidence in the graph (hirescam)
+hidden     16 x 24 grey    8 x 12 x 4        the same, through a hidden layer: evidence by gradients
 colours    12 x 20 RGB     3 x 5 x 3         which colour is there; class weights a place; sigmoid; crop
 =========  ==============  ================  ======================================================
 

@@ -122,7 +122,7 @@ def compare(
             hard on purpose: they pass no gates but the caller's.
         given: what the caller says of the classifier.
         limits: gates by the names of their figures, in place of ours.
-        backend: by default the installed one that is preferred, for each format.
+        backend: by default the installed one that is preferred, for each container.
         shown: how many of the worst images to keep for each artifact.
         engine: who measures, given the input, the number of images and the artifacts' paths; by default this process.
         progress: called with the number of images that are done, and of all.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 import camlite
 from camlite import artifact, backends
-from camlite.artifact import Format
+from camlite.artifact import Container
 from camlite.backends.interpreter import Tensor
 from camlite.system.fresh_process import FreshProcess
 
@@ -50,8 +50,8 @@ def interpreter_process() -> Iterator[Executor]:
 
 
 @contextmanager
-def interpreter_processes() -> Iterator[Callable[[Format], Executor]]:
-    """One fresh process for each format, started when it is first asked for."""
+def interpreter_processes() -> Iterator[Callable[[Container], Executor]]:
+    """One fresh process for the interpreter of each container, started when it is first asked for."""
     with ExitStack() as stack:
         yield functools.cache(lambda _: stack.enter_context(interpreter_process()))
 

@@ -74,7 +74,7 @@ def runners(read: Sequence[Artifact], backend: str | None) -> Iterator[list[Runn
         processes: dict[str, Executor] = {}
         found = []
         for artifact in read:
-            name = backend or next(iter(backends.installed(artifact.format)), artifact.format)
+            name = backend or next(iter(backends.installed(artifact.container)), artifact.container)
             if name not in processes:
                 processes[name] = stack.enter_context(interpreter_process.interpreter_process())
             found.append(Runner(artifact, name, processes[name]))

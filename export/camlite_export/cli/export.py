@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from camlite.artifact import Format
+from camlite.artifact import Container
 from camlite.artifact.card import Precision
+from camlite.artifact.typed_json import check_text
+from camlite.errors import ClassifierError
 from camlite.show import say
 from camlite_export import signing
 from camlite_export.cli import options
-from camlite_export.cutting.heads import EvidenceBy
+from camlite_export.cutting.heads import OF_AFFINE_HEADS
 
 if TYPE_CHECKING:
     from camlite_export.exporting import Exported
+
+
+_MOST_NAME_BYTES = 200
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,13 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER|NPZ",
         help="representative images, needed for int8 and int16x8: a folder of pictures, or an .npz with `images`",
     )
-    parser.add_argument("--formats", nargs="+", choices=get_args(Format), default=get_args(Format))
+    parser.add_argument("--formats", nargs="+", choices=get_args(Container), default=get_args(Container))
     parser.add_argument("--precisions", nargs="+", choices=get_args(Precision), help="default: all that can be made")
     parser.add_argument("--sign", type=Path, metavar="KEY", help="sign the artifacts with this key of `camlite keygen`")
     parser.add_argument(
         "--evidence",
-        choices=get_args(EvidenceBy),
-        default="device",
+        choices=OF_AFFINE_HEADS,
+        default=OF_AFFINE_HEADS[0],
         help="what computes it: the device, from class weights (default), or the graph, as an output, of all classes "
         "in every run; programs without camlite can read it",
     )
@@ -48,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Export, then print how each artifact agrees with Keras."""
+    name = _name(arguments)
     sign = signing.signer(arguments.sign) if arguments.sign else None  # a wrong key is told before the long work
     options.import_tensorflow_for(arguments.classifier, arguments.trust)
     from tqdm import tqdm
@@ -69,7 +75,6 @@ def run(arguments: argparse.Namespace) -> int:
         say.errors(f"{path}: {hint}")
     preprocess = arguments.preprocess or cut.default_preprocessing
     target = preprocessing(cut.image_shape, preprocess, arguments.mean, arguments.std, arguments.fit)
-    name = arguments.name or path.stem
     folder: Path = arguments.output or path.with_suffix("")
     with tqdm(
         total=exporting.stages(wanted) + 1, bar_format="{desc:<40}{bar:30} {n}/{total}", leave=False, disable=None
@@ -103,6 +108,18 @@ def run(arguments: argparse.Namespace) -> int:
     if picture:
         say.line("", str(picture))
     return 0
+
+
+def _name(arguments: argparse.Namespace) -> str:
+    """Of the artifacts, whose cards and files bear it; a wrong one is told before the long work."""
+    name: str = arguments.name or arguments.classifier.stem
+    check_text(name, "the name of the artifacts")
+    if "/" in name or len(name.encode()) > _MOST_NAME_BYTES:
+        raise ClassifierError(
+            f"the name of the artifacts, {name[:40]}: expected at most {_MOST_NAME_BYTES} bytes without a slash; "
+            f"choose one with --name"
+        )
+    return name
 
 
 def _shown(exported: list[Exported]) -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from camlite.artifact.evidence_methods import EVIDENCE_METHODS
 from camlite.show import say
 from camlite_export.cli import options
 
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
             "image": cut.image_shape,
             "classes": cut.classes,
             "activation": cut.activation,
-            "method": cut.method,
+            "evidence": cut.evidence_method,
             "preprocess": cut.default_preprocessing,
             "layers": steps,
         }
@@ -51,9 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
         for step, marked in zip(cut.source.steps, steps, strict=True)
     ]
     say.table(["layer", "kind", "output", "parameters", ""], [image, *rows])
-    how = "features times class weights" if cut.affine else "features times the gradient of the head"
     say.line("", f"{cut.source.parameters:,} parameters, {cut.classes} classes by {cut.activation}")
-    say.line(f"evidence by {cut.method}: {how}")
+    say.line(f"evidence: {cut.evidence_method}, {EVIDENCE_METHODS[cut.evidence_method].text}")
     why = "it scales them itself" if cut.default_preprocessing == "raw" else "it does not scale them itself"
     say.line(f"pixels by default: --preprocess {cut.default_preprocessing}, because {why}")
     if hint := options.pixels_hint(cut):

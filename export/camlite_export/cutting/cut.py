@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite.artifact.card import Activation, Method
+from camlite.artifact.card import Activation
+from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite_export.cutting.heads import AffineHead
 from camlite_export.sources.source import Answer, Floats, Source, Step
 
@@ -72,13 +73,13 @@ class Cut(Protocol):
         ...
 
     @property
-    def method(self) -> Method:
-        """How evidence is made, see `camlite.artifact.card.Head`."""
+    def evidence_method(self) -> EvidenceMethod:
+        """How what is exported makes evidence, a word of `camlite.artifact.evidence_methods`."""
         ...
 
     @property
-    def gives_evidence(self) -> bool:
-        """Whether what is exported computes evidence itself, as a third output."""
+    def evidence_methods(self) -> tuple[EvidenceMethod, ...]:
+        """How its evidence could be made, the default first."""
         ...
 
     def answer(self, inputs: Floats) -> Answer:
@@ -107,8 +108,8 @@ class TraceableCut(Cut, Protocol):
     """A cut that targets can convert."""
 
     def function(self) -> Callable[[Any], Mapping[str, Any]]:
-        """A function of TensorFlow: image (N, H, W, channels) -> ``features``, ``scores`` and, where `gives_evidence`,
-        ``evidence`` (N, h, w, K), or (N, h, w, 1) of the top class where many classes have gradients.
+        """A function of TensorFlow: image (N, H, W, channels) -> ``features``, ``scores`` and, where
+        `evidence_method` says that the model gives it, ``evidence`` (N, h, w, K), or (N, h, w, 1) of the top class.
 
         Made of operators that TFLite and ONNX have.
         """

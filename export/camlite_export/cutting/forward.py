@@ -11,15 +11,14 @@ written with ordinary forward operators, so that no interpreter needs to know ab
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from camlite.artifact.card import Activation
+from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.errors import ClassifierError
 from camlite_export import workarounds
-from camlite_export.cutting.heads import AffineHead
 from camlite_export.cutting.plain_operators import plain_operators
 
 if TYPE_CHECKING:
@@ -27,34 +26,31 @@ if TYPE_CHECKING:
 
 Forward = Callable[[Any], dict[str, Any]]
 
-# Evidence of every class costs one backward pass of the head a class; above this many, the top class alone.
-_MOST_CLASSES = 64
-
 
 def forward(two_output: TwoOutputModel) -> Forward:
     """The function that is exported.
 
     Returns:
-        image (N, H, W, channels) -> features, scores and, where `TwoOutputModel.gives_evidence`, evidence
-        (N, h, w, K), or (N, h, w, 1) of the top class where it is made of gradients for many classes.
+        image (N, H, W, channels) -> features, scores and, where `TwoOutputModel.evidence_method` says that the model
+        gives it, evidence (N, h, w, K), or (N, h, w, 1) of the top class only.
     """
-    gives_evidence, affine = two_output.gives_evidence, two_output.affine  # a function that is traced cannot derive
+    evidence = _IN_THE_GRAPH.get(two_output.evidence_method)
 
     def compute(image: Any) -> dict[str, Any]:
         with plain_operators(), workarounds.convolutions_in_groups_as_they_are():
             outputs: dict[str, Any] = two_output.model(image, training=False)
-            if gives_evidence and affine:
-                return _with_class_weights(affine, two_output.activation, outputs["features"])
-            if gives_evidence:
-                outputs = {**outputs, "evidence": _evidence(two_output, outputs["features"])}
-            return outputs
+            return {**outputs, **evidence(two_output, outputs["features"])} if evidence else outputs
 
     return compute
 
 
-def _with_class_weights(head: AffineHead, activation: Activation, features: Any) -> dict[str, Any]:
+def _with_class_weights(two_output: TwoOutputModel, features: Any) -> dict[str, Any]:
+    """Evidence of every class, and the scores that follow from it."""
     import tensorflow as tf
 
+    head = two_output.affine
+    if head is None:
+        raise ValueError("the head is not affine: it has no class weights")
     if head.weights.ndim == 2:
         maps = tf.nn.conv2d(features, head.weights[np.newaxis, np.newaxis], 1, "VALID")
     else:
@@ -63,16 +59,11 @@ def _with_class_weights(head: AffineHead, activation: Activation, features: Any)
     by_class = tf.transpose(tf.reshape(maps, (-1, height * width, classes)), (0, 2, 1))
     # A product with ones: TFLite's sum overflows in int16x8, and its mean has the steps of the maps in int8.
     logits = tf.squeeze(by_class @ np.ones((height * width, 1), np.float32), axis=-1) + head.bias
-    activate = {"softmax": tf.nn.softmax, "sigmoid": tf.nn.sigmoid, "linear": tf.identity}[activation]
-    return {"features": features, "scores": activate(logits), "evidence": maps}
+    activate = {"softmax": tf.nn.softmax, "sigmoid": tf.nn.sigmoid, "linear": tf.identity}[two_output.activation]
+    return {"scores": activate(logits), "evidence": maps}
 
 
-def _evidence(two_output: TwoOutputModel, features: Any) -> Any:
-    gradient = _of_every_class if two_output.classes <= _MOST_CLASSES else _of_the_top_class
-    return gradient(two_output, features)
-
-
-def _of_every_class(two_output: TwoOutputModel, features: Any) -> Any:
+def _of_every_class(two_output: TwoOutputModel, features: Any) -> dict[str, Any]:
     """All classes in one pass: the features once a class, each copy for the logit of its own class."""
     import tensorflow as tf
 
@@ -84,10 +75,10 @@ def _of_every_class(two_output: TwoOutputModel, features: Any) -> Any:
         logits = tf.reshape(two_output.head(copies, training=False), (-1, classes, classes))
         own = tf.reduce_sum(logits * tf.eye(classes, dtype=logits.dtype))
     maps = tf.reduce_sum(copies * _gradient(tape, own, copies), axis=-1)
-    return tf.transpose(tf.reshape(maps, (-1, classes, height, width)), (0, 2, 3, 1))
+    return {"evidence": tf.transpose(tf.reshape(maps, (-1, classes, height, width)), (0, 2, 3, 1))}
 
 
-def _of_the_top_class(two_output: TwoOutputModel, features: Any) -> Any:
+def _of_the_top_class(two_output: TwoOutputModel, features: Any) -> dict[str, Any]:
     import tensorflow as tf
 
     with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -95,7 +86,7 @@ def _of_the_top_class(two_output: TwoOutputModel, features: Any) -> Any:
         logits = two_output.head(features, training=False)
         top = tf.one_hot(tf.argmax(logits, axis=-1), two_output.classes, dtype=logits.dtype)
         own = tf.reduce_sum(logits * tf.stop_gradient(top))
-    return tf.reduce_sum(features * _gradient(tape, own, features), axis=-1, keepdims=True)
+    return {"evidence": tf.reduce_sum(features * _gradient(tape, own, features), axis=-1, keepdims=True)}
 
 
 def _gradient(tape: Any, logit: Any, features: Any) -> Any:
@@ -112,3 +103,11 @@ def _gradient(tape: Any, logit: Any, features: Any) -> Any:
             "the head cannot be differentiated: it rounds or compares on the way to the scores; cut at a later --layer"
         )
     return gradient
+
+
+# What the graph adds to features and scores; a method that is not here is the device's.
+_IN_THE_GRAPH: Mapping[EvidenceMethod, Callable[[TwoOutputModel, Any], dict[str, Any]]] = {
+    "graph": _with_class_weights,
+    "gradient": _of_every_class,
+    "gradient_top": _of_the_top_class,
+}

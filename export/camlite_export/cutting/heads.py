@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.maps import cam
 
 if TYPE_CHECKING:
     import keras
 
-EvidenceBy = Literal["device", "graph"]
-"""What makes the evidence of an affine head: the device, from features and class weights, or the exported graph, of all
-classes in each run. Of a head that is not affine it is always the graph."""
+# What is known of a head decides how its evidence can be made; the first is the default.
+OF_AFFINE_HEADS: tuple[EvidenceMethod, ...] = ("device", "graph")
+_OF_OTHER_HEADS: tuple[EvidenceMethod, ...] = ("gradient", "gradient_top")
+
+# Evidence of every class costs one backward pass of the head per class; above this many, only the top class.
+_MOST_CLASSES = 64
 
 # A head is affine if it differs from its class weights by rounding alone. Rounding of a float32 sum of n terms
 # is at most n * 6e-8 of the sum of their magnitudes, and grows like the root of n: 3e-5 for n = 250,000.
@@ -31,6 +35,13 @@ class AffineHead:
 
     weights: NDArray[np.float32]
     bias: NDArray[np.float32]
+
+
+def evidence_methods(affine: AffineHead | None, classes: int) -> tuple[EvidenceMethod, ...]:
+    """How the evidence of a head can be made, the default first."""
+    if affine:
+        return OF_AFFINE_HEADS
+    return _OF_OTHER_HEADS if classes <= _MOST_CLASSES else _OF_OTHER_HEADS[::-1]
 
 
 def derive(head: keras.Model) -> AffineHead | None:

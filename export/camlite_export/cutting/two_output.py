@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite.artifact.card import Activation, Method
+from camlite.artifact.card import Activation
+from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.errors import ClassifierError
 from camlite.maps import cam
 from camlite_export.cutting import (
@@ -25,7 +26,7 @@ from camlite_export.cutting import (
     saved_model,
 )
 from camlite_export.cutting.cut import ChangeTensor
-from camlite_export.cutting.heads import AffineHead, EvidenceBy
+from camlite_export.cutting.heads import AffineHead
 from camlite_export.sources.journey import Journey, KerasStep, Size, shape_text
 from camlite_export.sources.keras3 import Keras3Source
 from camlite_export.sources.source import Answer, Floats
@@ -50,7 +51,8 @@ class TwoOutputModel:
         activation: logits -> scores.
         source: the original.
         step: of the original, whose output the features are.
-        evidence_by: what makes the evidence of an affine head, see `camlite_export.cutting.heads.EvidenceBy`.
+        affine: class weights and bias of the head; None where it is not affine.
+        evidence_method: how evidence is made, a word of `camlite.artifact.evidence_methods`.
     """
 
     model: keras.Model
@@ -58,22 +60,13 @@ class TwoOutputModel:
     activation: Activation
     source: Keras3Source
     step: KerasStep
-    evidence_by: EvidenceBy = "device"
-
-    @cached_property
-    def affine(self) -> AffineHead | None:
-        """Class weights and bias of the head; None where it is not affine, and evidence comes from its gradient."""
-        return heads.derive(self.head)
+    affine: AffineHead | None
+    evidence_method: EvidenceMethod
 
     @property
-    def method(self) -> Method:
-        """How evidence is made, see `camlite.artifact.card.Head`."""
-        return "cam" if self.affine else "hirescam"
-
-    @property
-    def gives_evidence(self) -> bool:
-        """Whether what is exported computes evidence itself, as a third output."""
-        return self.affine is None or self.evidence_by == "graph"
+    def evidence_methods(self) -> tuple[EvidenceMethod, ...]:
+        """How its evidence could be made, the default first."""
+        return heads.evidence_methods(self.affine, self.classes)
 
     @property
     def layer(self) -> str:
@@ -148,7 +141,7 @@ def cut(
     classifier: keras.Model | Keras3Source,
     layer: int | str | None = None,
     size: Size | None = None,
-    evidence_by: EvidenceBy = "device",
+    evidence_method: EvidenceMethod | None = None,
 ) -> TwoOutputModel:
     """Cut a classifier behind one layer.
 
@@ -157,7 +150,7 @@ def cut(
         layer: index into ``classifier.layers`` (negative ones count from the end) or a layer's name; by
             default the last layer that gives a feature map and through which every path to the scores goes.
         size: height and width of the image, for a model object whose own are not fixed.
-        evidence_by: see `TwoOutputModel`.
+        evidence_method: how evidence is to be made, where the head allows it; else the default of such heads.
 
     Raises:
         ClassifierError: the classifier has no feature map, the layer is unknown, or the scores do not
@@ -178,9 +171,11 @@ def cut(
             )
     outputs = {"features": step.output, "scores": source.scores}
     model = keras.Model(source.journey.image, outputs, name=source.name)
-    two_output = TwoOutputModel(model, head, source.activation, source, step, evidence_by)
-    _prove(two_output)
-    return two_output
+    _prove(source, step, model, head)
+    affine = heads.derive(head)
+    methods = heads.evidence_methods(affine, source.classes)
+    method = evidence_method if evidence_method in methods else methods[0]
+    return TwoOutputModel(model, head, source.activation, source, step, affine, method)
 
 
 def _last_feature_map(source: Keras3Source) -> tuple[KerasStep, keras.Model]:
@@ -251,17 +246,16 @@ def _steps_named(name: str, layers: Sequence[keras.Layer], journey: Journey) -> 
     yield from (step for step in reversed(journey.steps) if step.name == name)
 
 
-def _prove(two_output: TwoOutputModel) -> None:
+def _prove(source: Keras3Source, step: KerasStep, model: keras.Model, head: keras.Model) -> None:
     """The two halves must say what the original says, whatever unusual model was walked through."""
-    source, step = two_output.source, two_output.step
-    probe = np.random.default_rng(0).integers(0, 256, (2, *two_output.image_shape)).astype(np.float32)
+    probe = np.random.default_rng(0).integers(0, 256, (2, *source.image_shape)).astype(np.float32)
     if "float" in source.model.inputs[0].dtype:
         probe = probe / 128 - 1
-    expected = two_output.answer(probe)
+    expected = source.answer(probe, step)
     if not np.isfinite(expected.scores).all():
         raise ClassifierError(f"{source.name}: gives scores that are not finite numbers; its weights are damaged")
-    outputs = {name: np.asarray(value) for name, value in two_output.model(probe, training=False).items()}
-    joined = cam.activate(np.asarray(two_output.head(outputs["features"], training=False)), two_output.activation)
+    outputs = {name: np.asarray(value) for name, value in model(probe, training=False).items()}
+    joined = cam.activate(np.asarray(head(outputs["features"], training=False)), source.activation)
     rounding = _ROUNDING if source.dtype == "float32" else _ROUNDING_16_BITS
     for what, received, whole in (
         ("scores", outputs["scores"], expected.scores),

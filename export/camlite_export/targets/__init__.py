@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from camlite.artifact import Format
+from camlite.artifact import Container
 from camlite_export.targets import onnx_target, tflite_target
 from camlite_export.targets.target import Target
 
-TARGETS: Mapping[Format, Target] = {"tflite": tflite_target, "onnx": onnx_target}
+TARGETS: Mapping[Container, Target] = {"tflite": tflite_target, "onnx": onnx_target}

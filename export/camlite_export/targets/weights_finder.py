@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite.artifact.weights_in_model import REST_STEPS, Place, Stored
+from camlite.artifact.weights_in_model import REST_STEPS, Stored, StoredWeights
 
 Floats = NDArray[np.float32]
 
@@ -24,7 +24,7 @@ _FIRST = 16
 _TOLERANCE: dict[Stored, float] = {"float32": 2e-7, "float16": 5.4e-4, "int8": 0.55}
 
 
-def find(model: bytes, weights: Floats, places: int) -> Place | None:
+def find(model: bytes, weights: Floats, places: int) -> StoredWeights | None:
     """Where the class weights lie in a model, as they are or rounded; None where it has them in another way.
 
     Args:
@@ -43,20 +43,20 @@ def find(model: bytes, weights: Floats, places: int) -> Place | None:
             for classes_first in (True, False):
                 wanted = (weights.T if classes_first else weights).reshape(-1) / np.float32(scale)
                 for offset in _offsets(model, wanted, dtype, allowed / unit):
-                    return Place(offset, dtype, classes_first, scale)
+                    return StoredWeights(offset, dtype, classes_first, scale)
     return None
 
 
-def rest(model: bytes, weights: Floats, place: Place) -> NDArray[np.int8] | None:
-    """What int8 took from class weights (C, K), see `Place.read`; None where it is not worth its bytes.
+def rest(model: bytes, weights: Floats, stored: StoredWeights) -> NDArray[np.int8] | None:
+    """What int8 took from class weights (C, K), see `StoredWeights.read`; None where it is not worth its bytes.
 
     With it the peak of the int8 evidence stays in its cell on 99.03 % of the 10,000 test images of the reference
     classifier, without it on 98.84 %. It is a byte a weight.
     """
-    if place.dtype != "int8" or weights.size > _LARGEST_REST * len(model):
+    if stored.dtype != "int8" or weights.size > _LARGEST_REST * len(model):
         return None
-    numbers = place.read(model, weights.shape[0], weights.shape[1]) / np.float32(place.scale)
-    steps = np.rint((weights / np.float32(place.scale) - numbers) * REST_STEPS)
+    numbers = stored.read(model, weights.shape[0], weights.shape[1]) / np.float32(stored.scale)
+    steps = np.rint((weights / np.float32(stored.scale) - numbers) * REST_STEPS)
     return np.asarray(steps.clip(-127, 127).astype(np.int8))
 
 

@@ -1,5 +1,7 @@
 """The file that is deployed: the model, a card that describes it, arrays, digests and perhaps a signature."""
 
-from camlite.artifact.file import Artifact, Format, Sign, format_of, pack, read
+from camlite.artifact.container import Container, container_of
+from camlite.artifact.reading import Artifact, read
+from camlite.artifact.writing import Sign, pack
 
-__all__ = ["Artifact", "Format", "Sign", "format_of", "pack", "read"]
+__all__ = ["Artifact", "Container", "Sign", "container_of", "pack", "read"]

@@ -1,7 +1,15 @@
 """The card: what an artifact says about itself. The contract between the exporter and the device.
 
-Named tuples and their JSON. The arrays that belong to a card (class weights, bias, golden
-samples) travel beside it; `camlite.artifact` reads and verifies both.
+Named tuples and their JSON. The arrays that belong to a card (`camlite.artifact.arrays`) travel beside it;
+`camlite.artifact` reads and verifies both.
+
+``format`` in the JSON is the version. A reader knows every version up to its own, and refuses a later one, whatever
+its fields, in one line that says to update camlite. Each version is exact: no field may be missing or unknown.
+In memory there is only the present one; what older ones said in other words is mapped to it.
+
+To add a field: give it to its named tuple, with a default that is what older cards mean, and to `_check_ranges` if
+not every value of its type will do. When the version has been released, raise `FORMAT_VERSION` as well, and keep the
+tuples as they were beside `camlite.artifact.card_version_1`.
 """
 
 from __future__ import annotations
@@ -9,21 +17,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, TypeVar, get_args
+from typing import Any, Literal, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from camlite.artifact.weights_in_model import Place
+from camlite.artifact import card_version_1, typed_json
+from camlite.artifact.card_version_1 import CardVersion1
+from camlite.artifact.evidence_methods import EVIDENCE_METHODS, EvidenceMethod, EvidenceTraits
 from camlite.errors import ArtifactError
-from camlite.texts import hidden_character, printable
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 Precision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 Fit = Literal["stretch", "crop"]
 Activation = Literal["softmax", "sigmoid", "linear"]
-Method = Literal["cam", "hirescam"]
 ChannelOrder = Literal["rgb", "bgr"]
 
 _LARGEST_SIDE = 16_384
@@ -57,10 +62,7 @@ class Head(NamedTuple):
         layer: name of the layer whose output the features are.
         height, width, channels: shape of the features of one image.
         activation: what turns logits into scores.
-        method: how evidence is made. ``cam``: features times class weights (Zhou et al., 2016), on the device, or by
-            the model itself where the arrays have no class weights, as its output ``evidence`` (h, w, K).
-            ``hirescam``: features times the gradient of the logit (Draelos and Carin, 2020), by the model
-            itself, as its output ``evidence`` (h, w, K), or (h, w, 1) where it gives the top class alone.
+        evidence: how evidence is made, a word of `camlite.artifact.evidence_methods`.
     """
 
     layer: str
@@ -68,7 +70,12 @@ class Head(NamedTuple):
     width: int
     channels: int
     activation: Activation
-    method: Method
+    evidence: EvidenceMethod
+
+    @property
+    def evidence_traits(self) -> EvidenceTraits:
+        """What the word implies for arrays, outputs and completeness."""
+        return EVIDENCE_METHODS[self.evidence]
 
 
 class Card(NamedTuple):
@@ -94,49 +101,6 @@ class Card(NamedTuple):
     made_with: Mapping[str, str]
 
 
-class Arrays(NamedTuple):
-    """The arrays that belong to a card. K classes, features (h, w, C), N golden samples.
-
-    Attributes:
-        weights: class weights float32, (C, K) where they are the same at every place, else (h, w, C, K); None
-            where the model itself gives evidence, see `Head.method`.
-        bias: float32 (K,), in logits; None where the method is not ``cam``.
-        golden_images: uint8 (N, H, W, channels); of any size, resized as any image is.
-        golden_scores: the Keras reference's scores for them, float32 (N, K).
-        golden_evidence: the reference's evidence of its own top class, float32 (N, h, w), in logits.
-        golden_errors: how far the artifact was from those where it was exported, float32 (N, 3): score difference,
-            evidence error and completeness (0 where there is none), see `camlite.self_check.Sample`; None where no
-            interpreter was installed there.
-        weights_place: where the model has the class weights, so that they are not carried a second time; None where
-            it has them in another way.
-        weights_rest: what rounding took from the weights, int8 (C, K), see `Place.read`; None where they are as the
-            model has them.
-    """
-
-    weights: NDArray[np.float32] | None
-    bias: NDArray[np.float32] | None
-    golden_images: NDArray[np.uint8]
-    golden_scores: NDArray[np.float32]
-    golden_evidence: NDArray[np.float32]
-    golden_errors: NDArray[np.float32] | None = None
-    weights_place: Place | None = None
-    weights_rest: NDArray[np.int8] | None = None
-
-
-ARRAY_DTYPES: Mapping[str, type[np.generic]] = {
-    "weights": np.float32,
-    "bias": np.float32,
-    "golden_images": np.uint8,
-    "golden_scores": np.float32,
-    "golden_evidence": np.float32,
-    "golden_errors": np.float32,
-    "weights_rest": np.int8,
-}
-
-
-OPTIONAL_ARRAYS = frozenset({"weights", "bias", "golden_errors", "weights_rest"})
-
-
 def to_json(card: Card) -> str:
     """The card as JSON text, the same text for the same card."""
     return json.dumps({"format": FORMAT_VERSION, **as_dict(card)}, ensure_ascii=False, indent=1)
@@ -147,11 +111,16 @@ def as_dict(card: Card) -> dict[str, Any]:
     return {**card._asdict(), "preprocessing": card.preprocessing._asdict(), "head": card.head._asdict()}
 
 
-def from_json(text: str, where: str) -> Card:
-    """Read a card and check it field by field.
+def from_json(text: str, where: str, has_weights: bool) -> Card:
+    """Read a card of any version and check it field by field.
+
+    Args:
+        text: of the card.
+        where: what an error names.
+        has_weights: whether class weights stand beside it; version 1 said with them how evidence is made.
 
     Raises:
-        ArtifactError: another format version, a field that is missing, unknown, or of the wrong type or range.
+        ArtifactError: a later format version, or a field that is missing, unknown, or of the wrong type or range.
     """
     try:
         fields = json.loads(text)
@@ -160,111 +129,27 @@ def from_json(text: str, where: str) -> Card:
     if not isinstance(fields, dict):
         raise ArtifactError(f"{where}: the card is a JSON {type(fields).__name__}, expected an object")
     version = fields.pop("format", None)
-    if type(version) is not int or version != FORMAT_VERSION:
+    if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
         raise ArtifactError(
-            f"{where}: format version {str(version)[:40]!r}, this camlite reads {FORMAT_VERSION}; "
-            f"install the camlite that exported it, or export again"
+            f"{where}: format version {str(version)[:40]!r}, this camlite reads 1 to {FORMAT_VERSION}; "
+            f"update camlite, or export the artifact again"
         )
-    card = _build(Card, fields, f"{where}: card")
+    if version == 1:
+        card = _from_version_1(typed_json.build(CardVersion1, fields, f"{where}: card"), has_weights)
+    else:
+        card = typed_json.build(Card, fields, f"{where}: card")
     _check_ranges(card, where)
     return card
 
 
-def check_arrays(card: Card, arrays: Arrays, where: str) -> None:
-    """Check that each array has the shape that the card implies, and holds finite numbers.
-
-    Raises:
-        ArtifactError: the first array that does not fit.
-    """
-    head, image, classes = card.head, card.preprocessing, len(card.labels)
-    samples = len(np.atleast_1d(arrays.golden_images))
-    place = (head.height, head.width)
-    expected: dict[str, tuple[int, ...] | None] = {"weights": None, "bias": None}
-    if head.method == "cam":
-        expected["bias"] = (classes,)
-        if arrays.weights is not None:
-            per_place = place if arrays.weights.ndim == 4 else ()
-            expected["weights"] = (*per_place, head.channels, classes)
-    expected |= {
-        "golden_images": (samples, *arrays.golden_images.shape[1:3], image.channels),
-        "golden_scores": (samples, classes),
-        "golden_evidence": (samples, *place),
-        "golden_errors": None if arrays.golden_errors is None else (samples, 3),
-        "weights_rest": None if arrays.weights_rest is None else (head.channels, classes),
+def _from_version_1(card: CardVersion1, has_weights: bool) -> Card:
+    head = card.head._asdict()
+    del head["method"]
+    parts = {
+        "preprocessing": Preprocessing(**card.preprocessing._asdict()),
+        "head": Head(**head, evidence=card_version_1.evidence_method(card, has_weights)),
     }
-    for name, shape in expected.items():
-        array = getattr(arrays, name)
-        received = None if array is None else array.shape
-        if received != shape:
-            raise ArtifactError(f"{where}: {name} has shape {received}, the card implies {shape}; export again")
-        if array is not None and not np.isfinite(array).all():
-            raise ArtifactError(f"{where}: {name} holds numbers that are not finite; export again")
-
-
-_T = TypeVar("_T")
-
-
-def _build(kind: type[_T], fields: Mapping[str, Any], where: str) -> _T:
-    if not isinstance(fields, dict):
-        raise ArtifactError(f"{where}: expected an object, received {type(fields).__name__}")
-    known = {name: str(getattr(written, "__forward_arg__", written)) for name, written in kind.__annotations__.items()}
-    odd = sorted(known.keys() ^ fields.keys())
-    if odd:
-        raise ArtifactError(f"{where}: fields missing or unknown: {printable(', '.join(odd)[:200])}")
-    return kind(**{name: _read(known[name], fields[name], f"{where}.{name}") for name in known})
-
-
-def _read(annotation: str, value: Any, where: str) -> Any:
-    """Check one JSON value against the annotation of its field."""
-    if annotation in _NESTED:
-        return _build(_NESTED[annotation], value, where)
-    if annotation in _CHOICES:
-        if value not in _CHOICES[annotation]:
-            raise ArtifactError(f"{where}: {str(value)[:40]!r}, expected one of {', '.join(_CHOICES[annotation])}")
-        return value
-    if annotation.startswith("tuple"):
-        kind = _SCALARS[annotation[len("tuple[") : -len(", ...]")]]
-        if not isinstance(value, list) or not all(type(item) is kind for item in value):
-            raise ArtifactError(f"{where}: expected a list of {kind.__name__}")
-        return tuple(_printable(item, where) for item in value)
-    if annotation.startswith("Mapping"):
-        if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
-            raise ArtifactError(f"{where}: expected an object of strings")
-        return {_printable(name, where): _printable(item, where) for name, item in value.items()}
-    if type(value) is not _SCALARS[annotation]:
-        raise ArtifactError(f"{where}: expected {annotation}, received {type(value).__name__}")
-    return _printable(value, where)
-
-
-def _printable(value: Any, where: str) -> Any:
-    if isinstance(value, str):
-        check_text(value, where)
-    return value
-
-
-def check_text(text: str, where: str) -> None:
-    """Refuse what a terminal would obey, or would not show: the card's texts must not hold it.
-
-    Raises:
-        ArtifactError: see `camlite.texts.hidden_character`.
-    """
-    hidden = hidden_character(text)
-    if hidden:
-        shown = printable(text[:40])
-        raise ArtifactError(
-            f"{where}: '{shown}' has control or invisible characters ({hidden}); export again without them"
-        )
-
-
-_SCALARS: Mapping[str, type] = {"int": int, "float": float, "str": str}
-_NESTED: Mapping[str, type] = {"Preprocessing": Preprocessing, "Head": Head}
-_CHOICES: Mapping[str, tuple[str, ...]] = {
-    "Precision": get_args(Precision),
-    "Fit": get_args(Fit),
-    "Activation": get_args(Activation),
-    "Method": get_args(Method),
-    "ChannelOrder": get_args(ChannelOrder),
-}
+    return Card(**{**card._asdict(), **parts})
 
 
 def _check_ranges(card: Card, where: str) -> None:

@@ -16,7 +16,7 @@ Stored = Literal["int8", "float16", "float32"]
 _LAYOUT = {"offset": int, "dtype": str, "classes_first": bool, "scale": float}
 
 
-class Place(NamedTuple):
+class StoredWeights(NamedTuple):
     """A block of numbers in a model: class weight = number * scale, in float32.
 
     Attributes:
@@ -58,12 +58,12 @@ class Place(NamedTuple):
         return weights
 
     def to_json(self) -> str:
-        """The same text for the same place."""
+        """The same text for the same block."""
         return json.dumps(self._asdict())
 
 
-def from_json(text: str) -> Place:
-    """Read a place.
+def from_json(text: str) -> StoredWeights:
+    """Read where they are.
 
     Raises:
         ValueError: it is no JSON, or a field is missing, unknown, or of the wrong type or range.
@@ -71,7 +71,7 @@ def from_json(text: str) -> Place:
     fields = json.loads(text)
     if not isinstance(fields, dict) or {name: type(value) for name, value in fields.items()} != _LAYOUT:
         raise ValueError(f"expected an object of {', '.join(_LAYOUT)}")
-    place = Place(**fields)
-    if place.offset < 0 or place.dtype not in get_args(Stored) or not math.isfinite(place.scale):
-        raise ValueError(f"offset {place.offset}, dtype {place.dtype[:20]!r}, scale {place.scale}")
-    return place
+    stored = StoredWeights(**fields)
+    if stored.offset < 0 or stored.dtype not in get_args(Stored) or not math.isfinite(stored.scale):
+        raise ValueError(f"offset {stored.offset}, dtype {stored.dtype[:20]!r}, scale {stored.scale}")
+    return stored

@@ -268,9 +268,9 @@ def _contrast_weights(explainer: camlite.Explainer) -> cam.Floats | None:
 
 
 def _gives_every_map(explainer: camlite.Explainer) -> bool:
-    """Whether the model itself gives evidence of all classes, by class weights, and they share something."""
-    arrays = explainer.artifact.arrays
-    return arrays.weights is None and arrays.bias is not None and _share_something(explainer)
+    """Whether the model itself gives evidence of all classes that adds up to the logits, and they share something."""
+    traits = explainer.artifact.card.head.evidence_traits
+    return not traits.has_weights and traits.adds_up and _share_something(explainer)
 
 
 def _share_something(explainer: camlite.Explainer) -> bool:

@@ -15,10 +15,11 @@ from camlite.errors import ArtifactError, BackendError
 from camlite.texts import printable
 
 if TYPE_CHECKING:
-    from camlite.artifact import Artifact, Format
+    from camlite.artifact import Artifact, Container
     from camlite.backends.interpreter import Interpreter
     from camlite.soundness.limits import Proof
 
+# container -> name of a backend, and of the module that it imports
 _MODULES: Mapping[str, Mapping[str, str]] = {
     "tflite": {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"},
     "onnx": {"onnxruntime": "onnxruntime"},
@@ -35,9 +36,9 @@ BACKENDS = tuple(name for modules in _MODULES.values() for name in modules)
 MOST_THREADS = 256
 
 
-def installed(format_: Format) -> list[str]:
-    """Names of the installed backends that run this format, the preferred one first."""
-    return [name for name, module in _MODULES[format_].items() if importlib.util.find_spec(module)]
+def installed(container: Container) -> list[str]:
+    """Names of the installed backends that run a model of this container, the preferred one first."""
+    return [name for name, module in _MODULES[container].items() if importlib.util.find_spec(module)]
 
 
 def version(backend: str) -> str:
@@ -50,13 +51,13 @@ def version(backend: str) -> str:
         return "of unknown version"
 
 
-def verify(format_: Format, model: bytes) -> Proof:
+def verify(container: Container, model: bytes) -> Proof:
     """Prove that a model is one that an interpreter may see; the proof says what it takes.
 
     Raises:
         ValueError: it is not; says where.
     """
-    proof: Proof = importlib.import_module(f"camlite.soundness.{format_}_model").verify(model)
+    proof: Proof = importlib.import_module(f"camlite.soundness.{container}_model").verify(model)
     return proof
 
 
@@ -71,24 +72,24 @@ def open_interpreter(
 
     Raises:
         ArtifactError: the model is not sound, or not the one that its card speaks of.
-        BackendError: the backend does not run this format, is not installed, or cannot load the model; or the number of
-            threads is not a whole one from 1 to `MOST_THREADS`.
+        BackendError: the backend does not run this container, is not installed, or cannot load the model; or the number
+            of threads is not a whole one from 1 to `MOST_THREADS`.
     """
     if type(threads) is not int or not 1 <= threads <= MOST_THREADS:
         raise BackendError(f"threads: expected a whole number from 1 to {MOST_THREADS}, received {threads!r:.40}")
-    able = _MODULES[artifact.format]
+    able = _MODULES[artifact.container]
     if backend is not None and backend not in able:
         raise BackendError(
-            f"{artifact.path}: backend {backend!r} does not run {artifact.format} artifacts; "
+            f"{artifact.path}: backend {backend!r} does not run {artifact.container} artifacts; "
             f"expected one of {', '.join(able)}"
         )
-    found = installed(artifact.format)
+    found = installed(artifact.container)
     if backend not in (None, *found) or not found:
-        wanted = backend or f"backend for {artifact.format} artifacts"
-        raise BackendError(f"{artifact.path}: no {wanted} installed; {_INSTALL[artifact.format]}")
+        wanted = backend or f"backend for {artifact.container} artifacts"
+        raise BackendError(f"{artifact.path}: no {wanted} installed; {_INSTALL[artifact.container]}")
     name = backend or found[0]
     _check_sound(artifact, any_card)
-    module = importlib.import_module(f"camlite.backends.{_MODULES[artifact.format][name]}_backend")
+    module = importlib.import_module(f"camlite.backends.{_MODULES[artifact.container][name]}_backend")
     try:
         interpreter: Interpreter = module.open_model(artifact.model, threads)
     except (RuntimeError, ValueError, ImportError) as error:
@@ -99,16 +100,16 @@ def open_interpreter(
 
 def _check_sound(artifact: Artifact, any_card: bool) -> None:
     try:
-        proof = verify(artifact.format, artifact.model)
+        proof = verify(artifact.container, artifact.model)
     except ValueError as error:
         raise ArtifactError(
-            f"{artifact.path}: no sound {artifact.format} model: {printable(str(error)[:300])}; export it again"
+            f"{artifact.path}: no sound {artifact.container} model: {printable(str(error)[:300])}; export it again"
         ) from None
     if any_card:
         return
     from camlite.soundness import card_shapes  # here, so that what only reads an artifact does not import it
 
     try:
-        card_shapes.check(proof, artifact.card, gives_evidence=artifact.arrays.weights is None)
+        card_shapes.check(proof, artifact.card)
     except ValueError as error:
         raise ArtifactError(f"{artifact.path}: {printable(str(error)[:600])}; export it again") from None

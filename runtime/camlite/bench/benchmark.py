@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite import artifact as artifacts
+from camlite.artifact.container import SUFFIXES
 from camlite.bench import plain_loop
 from camlite.explainer import Explainer
 from camlite.system import files
@@ -74,7 +75,7 @@ def run(path: Path, backend: str, threads: int = 1) -> Benchmark:
     # numpy's linear algebra has threads of its own, which the interpreter's are not to be measured against.
     environment = {name: str(threads) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")}
     with files.scratch() as folder, FreshProcess(environment) as process:
-        model = Path(folder, f"model.{artifact.format}")
+        model = Path(folder, f"model{SUFFIXES[artifact.container]}")
         model.write_bytes(artifact.model)
         timings, ratio, all_classes_ratio = process.submit(_race, path, model, backend, threads).result()
         explaining = _resident(_EXPLAINING, path, backend, threads, shape)

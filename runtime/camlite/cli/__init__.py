@@ -92,6 +92,10 @@ class _Parser(argparse.ArgumentParser):
         say.errors(f"{self.prog}: {one_line(message)}; see {self.prog} --help")
         raise SystemExit(_FAILURE)
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if message and file is not None:  # argparse would say nothing of a disk that is full
+            file.write(message)
+
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         _flush()  # here a full disk is one line; at the end of the process it would be Python's own
         super().exit(status, message)

@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Benchmark each artifact on each backend that is installed for it, or on the one asked for."""
     found = []
     for path in arguments.artifacts:
-        able = backends.installed(artifact.read(path, arguments.trusted).format)
+        able = backends.installed(artifact.read(path, arguments.trusted).container)
         for backend in [arguments.backend] if arguments.backend else able:
             found.append(benchmark.run(path, backend, arguments.threads))
             if arguments.json:

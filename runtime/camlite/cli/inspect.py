@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _record(read: Artifact) -> dict[str, object]:
     return {
         "file": str(read.path),
-        "format": read.format,
+        "container": read.container,
         "model_bytes": len(read.model),
         "golden_samples": len(read.arrays.golden_images),
         "signer": read.signer.hex() if read.signer else None,
@@ -54,18 +54,16 @@ def _lines(read: Artifact) -> list[tuple[str, str]]:
     card, arrays = read.card, read.arrays
     target, head = card.preprocessing, card.head
     shown = ", ".join(card.labels[:12]) + (", ..." if len(card.labels) > 12 else "")
-    maker = f"the model's own output{', by gradients' if head.method == 'hirescam' else ', of all classes'}"
-    if arrays.weights is not None:
-        maker = f"class weights, one set {'for all places' if arrays.weights.ndim == 2 else 'a place'}"
+    sets = "" if arrays.weights is None else f", one set {'for all places' if arrays.weights.ndim == 2 else 'a place'}"
     return [
-        ("artifact", f"{read.path} ({card.precision}, {read.format}), verified"),
+        ("artifact", f"{read.path} ({card.precision}, {read.container}), verified"),
         ("signature", _signature(read)),
         ("classifier", f"{card.name}, weights sha256 {card.classifier_sha256[:16]}"),
         ("labels", f"{len(card.labels)}: {shown}"),
         ("image", f"{target.height} x {target.width} x {target.channels}, fit: {target.fit}"),
         ("pixels", f"pixel * {_numbers(target.scale)} + {_numbers(target.offset)}"),
         ("features", f"{head.height} x {head.width} x {head.channels}, layer {head.layer}"),
-        ("evidence", f"method {head.method}: {maker}; scores by {head.activation}"),
+        ("evidence", f"{head.evidence}: {head.evidence_traits.text}{sets}; scores by {head.activation}"),
         ("golden samples", str(len(arrays.golden_images))),
         ("made with", ", ".join(f"{name} {version}" for name, version in card.made_with.items())),
     ]

@@ -151,6 +151,7 @@ class _Desk:
     ) -> None:
         self._explainer, self._choice, self._drawn_as = explainer, choice, drawn_as
         self.results, self._as_json = results, as_json
+        self._lost = False
 
     def settle(self, name: str, identity: Identity, picture: NDArray[np.uint8] | CamliteError) -> int:
         """Explain an image and save its result, or save what is wrong with it: that is a result, too.
@@ -196,3 +197,6 @@ class _Desk:
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise
+            if not self._lost:
+                say.notice(f"standard output: {error.strerror}; lines are lost, results are not")
+            self._lost = True

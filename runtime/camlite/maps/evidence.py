@@ -25,10 +25,16 @@ class Evidence(Protocol):
         ...
 
 
-def reading(weights: Floats | None, outputs: Mapping[str, Tensor], results: Mapping[str, NDArray[Any]]) -> Evidence:
-    """Evidence from class weights, (C, K) or (h, w, C, K), or from the graph where there are none."""
+def reading(
+    weights: Floats | None, top_only: bool, outputs: Mapping[str, Tensor], results: Mapping[str, NDArray[Any]]
+) -> Evidence:
+    """Evidence from class weights, (C, K) or (h, w, C, K), or from the graph where there are none.
+
+    Args:
+        top_only: whether the graph gives that of its top class only.
+    """
     if weights is None:
-        return _FromGraph(outputs["evidence"], results["evidence"])
+        return _FromGraph(outputs["evidence"], results["evidence"], top_only)
     return _FromWeights(weights, outputs["features"], results["features"])
 
 
@@ -38,16 +44,16 @@ class _FromGraph:
     Of one class, stored numbers of 8 bits are looked up, which is one call of numpy instead of three.
     """
 
-    def __init__(self, tensor: Tensor, memory: NDArray[Any]) -> None:
+    def __init__(self, tensor: Tensor, memory: NDArray[Any], top_only: bool) -> None:
         self._tensor, self._memory = tensor, memory
-        self._top_alone = tensor.shape[2] == 1
+        self._top_only = top_only
         self._reals = None
         if tensor.dtype.itemsize == 1:
             self._numbers = memory.view(np.uint8)
             self._reals = tensor.dequantize(np.arange(256, dtype=np.uint8).view(tensor.dtype))
 
     def one(self, k: int) -> Floats:
-        place = 0 if self._top_alone else k
+        place = 0 if self._top_only else k
         if self._reals is not None:
             return self._reals.take(self._numbers[..., place])
         return self._tensor.dequantize(self._memory[..., place])
@@ -55,7 +61,7 @@ class _FromGraph:
     def many(self, classes: Sequence[int]) -> Floats:
         every = np.moveaxis(self._memory, -1, 0)
         whole = isinstance(classes, range) and classes == range(len(every))
-        stored = every if self._top_alone or whole else every[list(classes)]
+        stored = every if self._top_only or whole else every[list(classes)]
         return self._tensor.dequantize(np.ascontiguousarray(stored))
 
 

@@ -2,8 +2,8 @@
 
 Anybody can seal an artifact, so a model is proven sound before native code sees it: what it is made of stands on a
 list, every shape is known beforehand, and memory and work have limits. ``*_model.py`` walks a model, ``*_rules.py`` is
-the list of operators, one line each; ``limits.py`` counts, ``card_shapes.py`` holds the model against its card. What has
-no rule is refused.
+the list of operators, one line each; ``limits.py`` counts, ``card_shapes.py`` holds the model against its card. A model
+with an operator that has no rule is refused.
 
 - **tflite-runtime** follows offsets and indices unchecked. Of 1,500 models with other numbers it died of 488, all
   refused here; of the 228 that were sound it died of none.

@@ -10,11 +10,8 @@ if TYPE_CHECKING:
     from camlite.artifact.card import Card
 
 
-def check(proof: Proof, card: Card, gives_evidence: bool) -> None:
+def check(proof: Proof, card: Card) -> None:
     """Hold the image and the outputs of a model against its card.
-
-    Args:
-        gives_evidence: whether the model gives evidence itself, as the artifact has no class weights.
 
     Raises:
         ValueError: they are not those that the card implies; says both.
@@ -22,9 +19,9 @@ def check(proof: Proof, card: Card, gives_evidence: bool) -> None:
     target, head = card.preprocessing, card.head
     expected = {"features": (head.height, head.width, head.channels), "scores": (len(card.labels),)}
     received = {name: port.shape for name, port in proof.outputs.items()}
-    if gives_evidence:
-        top_only = head.method == "hirescam" and received.get("evidence", (0,))[-1:] == (1,)
-        expected["evidence"] = (head.height, head.width, 1 if top_only else len(card.labels))
+    maps = head.evidence_traits.output_classes(len(card.labels))
+    if maps is not None:
+        expected["evidence"] = (head.height, head.width, maps)
     image = (target.height, target.width, target.channels)
     if received != expected or proof.image.shape != image:
         raise ValueError(

@@ -7,6 +7,7 @@ import errno
 import importlib
 import json
 import os
+import stat
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -67,7 +68,8 @@ class Results:
         """
         path = self._path(name)
         try:
-            if path.stat().st_mtime_ns == identity.mtime_ns:
+            there = path.stat()
+            if there.st_mtime_ns == identity.mtime_ns and stat.S_ISREG(there.st_mode):
                 return True
             with files.regular(path) as file:
                 said = json.loads(file.read(_MOST_RESULT_BYTES))

@@ -31,8 +31,8 @@ def expected(**cut: Any) -> Expected:
         "classes": 3,
         "layer": "conv",
         "activation": "softmax",
-        "method": "cam",
         "source": SimpleNamespace(digest=SMALL.classifier_sha256),
+        "evidence_methods": ("device", "graph"),
     }
     parts: Any = SimpleNamespace(**{**two_output, **cut})
     return Expected("small.keras", parts, SMALL.labels, SMALL.preprocessing, ())
@@ -58,22 +58,17 @@ def test_outputs_of_other_names_are_named(outputs: dict[str, Tensor]) -> None:
     assert found(outputs=outputs)["names"].endswith("expected features, scores")
 
 
-def test_evidence_must_be_an_output_where_the_head_is_not_affine() -> None:
-    read = with_card("head.method", "hirescam")
-    assert "expected evidence, features, scores" in found(read, method="hirescam")["names"]
-    evidence = OUTPUTS["features"]._replace(name="evidence")
-    for shape in ((2, 3, 3), (2, 3, 1)):
-        outputs = {**OUTPUTS, "evidence": evidence._replace(shape=shape)}
-        assert found(read, outputs=outputs, method="hirescam") == {}
-
-
-def test_evidence_of_every_class_must_be_an_output_where_no_class_weights_are_carried() -> None:
-    read = RIGHT._replace(arrays=RIGHT.arrays._replace(weights=None))
-    assert "expected evidence, features, scores" in found(read)["names"]
-    evidence = OUTPUTS["features"]._replace(name="evidence", shape=(2, 3, 3))
-    assert found(read, outputs={**OUTPUTS, "evidence": evidence}) == {}
-    alone = evidence._replace(shape=(2, 3, 1))
-    assert "evidence are (2, 3, 1)" in found(read, outputs={**OUTPUTS, "evidence": alone})["shapes"]
+@pytest.mark.parametrize(("word", "maps", "other"), [("graph", 3, 1), ("gradient", 3, 1), ("gradient_top", 1, 3)])
+def test_evidence_must_be_an_output_where_the_card_says_that_the_model_gives_it(
+    word: str, maps: int, other: int
+) -> None:
+    read = with_card("head.evidence", word)
+    methods = (word,)
+    assert "expected evidence, features, scores" in found(read, evidence_methods=methods)["names"]
+    evidence = OUTPUTS["features"]._replace(name="evidence", shape=(2, 3, maps))
+    assert found(read, outputs={**OUTPUTS, "evidence": evidence}, evidence_methods=methods) == {}
+    wrong = {**OUTPUTS, "evidence": evidence._replace(shape=(2, 3, other))}
+    assert f"evidence are (2, 3, {other})" in found(read, outputs=wrong, evidence_methods=methods)["shapes"]
 
 
 def test_integers_stand_at_both_ends_of_an_int8_tflite_file() -> None:
@@ -83,7 +78,7 @@ def test_integers_stand_at_both_ends_of_an_int8_tflite_file() -> None:
 
 
 def test_integers_stand_at_no_end_of_any_other() -> None:
-    for read in (with_card("precision", "float32"), RIGHT._replace(format="onnx")):
+    for read in (with_card("precision", "float32"), RIGHT._replace(container="onnx")):
         messages = [failure.message for failure in structure.failures(read, IMAGE, OUTPUTS, expected())]
         assert "image is uint8, expected float32 for" in messages[0]
         assert len(messages) == 6
@@ -117,6 +112,7 @@ def test_other_shapes_than_the_classifiers_are_told(cut: dict[str, Any], part: s
         ("preprocessing.fit", "crop", "fit crop, expected"),
         ("head.layer", "another", "its layer is another, expected conv"),
         ("head.activation", "sigmoid", "its activation is sigmoid, expected softmax"),
+        ("head.evidence", "gradient", "its evidence is gradient, expected device or graph"),
     ],
 )
 def test_a_card_that_speaks_of_another_classifier_is_told(place: str, value: object, part: str) -> None:

@@ -77,9 +77,9 @@ def test_inspect_shows_the_journey_and_what_pixels_a_known_network_was_trained_o
     plain = capsys.readouterr().out
 
     assert "the layers look like MobileNetV2" in known.splitlines()[-1]
-    assert "evidence by cam: features times class weights" in known
+    assert "evidence: device, features times class weights" in known
     assert "<- cut: features" in next(line for line in plain.splitlines() if line.startswith("last"))
-    assert "evidence by hirescam: features times the gradient of the head" in plain
+    assert "evidence: gradient, features times gradients" in plain
     assert "look like" not in plain
 
 

@@ -49,7 +49,7 @@ def test_the_card_says_what_the_classifier_is(reference_artifacts):
         card = artifact.read(reference_artifacts / name).card
 
         assert card.labels == tuple(LABELS.read_text().splitlines())
-        assert (card.head.layer, card.head.method, card.head.activation) == ("conv_128", "cam", "softmax")
+        assert (card.head.layer, card.head.evidence, card.head.activation) == ("conv_128", "device", "softmax")
         assert (card.head.height, card.head.width, card.head.channels) == (3, 3, 128)
         assert name == f"{card.name}.{card.precision}{Path(name).suffix}"
 

@@ -69,15 +69,14 @@ def test_evidence_of_every_class_is_features_times_kerass_gradient(kind: Kind) -
 def test_class_weights_in_the_graph_give_evidence_of_every_class_and_the_same_scores(kind: Kind) -> None:
     model = cut(kind)
     images = inputs(model)
-    outputs = exported(dataclasses.replace(model, evidence_by="graph"), images)
+    outputs = exported(dataclasses.replace(model, evidence_method="graph"), images)
     agree(outputs["evidence"], gradient_evidence(model, images))
     agree(outputs["scores"], np.asarray(model.model(images)["scores"]))
 
 
 @titled
-def test_of_many_classes_there_is_evidence_of_the_top_class_alone(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forward, "_MOST_CLASSES", 2)
-    model = cut(kind)
+def test_of_many_classes_there_is_evidence_of_the_top_class_alone(kind: Kind) -> None:
+    model = dataclasses.replace(cut(kind), evidence_method="gradient_top")
     images = inputs(model)
     outputs = exported(model, images)
     top = outputs["scores"].argmax(axis=1)
@@ -86,10 +85,9 @@ def test_of_many_classes_there_is_evidence_of_the_top_class_alone(kind: Kind, mo
 
 
 @titled
-def test_tflite_gives_evidence_of_the_top_class_of_many(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tflite_gives_evidence_of_the_top_class_of_many(kind: Kind) -> None:
     """Of one image, so that shapes are constants: its converter makes other operators of them."""
-    monkeypatch.setattr(forward, "_MOST_CLASSES", 2)
-    model = cut(kind)
+    model = dataclasses.replace(cut(kind), evidence_method="gradient_top")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of an interpreter that is not to be loaded beside this one
         interpreter = tf.lite.Interpreter(model_content=tflite_target.convert(model, "float32", None))

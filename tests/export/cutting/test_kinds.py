@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import support.classifier_kinds as kinds
-from camlite.artifact import Format
+from camlite.artifact import Container
 from camlite_export.agreement.reference import inputs_of, reference_of
 from camlite_export.cutting.two_output import TwoOutputModel
 from camlite_export.sources.pixel_conventions import preprocessing
@@ -25,19 +25,19 @@ SCORES, EVIDENCE, COMPLETENESS = 1e-5, 2e-5, 1e-5
 SCORES_16_BITS, EVIDENCE_16_BITS = 1e-2, 2e-2
 
 
-@pytest.mark.parametrize("format_", ["tflite", "onnx"])
+@pytest.mark.parametrize("container", ["tflite", "onnx"])
 @pytest.mark.parametrize("kind", [*AFFINE_HEADS, *OTHER_HEADS, *SHAPES], ids=str)
 def test_every_backend_answers_as_keras_does(
-    kind: Kind, format_: Format, tmp_path: Path, interpreters: Mapping[str, Executor]
+    kind: Kind, container: Container, tmp_path: Path, interpreters: Mapping[str, Executor]
 ) -> None:
     model = kinds.cut(kind)
     assert isinstance(model, TwoOutputModel), model
     target = preprocessing(model.image_shape, model.default_preprocessing)
-    content = kinds.converted(kind, format_)
-    path = bare_artifacts.write(model, target, format_, content, tmp_path / f"classifier.float32.{format_}")
+    content = kinds.converted(kind, container)
+    path = bare_artifacts.write(model, target, container, content, tmp_path / f"classifier.float32.{container}")
     images = list(kinds.images(model))
     expected = reference_of(model, inputs_of(images, target))
-    able = [backend for backend in interpreters if BACKENDS[backend] == format_]
+    able = [backend for backend in interpreters if BACKENDS[backend] == container]
     assert able
     for backend in able:
         figures = bare_artifacts.compare(interpreters[backend], path, backend, images, expected)
@@ -46,4 +46,4 @@ def test_every_backend_answers_as_keras_does(
         in_32_bits = model.source.dtype == "float32"
         assert figures.scores <= (SCORES if in_32_bits else SCORES_16_BITS)
         assert figures.evidence <= (EVIDENCE if in_32_bits else EVIDENCE_16_BITS)
-        assert np.isnan(figures.completeness) if kind.method == "hirescam" else figures.completeness <= COMPLETENESS
+        assert np.isnan(figures.completeness) if kind.evidence == "gradient" else figures.completeness <= COMPLETENESS

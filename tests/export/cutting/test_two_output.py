@@ -78,9 +78,9 @@ def test_features_head_and_activation_make_the_scores(kind: Kind) -> None:
 
 
 @titled
-def test_method_activation_and_layer_are_found(kind: Kind) -> None:
+def test_evidence_activation_and_layer_are_found(kind: Kind) -> None:
     model = cut(kind)
-    assert (model.method, model.activation) == (kind.method, kind.activation)
+    assert (model.evidence_method, model.activation) == (kind.evidence, kind.activation)
     assert kind.layer in (None, model.layer)
     assert (model.affine is not None and model.affine.weights.ndim == 4) == kind.places
 
@@ -131,7 +131,7 @@ def test_a_map_of_one_place_is_no_feature_map() -> None:
 
 def test_a_transformer_is_explained_by_gradient_where_its_layer_is_named() -> None:
     transformer = kinds.classifier(next(kind for kind in REFUSALS if kind.title == "a transformer"))
-    assert two_output.cut(transformer, "patches").method == "hirescam"
+    assert two_output.cut(transformer, "patches").evidence_method == "gradient"
 
 
 def test_the_journey_lists_every_layer_on_the_way_and_those_of_inner_models() -> None:
@@ -173,7 +173,7 @@ def test_the_classifier_stays_as_it_was(kind: Kind) -> None:
     kinds.lively(classifier)
     before = classifier.to_json(), [weight.copy() for weight in classifier.get_weights()], classifier.count_params()
     names = [weight.path for weight in classifier.weights]
-    two_output.cut(classifier, **(kind.options or {})).affine  # noqa: B018
+    two_output.cut(classifier, **(kind.options or {}))
     assert (classifier.to_json(), classifier.count_params()) == (before[0], before[2])
     assert [weight.path for weight in classifier.weights] == names
     for ours, theirs in zip(classifier.get_weights(), before[1], strict=True):

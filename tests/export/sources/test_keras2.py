@@ -24,13 +24,13 @@ ROUNDING = 5e-6
 
 EXPLAINED = {
     # file: layer, method, classes, default preprocessing
-    "sequential": ("normalized", "cam", 3, "unit"),
-    "teachable_machine": ("out_relu", "hirescam", 4, "unit"),
-    "arithmetic": (None, "cam", 3, "raw"),
-    "bgr": ("conv", "cam", 3, "raw"),
-    "augmented": ("conv", "cam", 2, "raw"),
-    "many_layers": ("Conv_last", "hirescam", 3, "unit"),
-    "mixed_precision": ("normalized", "cam", 3, "unit"),
+    "sequential": ("normalized", "device", 3, "unit"),
+    "teachable_machine": ("out_relu", "gradient", 4, "unit"),
+    "arithmetic": (None, "device", 3, "raw"),
+    "bgr": ("conv", "device", 3, "raw"),
+    "augmented": ("conv", "device", 2, "raw"),
+    "many_layers": ("Conv_last", "gradient", 3, "unit"),
+    "mixed_precision": ("normalized", "device", 3, "unit"),
 }
 
 
@@ -71,7 +71,7 @@ def test_scores_are_those_of_keras_2(keras2_files: Path, name: str) -> None:
 def test_it_is_cut_like_any_other(keras2_files: Path, name: str) -> None:
     layer, method, classes, preprocess = EXPLAINED[name]
     cut = two_output.cut(keras_files.open_classifier(keras2_files / f"{name}.h5"))
-    assert (cut.method, cut.classes, cut.default_preprocessing) == (method, classes, preprocess)
+    assert (cut.evidence_method, cut.classes, cut.default_preprocessing) == (method, classes, preprocess)
     assert layer in (None, cut.layer)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -69,5 +70,22 @@ def test_another_encoding_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_label_that_a_terminal_would_obey_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ClassifierError, match="control characters; drop them"):
+    with pytest.raises(
+        ClassifierError, match=r"label '\\x1b\[2Jdog' has control or invisible characters \(U\+001B\); drop them"
+    ):
         read(tmp_path, "cat\n\x1b[2Jdog\n", 2)
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\u200b", "\u2066", "\ufeff", "\u00ad", "\u3164"])
+def test_a_label_that_looks_like_another_is_refused(tmp_path: Path, hidden: str) -> None:
+    with pytest.raises(
+        ClassifierError, match=rf"has control or invisible characters \(U\+{ord(hidden):04X}\); drop them"
+    ):
+        read(tmp_path, f"cat\nd{hidden}og\n", 2)
+
+
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "labels.txt")
+
+    with pytest.raises(ClassifierError, match="a pipe, a device or a socket"):
+        labels.read(tmp_path / "labels.txt", 2)

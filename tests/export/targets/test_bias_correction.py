@@ -154,13 +154,14 @@ def kernels_of_onnx(serialized: bytes) -> Iterator[np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("format_", "precision"),
+    ("container", "precision"),
     [("tflite", "float16"), ("tflite", "dynamic"), ("tflite", "int8"), ("tflite", "int16x8"), ("onnx", "int8")],
 )
 def test_kernels_are_rounded_as_the_converters_round_them(
-    two_kernels: two_output.TwoOutputModel, format_: str, precision: Any
+    two_kernels: two_output.TwoOutputModel, container: str, precision: Any
 ) -> None:
-    converter, kernels = {"tflite": (tflite_target, kernels_of_tflite), "onnx": (onnx_target, kernels_of_onnx)}[format_]
+    made_by = {"tflite": (tflite_target, kernels_of_tflite), "onnx": (onnx_target, kernels_of_onnx)}
+    converter, kernels = made_by[container]
     found = {kernel.shape: kernel for kernel in kernels(converter.convert(two_kernels, precision, IMAGES))}
     convolutions = normalized(two_kernels.model, IMAGES)
     assert len(convolutions) == 2

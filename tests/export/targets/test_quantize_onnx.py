@@ -12,21 +12,22 @@ import pytest
 from keras import layers
 from onnx import numpy_helper
 
+from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite_export.cutting import two_output
-from camlite_export.cutting.heads import EvidenceBy
 from camlite_export.targets import onnx_target
 from support import classifier_kinds
 
 IMAGES = np.random.default_rng(0).uniform(0, 1, (12, 16, 12, 3)).astype(np.float32)
 
 
-def quantized(last: Any, evidence_by: EvidenceBy = "device") -> onnx.ModelProto:
+def quantized(last: Any, evidence_method: EvidenceMethod = "device") -> onnx.ModelProto:
     """Of a network whose last feature map `last` makes of a hidden one."""
     image = keras.Input((16, 12, 3))
     hidden = layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(image)
     pooled = layers.GlobalAveragePooling2D()(last(hidden))
     model = classifier_kinds.lively(keras.Model(image, layers.Dense(5, activation="softmax")(pooled), name="small"))
-    return onnx.load_from_string(onnx_target.convert(two_output.cut(model, evidence_by=evidence_by), "int8", IMAGES))
+    cut = two_output.cut(model, evidence_method=evidence_method)
+    return onnx.load_from_string(onnx_target.convert(cut, "int8", IMAGES))
 
 
 @pytest.fixture(scope="module")

@@ -50,13 +50,13 @@ def test_the_sealer_of_these_tests_makes_readable_artifacts(tmp_path):
     assert artifact.read(path).card.name == "stripes"
 
 
-@pytest.mark.parametrize("version", [0, 2, "1"])
+@pytest.mark.parametrize("version", [0, 3, "1"])
 def test_another_format_version_is_refused_with_what_to_do(version, refusal):
     content = json.dumps({**json.loads(small_entries("tflite")["card.json"]), "format": version})
 
     message = refusal(changed_entries(card_json=content.encode()))
 
-    assert f"format version {str(version)!r}, this camlite reads 1; install the camlite that exported it" in message
+    assert f"format version {str(version)!r}, this camlite reads 1 to 2; update camlite" in message
 
 
 @pytest.mark.parametrize("name", ["card.json", "bias.npy", "golden_images.npy"])
@@ -66,7 +66,7 @@ def test_a_missing_entry_is_named(name, refusal):
     assert name.removesuffix(".npy") in refusal(content)
 
 
-@pytest.mark.parametrize("content", [b"\xff", b"", b"{}", b"[1]", b'{"format": 1}'])
+@pytest.mark.parametrize("content", [b"\xff", b"", b"{}", b"[1]", b'{"format": 1}', b'{"format": 2}'])
 def test_a_card_of_other_content_is_refused(content, refusal):
     refusal(changed_entries(card_json=content))
 

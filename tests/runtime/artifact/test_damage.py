@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from camlite import ArtifactError, artifact
 from support.small_artifacts import MODELS, small_artifact
 
-FORMATS = sorted(MODELS)
+CONTAINERS = sorted(MODELS)
 REAL = ["stripes/stripes.int8.tflite", "stripes/stripes.float32.onnx", "hidden/hidden.float32.tflite"]
 
 
@@ -17,24 +17,24 @@ def flip(content: bytes, position: int, mask: int) -> bytes:
     return content[:position] + bytes([content[position] ^ mask]) + content[position + 1 :]
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_every_flipped_byte_is_noticed(format_, refusal):
-    content = small_artifact(format_)
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_every_flipped_byte_is_noticed(container, refusal):
+    content = small_artifact(container)
     for position in range(len(content)):
         refusal(flip(content, position, 1 << position % 8))
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_every_truncation_is_noticed(format_, refusal):
-    content = small_artifact(format_)
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_every_truncation_is_noticed(container, refusal):
+    content = small_artifact(container)
     for length in range(len(content)):
         refusal(content[:length])
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("container", CONTAINERS)
 @given(data=st.data())
-def test_a_byte_that_is_missing_or_one_too_many_is_noticed(format_, data, refusal):
-    content = small_artifact(format_)
+def test_a_byte_that_is_missing_or_one_too_many_is_noticed(container, data, refusal):
+    content = small_artifact(container)
     position = data.draw(st.integers(0, len(content)))
     extra = data.draw(st.binary(min_size=1, max_size=3))
 
@@ -43,9 +43,9 @@ def test_a_byte_that_is_missing_or_one_too_many_is_noticed(format_, data, refusa
         refusal(content[:position] + content[position + 1 :])
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_an_artifact_twice_in_one_file_is_noticed(format_, refusal):
-    refusal(small_artifact(format_) * 2)
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_an_artifact_twice_in_one_file_is_noticed(container, refusal):
+    refusal(small_artifact(container) * 2)
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -85,9 +85,9 @@ def test_a_file_of_another_kind_is_no_artifact(content, refusal):
     assert "neither a TFLite nor an ONNX file" in refusal(content[:100])
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_a_model_without_a_card_is_told_from_a_damaged_artifact(format_, refusal):
-    assert "no camlite card at its end" in refusal(MODELS[format_])
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_a_model_without_a_card_is_told_from_a_damaged_artifact(container, refusal):
+    assert "no camlite card at its end" in refusal(MODELS[container])
 
 
 def test_a_missing_file_and_a_folder_cannot_be_read(tmp_path):

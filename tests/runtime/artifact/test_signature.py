@@ -19,7 +19,7 @@ from support.mutants import parent
 from support.small_artifacts import MODELS, SMALL, small_arrays, small_artifact
 
 pytest.importorskip("cryptography")
-FORMATS = sorted(MODELS)
+CONTAINERS = sorted(MODELS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,10 +44,10 @@ def stranger(tmp_path):
     return keys(tmp_path, "stranger")
 
 
-def signed(format_: str, key: Keys) -> bytes:
-    model = MODELS[format_]
+def signed(container: str, key: Keys) -> bytes:
+    model = MODELS[container]
     card = SMALL._replace(model_sha256=hashlib.sha256(model).hexdigest())
-    return artifact.pack(format_, model, card, small_arrays(), signing.signer(key.private))
+    return artifact.pack(container, model, card, small_arrays(), signing.signer(key.private))
 
 
 def written(folder: Path, content: bytes) -> Path:
@@ -57,48 +57,48 @@ def written(folder: Path, content: bytes) -> Path:
     return path
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_a_signed_artifact_is_read_where_its_key_is_trusted(format_, maker, stranger, tmp_path):
-    path = written(tmp_path, signed(format_, maker))
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_a_signed_artifact_is_read_where_its_key_is_trusted(container, maker, stranger, tmp_path):
+    path = written(tmp_path, signed(container, maker))
 
     back = artifact.read(path, trusted=[stranger.public, maker.public])
 
     assert back.trusted
-    assert back.model == MODELS[format_]
+    assert back.model == MODELS[container]
     assert back.signer is not None
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_signed_artifacts_of_format_version_1_stay_readable(format_, tmp_path):
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_signed_artifacts_of_format_version_1_stay_readable(container, tmp_path):
     """The files were written when version 1 was made; their key is that of test 1 of RFC 8032, section 7.1."""
     folder = Path(__file__).with_name("format_1")
     key = tmp_path / "signed.pub"
     key.write_bytes((folder / "signed.pub").read_bytes())
     key.chmod(0o644)  # a clone may have made it writable to a group
 
-    back = artifact.read(folder / f"signed.{format_}", trusted=[key])
+    back = artifact.read(folder / f"signed.{container}", trusted=[key])
 
     assert back.trusted
-    assert back.model == MODELS[format_]
+    assert back.model == MODELS[container]
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_a_device_that_does_not_insist_reads_it_as_it_reads_any_other(format_, maker, tmp_path):
-    back = artifact.read(written(tmp_path, signed(format_, maker)))
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_a_device_that_does_not_insist_reads_it_as_it_reads_any_other(container, maker, tmp_path):
+    back = artifact.read(written(tmp_path, signed(container, maker)))
 
     assert back.signer is not None
     assert not back.trusted
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_a_device_that_insists_refuses_what_is_not_signed(format_, maker, tmp_path):
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_a_device_that_insists_refuses_what_is_not_signed(container, maker, tmp_path):
     with pytest.raises(ArtifactError, match="not signed, and trusted keys are insisted on"):
-        artifact.read(written(tmp_path, small_artifact(format_)), trusted=[maker.public])
+        artifact.read(written(tmp_path, small_artifact(container)), trusted=[maker.public])
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_a_signature_by_another_key_is_refused(format_, maker, stranger, tmp_path):
-    path = written(tmp_path, signed(format_, stranger))
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_a_signature_by_another_key_is_refused(container, maker, stranger, tmp_path):
+    path = written(tmp_path, signed(container, stranger))
 
     with pytest.raises(ArtifactError, match="which is not among the 1 trusted"):
         artifact.read(path, trusted=[maker.public])
@@ -106,17 +106,17 @@ def test_a_signature_by_another_key_is_refused(format_, maker, stranger, tmp_pat
         artifact.read(path, trusted=[])
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_a_signature_that_was_copied_from_another_artifact_does_not_fit(format_, maker, tmp_path):
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_a_signature_that_was_copied_from_another_artifact_does_not_fit(container, maker, tmp_path):
     """An enemy changes the card, seals it again and keeps the maker's key and signature."""
-    path = written(tmp_path, signed(format_, maker))
+    path = written(tmp_path, signed(container, maker))
     genuine = artifact.read(path)
     text = path.read_bytes()
     start = text.rindex(b"camlite signature ed25519:")
     signature_text = text[start : start + camlite.artifact.signature.LENGTH]
     forged_card = genuine.card._replace(labels=("a", "b", "c"))
     forged = artifact.pack(
-        format_,
+        container,
         genuine.model,
         forged_card,
         genuine.arrays,
@@ -128,9 +128,9 @@ def test_a_signature_that_was_copied_from_another_artifact_does_not_fit(format_,
     assert artifact.read(written(tmp_path, forged)).card.labels == ("a", "b", "c")  # that is what insisting is for
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_every_flipped_byte_and_every_truncation_of_a_signed_artifact_is_noticed(format_, maker, tmp_path):
-    content = signed(format_, maker)
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_every_flipped_byte_and_every_truncation_of_a_signed_artifact_is_noticed(container, maker, tmp_path):
+    content = signed(container, maker)
     path = tmp_path / "artifact"
     for position in range(0, len(content), 3):
         for damaged in (content[:position], content[:position] + b"\xa5" + content[position + 1 :]):
@@ -142,17 +142,19 @@ def test_every_flipped_byte_and_every_truncation_of_a_signed_artifact_is_noticed
                 artifact.read(path, trusted=[maker.public])
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_a_signed_artifact_that_has_lost_its_signature_is_damaged_even_for_who_does_not_insist(format_, maker, refusal):
-    content = signed(format_, maker)
-    lost = camlite.artifact.signature.LENGTH if format_ == "tflite" else content.rindex(b"\x72", 0, -200) - len(content)
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_a_signed_artifact_that_has_lost_its_signature_is_damaged_for_everybody(container, maker, refusal):
+    content = signed(container, maker)
+    lost = (
+        camlite.artifact.signature.LENGTH if container == "tflite" else content.rindex(b"\x72", 0, -200) - len(content)
+    )
 
     assert "damaged artifact" in refusal(content[: -abs(lost)])
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_the_same_key_gives_the_same_bytes(format_, maker):
-    assert signed(format_, maker) == signed(format_, maker)
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_the_same_key_gives_the_same_bytes(container, maker):
+    assert signed(container, maker) == signed(container, maker)
 
 
 def test_zip_tools_still_list_a_signed_artifact(maker, tmp_path):
@@ -242,7 +244,7 @@ def test_commands_make_keys_insist_on_them_and_show_them(tiny, tmp_path):
     assert run_camlite("keygen", tmp_path / "maker").returncode == 0
     one, signer = artifact.read(path), signing.signer(tmp_path / "maker.key")
     sealed = tmp_path / "signed.tflite"
-    sealed.write_bytes(artifact.pack(one.format, one.model, one.card, one.arrays, signer))
+    sealed.write_bytes(artifact.pack(one.container, one.model, one.card, one.arrays, signer))
     trusted = ("--trusted", tmp_path / "maker.pub")
 
     assert run_camlite("check", sealed, *trusted).returncode == 0

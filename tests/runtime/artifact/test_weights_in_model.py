@@ -10,17 +10,17 @@ import pytest
 
 from camlite import ArtifactError, artifact
 from camlite.artifact import weights_in_model
-from camlite.artifact.weights_in_model import Place
+from camlite.artifact.weights_in_model import StoredWeights
 from support.small_artifacts import MODELS, SMALL, seal_tflite, small_arrays
 
 NUMBERS = np.arange(-7, 8).astype(np.int8)  # of 5 channels and 3 classes, as SMALL has them
-PLACE = Place(8 + len(MODELS["tflite"]), "int8", True, 0.25)
+STORED = StoredWeights(8 + len(MODELS["tflite"]), "int8", True, 0.25)
 MODEL = MODELS["tflite"] + bytes(8) + NUMBERS.tobytes()
 WEIGHTS = NUMBERS.reshape(3, 5).T.astype(np.float32) / 4
 
 
-def carried(weights: np.ndarray, place: Place = PLACE) -> bytes:
-    arrays = small_arrays()._replace(weights=weights, weights_place=place)
+def carried(weights: np.ndarray, stored: StoredWeights = STORED) -> bytes:
+    arrays = small_arrays()._replace(weights=weights, stored_weights=stored)
     card = SMALL._replace(model_sha256=hashlib.sha256(MODEL).hexdigest())
     return artifact.pack("tflite", MODEL, card, arrays)
 
@@ -31,7 +31,7 @@ def test_a_block_is_read_in_its_dtype_and_order(dtype, classes_first):
     numbers = NUMBERS.reshape(3, 5)
     block = (numbers if classes_first else np.ascontiguousarray(numbers.T)).astype(dtype).tobytes()
 
-    weights = Place(3, dtype, classes_first, 0.25).read(b"abc" + block, 5, 3)
+    weights = StoredWeights(3, dtype, classes_first, 0.25).read(b"abc" + block, 5, 3)
 
     assert weights.dtype == np.float32
     assert np.array_equal(weights, WEIGHTS)
@@ -46,7 +46,7 @@ def test_weights_that_the_model_has_are_not_carried_again(tmp_path):
 
     assert b"weights.npy" not in path.read_bytes()
     assert np.array_equal(read.arrays.weights, WEIGHTS)
-    assert read.arrays.weights_place == PLACE
+    assert read.arrays.stored_weights == STORED
     assert artifact.pack("tflite", read.model, read.card, read.arrays) == path.read_bytes()
 
 
@@ -57,11 +57,11 @@ def test_weights_that_are_others_than_those_in_the_model_are_carried(tmp_path):
     read = artifact.read(path)
 
     assert np.array_equal(read.arrays.weights, -WEIGHTS)
-    assert read.arrays.weights_place is None
+    assert read.arrays.stored_weights is None
 
 
 def _fields(**changed: object) -> str:
-    return json.dumps({**PLACE._asdict(), **changed})
+    return json.dumps({**STORED._asdict(), **changed})
 
 
 @pytest.mark.parametrize(
@@ -80,20 +80,20 @@ def _fields(**changed: object) -> str:
         json.dumps({"offset": 0}),
     ],
 )
-def test_what_is_no_place_is_refused(text):
+def test_what_does_not_say_where_they_are_is_refused(text):
     with pytest.raises(ValueError, match=r"expected an object|offset|Expecting|property name"):
         weights_in_model.from_json(text)
 
 
 @pytest.mark.parametrize("offset", [0, 10**30])
-def test_a_place_beyond_the_model_is_a_damaged_artifact(offset, tmp_path):
+def test_a_block_beyond_the_model_is_a_damaged_artifact(offset, tmp_path):
     """The model of `MODELS` is too short for 15 numbers of float32 behind its first bytes."""
     from support.small_artifacts import small_entries
 
     entries = {name: entry for name, entry in small_entries("tflite").items() if name != "weights.npy"}
-    place = PLACE._replace(offset=offset + len(MODELS["tflite"]) - 59, dtype="float32")
+    stored = STORED._replace(offset=offset + len(MODELS["tflite"]) - 59, dtype="float32")
     path = tmp_path / "crafted.tflite"
-    path.write_bytes(seal_tflite({**entries, "weights_place.json": place.to_json().encode()}))
+    path.write_bytes(seal_tflite({**entries, "weights_place.json": stored.to_json().encode()}))
 
     with pytest.raises(ArtifactError, match=r"weights_place\.json: bytes"):
         artifact.read(path)
@@ -103,7 +103,7 @@ def test_weights_that_are_there_twice_are_a_damaged_artifact(tmp_path):
     from support.small_artifacts import small_entries
 
     path = tmp_path / "crafted.tflite"
-    entries = {**small_entries("tflite"), "weights_place.json": PLACE._replace(offset=0).to_json().encode()}
+    entries = {**small_entries("tflite"), "weights_place.json": STORED._replace(offset=0).to_json().encode()}
     path.write_bytes(seal_tflite(entries))
 
     with pytest.raises(ArtifactError, match="twice"):

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camlite import artifact, backends
+import camlite
+from camlite import BackendError, artifact, backends
 from camlite.backends.interpreter import Tensor
 from camlite.soundness import card_shapes
 from camlite.soundness.limits import Cost, Port, Proof
@@ -46,11 +47,11 @@ def test_the_backends_are_those_that_the_package_names():
     assert tuple(BACKENDS) == backends.BACKENDS
 
 
-@pytest.mark.parametrize("format_", ["tflite", "onnx"])
-def test_installed_backends_are_those_whose_module_is_there(format_):
-    expected = [name for name, of in BACKENDS.items() if of == format_ and importlib.util.find_spec(MODULES[name])]
+@pytest.mark.parametrize("container", ["tflite", "onnx"])
+def test_installed_backends_are_those_whose_module_is_there(container):
+    expected = [name for name, of in BACKENDS.items() if of == container and importlib.util.find_spec(MODULES[name])]
 
-    assert backends.installed(format_) == expected
+    assert backends.installed(container) == expected
 
 
 def test_the_version_is_that_of_the_distribution():
@@ -120,14 +121,14 @@ REFUSED = {"tflite": b"\x1c\0\0\0TFL3" + bytes(500), "onnx": MODELS["onnx"]}
 
 
 def test_a_model_that_is_not_sound_is_refused_in_one_line(backend, tmp_path):
-    format_ = BACKENDS[backend]
-    card = changed(SMALL, "model_sha256", hashlib.sha256(REFUSED[format_]).hexdigest())
+    container = BACKENDS[backend]
+    card = changed(SMALL, "model_sha256", hashlib.sha256(REFUSED[container]).hexdigest())
     path = tmp_path / "artifact"
-    path.write_bytes(artifact.pack(format_, REFUSED[format_], card, small_arrays()))
+    path.write_bytes(artifact.pack(container, REFUSED[container], card, small_arrays()))
 
     line = load_without("none", path, backend)
 
-    assert line.startswith(f"{path}: no sound {format_} model: ")
+    assert line.startswith(f"{path}: no sound {container} model: ")
 
 
 def test_a_sound_model_that_the_interpreter_refuses_is_refused_in_one_line(tmp_path):
@@ -164,14 +165,14 @@ def test_a_model_that_its_card_does_not_account_for_reaches_no_interpreter(place
     proof = Proof(Port((4, 6, 1), "float32"), ports, Cost(0, 0, 0))
 
     with pytest.raises(ValueError, match=re.escape(said)):
-        card_shapes.check(proof, card, gives_evidence=False)
+        card_shapes.check(proof, card)
 
 
 def test_a_model_of_other_shapes_than_its_card_says_is_refused_with_both(backend, tiny, tmp_path):
     read = artifact.read(artifact_for(backend, tiny))
     card = changed(changed(read.card, "preprocessing.width", 25), "head.layer", "another")
     path = tmp_path / "artifact"
-    path.write_bytes(artifact.pack(read.format, read.model, card, read.arrays))
+    path.write_bytes(artifact.pack(read.container, read.model, card, read.arrays))
 
     finished = run_camlite("explain", path, "none.png", "--backend", backend)
 
@@ -268,3 +269,9 @@ def test_real_numbers_are_stored_as_the_nearest_that_the_dtype_holds(real, scale
     for number, back in zip(real, tensor.dequantize(stored), strict=True):
         # Half a step, and the rounding of number / scale, which is up to 4e6 here, to float32.
         assert abs(back - min(max(number, lowest), highest)) <= scale * 0.5 + abs(number) * 3e-7
+
+
+@pytest.mark.parametrize("threads", [0, -1, 257, 1 << 40, 1.5, "2", None, True])
+def test_a_number_of_threads_that_an_interpreter_cannot_have_is_refused(threads, tiny):
+    with pytest.raises(BackendError, match="threads: expected a whole number from 1 to 256, received"):
+        camlite.load(tiny / "stripes" / "stripes.int8.tflite", threads=threads)

@@ -270,14 +270,16 @@ def in_a_terminal(folder: Path, *arguments: str | Path, **environment: str) -> s
 def test_inspect_prints_what_the_card_says(name, tiny, tmp_path):
     path = tiny / "stripes" / name
     lines = dict(line.split(maxsplit=1) for line in printed("inspect", path, cwd=tmp_path).splitlines())
-    _, precision, format_ = name.split(".")
+    _, precision, container = name.split(".")
 
-    assert lines["artifact"] == f"{path} ({precision}, {format_}), verified"
+    assert lines["artifact"] == f"{path} ({precision}, {container}), verified"
     assert lines["labels"] == "3: horizontal, vertical, plain"
     assert lines["image"] == "16 x 24 x 1, fit: stretch"
     assert lines["pixels"] == "pixel * 0.00392157 + 0"
     assert lines["features"] == "8 x 12 x 4, layer blurred"
-    assert lines["evidence"].startswith("method cam: class weights, one set for all places; scores by softmax")
+    assert lines["evidence"].startswith(
+        "device: features times class weights, on the device, one set for all places; scores by softmax"
+    )
     assert "keras " in lines["made"]
 
 
@@ -286,16 +288,16 @@ def test_inspect_tells_the_ways_evidence_is_made(tiny, tmp_path):
     graph = printed("inspect", tiny / "graph" / "graph.int8.tflite", cwd=tmp_path)
     hidden = printed("inspect", tiny / "hidden" / "hidden.float32.onnx", cwd=tmp_path)
 
-    assert "method cam: class weights, one set a place; scores by sigmoid" in colours
-    assert "method cam: the model's own output, of all classes; scores by softmax" in graph
-    assert "method hirescam: the model's own output, by gradients; " in hidden
+    assert "device: features times class weights, on the device, one set a place; scores by sigmoid" in colours
+    assert "graph: features times class weights, in the model, of all classes; scores by softmax" in graph
+    assert "gradient: features times gradients, in the model, of all classes; " in hidden
 
 
 def test_inspect_prints_the_card_as_json(artifact, tmp_path):
     record = json.loads(printed("inspect", artifact, "--json", cwd=tmp_path))
 
     read = artifacts.read(artifact)
-    assert (record["file"], record["format"], record["precision"]) == (str(artifact), "tflite", "float32")
+    assert (record["file"], record["container"], record["precision"]) == (str(artifact), "tflite", "float32")
     assert record["model_bytes"] == len(read.model)
     assert record["golden_samples"] == len(read.arrays.golden_images)
     assert record["labels"] == list(read.card.labels)

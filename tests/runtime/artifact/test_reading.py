@@ -1,4 +1,4 @@
-"""`camlite.artifact`: the container, written and read back. What damage does to it is in test_artifact_damage.py."""
+"""`camlite.artifact`: the container, written and read back. What damage does to it is in test_damage.py."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import base64
 import hashlib
 import io
 import json
+import os
+import time
 import zipfile
 from pathlib import Path
 
@@ -14,8 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camlite import artifact
+from camlite import ArtifactError, artifact
 from camlite.artifact import card as cards
+from camlite.artifact.arrays import ARRAY_DTYPES, Arrays
 from support.small_artifacts import (
     MODELS,
     SMALL,
@@ -29,8 +32,8 @@ from support.small_artifacts import (
     small_entries,
 )
 
-FORMATS = sorted(MODELS)
-ARRAYS = [name for name in cards.ARRAY_DTYPES if name != "weights_rest"]  # see test_placed.py
+CONTAINERS = sorted(MODELS)
+ARRAYS = [name for name in ARRAY_DTYPES if name != "weights_rest"]  # see test_weights_in_model.py
 STRIPES = [
     *(("tflite", precision) for precision in ("float32", "float16", "dynamic", "int8", "int16x8")),
     *(("onnx", precision) for precision in ("float32", "float16", "int8")),
@@ -43,7 +46,7 @@ def read(content: bytes, folder: Path) -> artifact.Artifact:
     return artifact.read(path)
 
 
-def assert_same(received: cards.Arrays, expected: cards.Arrays) -> None:
+def assert_same(received: Arrays, expected: Arrays) -> None:
     for name in ARRAYS:
         one, other = getattr(received, name), getattr(expected, name)
         assert (one is None) == (other is None)
@@ -52,68 +55,81 @@ def assert_same(received: cards.Arrays, expected: cards.Arrays) -> None:
             assert np.array_equal(one, other)
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("container", CONTAINERS)
 @given(data=st.data())
-def test_an_artifact_comes_back_as_it_was_packed(format_, data, tmp_path_factory):
+def test_an_artifact_comes_back_as_it_was_packed(container, data, tmp_path_factory):
     # A model may end in what looks like a zip of its own, or carry metadata of its own.
     tails = {"tflite": (b"", b"PK\3\4", b"PK\5\6" + bytes(18), seal(b"")), "onnx": (b"", b"\x72\x04\x0a\x02hi")}
-    model = MODELS[format_] + data.draw(st.sampled_from(tails[format_]))
+    model = MODELS[container] + data.draw(st.sampled_from(tails[container]))
     card = changed(data.draw(card_strategy()), "model_sha256", hashlib.sha256(model).hexdigest())
     arrays = data.draw(arrays_of(card))
 
-    back = read(artifact.pack(format_, model, card, arrays), tmp_path_factory.mktemp("packed"))
+    back = read(artifact.pack(container, model, card, arrays), tmp_path_factory.mktemp("packed"))
 
-    assert (back.format, back.model, back.card) == (format_, model, card)
+    assert (back.container, back.model, back.card) == (container, model, card)
     assert_same(back.arrays, arrays)
 
 
-@pytest.mark.parametrize(("format_", "precision"), STRIPES)
-def test_every_kind_of_artifact_comes_back_as_it_was_exported(tiny, format_, precision):
-    path = tiny / "stripes" / f"stripes.{precision}.{format_}"
+@pytest.mark.parametrize(("container", "precision"), STRIPES)
+def test_every_kind_of_artifact_comes_back_as_it_was_exported(tiny, container, precision):
+    path = tiny / "stripes" / f"stripes.{precision}.{container}"
 
     back = artifact.read(path)
 
-    assert (back.path, back.format, back.card.precision) == (path, format_, precision)
-    assert artifact.pack(format_, back.model, back.card, back.arrays) == path.read_bytes()
+    assert (back.path, back.container, back.card.precision) == (path, container, precision)
+    assert artifact.pack(container, back.model, back.card, back.arrays) == path.read_bytes()
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_an_artifact_may_be_sealed_again(format_, tmp_path):
-    model = small_artifact(format_)
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_an_artifact_may_be_sealed_again(container, tmp_path):
+    model = small_artifact(container)
     card = changed(SMALL, "model_sha256", hashlib.sha256(model).hexdigest())
 
-    back = read(artifact.pack(format_, model, card, small_arrays()), tmp_path)
+    back = read(artifact.pack(container, model, card, small_arrays()), tmp_path)
 
     assert (back.model, back.card) == (model, card)
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_the_same_input_gives_the_same_bytes(format_):
-    model = MODELS[format_]
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_the_same_input_gives_the_same_bytes(container):
+    model = MODELS[container]
     card = changed(SMALL, "model_sha256", hashlib.sha256(model).hexdigest())
     in_another_layout = small_arrays()._replace(weights=np.asfortranarray(small_arrays().weights))
 
-    assert artifact.pack(format_, model, card, small_arrays()) == small_artifact(format_)
-    assert artifact.pack(format_, model, card, in_another_layout) == small_artifact(format_)
+    assert artifact.pack(container, model, card, small_arrays()) == small_artifact(container)
+    assert artifact.pack(container, model, card, in_another_layout) == small_artifact(container)
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_arrays_are_read_only(format_, tmp_path):
-    arrays = read(small_artifact(format_), tmp_path).arrays
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_arrays_are_read_only(container, tmp_path):
+    arrays = read(small_artifact(container), tmp_path).arrays
 
     for name in ARRAYS:
         with pytest.raises(ValueError, match="read-only"):
             getattr(arrays, name)[...] = 0
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_artifacts_of_format_version_1_stay_readable(format_):
-    """The files were written when version 1 was made. Where this fails, the format has changed: raise the version."""
-    back = artifact.read(Path(__file__).with_name("format_1") / f"small.{format_}")
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_artifacts_of_every_format_version_stay_readable(container, version):
+    """The files were written when the version was made. Where this fails, the format has changed: raise the version."""
+    back = artifact.read(Path(__file__).with_name(f"format_{version}") / f"small.{container}")
 
-    assert back.model == MODELS[format_]
+    assert back.model == MODELS[container]
     assert back.card == changed(SMALL, "model_sha256", hashlib.sha256(back.model).hexdigest())
     assert_same(back.arrays, small_arrays())
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_a_card_is_written_as_it_was_when_its_version_was_made(container):
+    content = (Path(__file__).with_name("format_2") / f"small.{container}").read_bytes()
+    card = changed(SMALL, "model_sha256", hashlib.sha256(MODELS[container]).hexdigest())
+
+    if container == "onnx":
+        assert cards.to_json(card).encode() in content
+    else:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            assert archive.read("card.json") == cards.to_json(card).encode()
 
 
 def test_a_tflite_artifact_can_be_put_together_by_the_description_of_the_format_alone(tmp_path):
@@ -163,3 +179,29 @@ def test_onnx_tools_list_the_card_and_the_arrays_of_an_onnx_artifact(tiny):
     assert json.loads(metadata["camlite.card"])["name"] == "stripes"
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(metadata["camlite.arrays"]))) as archive:
         assert archive.namelist() == [f"{name}.npy" for name in ARRAYS]
+
+
+@pytest.mark.parametrize("size", [3 << 30, 1 << 30])
+@pytest.mark.parametrize("beginning", [b"", b"PK\3\4", b"\x1c\0\0\0TFL3", b"\x08\x08\x12\x07camlite"])
+def test_a_large_file_that_is_no_artifact_is_refused_by_its_size_and_its_ends(size, beginning, tmp_path):
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.write(beginning)
+        file.truncate(size)  # sparse
+    start = time.process_time()
+
+    with pytest.raises(ArtifactError) as raised:
+        artifact.read(path)
+
+    expected = (
+        "neither a TFLite nor an ONNX" if len(beginning) < 8 else "at most 2147483647" if size >> 31 else "no camlite"
+    )
+    assert expected in str(raised.value)
+    assert time.process_time() - start < 0.5
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero", tmp_path, "a\0b"):
+        with pytest.raises(ArtifactError, match="cannot read it"):
+            artifact.read(path)

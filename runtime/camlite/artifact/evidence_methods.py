@@ -1,0 +1,44 @@
+"""How evidence is made: one word on the card, and what each word implies.
+
+Whatever depends on the word asks this table: nobody compares words, or concludes from arrays that are missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+EvidenceMethod = Literal["device", "graph", "gradient", "gradient_top"]
+
+
+class EvidenceTraits(NamedTuple):
+    """What a method implies.
+
+    Attributes:
+        text: what it does, for people.
+        has_weights: class weights are among the arrays, and the device multiplies them with the features. Where they
+            are not, the model itself gives evidence, as its output ``evidence``.
+        adds_up: the bias is among the arrays, and added to the sum of the evidence it gives the logits.
+        top_only: the output ``evidence`` is (h, w, 1), of the class with the highest score; else (h, w, K).
+    """
+
+    text: str
+    has_weights: bool
+    adds_up: bool
+    top_only: bool
+
+    def output_classes(self, classes: int) -> int | None:
+        """How many maps the output ``evidence`` has where there are K classes; None where there is no such output."""
+        if self.has_weights:
+            return None
+        return 1 if self.top_only else classes
+
+
+EVIDENCE_METHODS: Mapping[EvidenceMethod, EvidenceTraits] = {
+    # Zhou et al., 2016, "Learning Deep Features for Discriminative Localization".
+    "device": EvidenceTraits("features times class weights, on the device", True, True, False),
+    "graph": EvidenceTraits("features times class weights, in the model, of all classes", False, True, False),
+    # Draelos and Carin, 2020, "Use HiResCAM instead of Grad-CAM for faithful explanations".
+    "gradient": EvidenceTraits("features times gradients, in the model, of all classes", False, False, False),
+    "gradient_top": EvidenceTraits("features times gradients, in the model, of the top class only", False, False, True),
+}

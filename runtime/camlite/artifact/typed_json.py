@@ -1,0 +1,79 @@
+"""JSON to named tuples: each value is checked against the annotation of its field.
+
+A field may be an int, a float, a bool, a str, a Literal, a tuple of scalars, a Mapping of texts, another named
+tuple, or one of those or None.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from camlite.errors import ArtifactError
+from camlite.texts import hidden_character, printable
+
+_T = TypeVar("_T")
+
+
+def build(kind: type[_T], fields: Any, where: str) -> _T:
+    """A named tuple of what JSON gave.
+
+    Args:
+        kind: the class of the named tuple.
+        fields: what JSON gave.
+        where: what an error names.
+
+    Raises:
+        ArtifactError: no object, or a field is missing, unknown, or of another type.
+    """
+    if not isinstance(fields, dict):
+        raise ArtifactError(f"{where}: expected an object, received {type(fields).__name__}")
+    known = get_type_hints(kind)
+    odd = sorted(known.keys() ^ fields.keys())
+    if odd:
+        raise ArtifactError(f"{where}: fields missing or unknown: {printable(', '.join(odd)[:200])}")
+    return kind(**{name: _read(known[name], fields[name], f"{where}.{name}") for name in known})
+
+
+def _read(kind: Any, value: Any, where: str) -> Any:
+    """Check one JSON value against the type of its field."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        (some,) = (part for part in parts if part is not type(None))
+        return None if value is None else _read(some, value, where)
+    if hasattr(kind, "_fields"):
+        return build(kind, value, where)
+    if origin is Literal:
+        if value not in parts:
+            raise ArtifactError(f"{where}: {str(value)[:40]!r}, expected one of {', '.join(parts)}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list) or not all(type(item) is parts[0] for item in value):
+            raise ArtifactError(f"{where}: expected a list of {parts[0].__name__}")
+        return tuple(_printable(item, where) for item in value)
+    if origin is Mapping:
+        if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+            raise ArtifactError(f"{where}: expected an object of strings")
+        return {_printable(name, where): _printable(item, where) for name, item in value.items()}
+    if type(value) is not kind:
+        raise ArtifactError(f"{where}: expected {kind.__name__}, received {type(value).__name__}")
+    return _printable(value, where)
+
+
+def _printable(value: Any, where: str) -> Any:
+    if isinstance(value, str):
+        check_text(value, where)
+    return value
+
+
+def check_text(text: str, where: str) -> None:
+    """Refuse what a terminal would obey, or would not show: the card's texts must not hold it.
+
+    Raises:
+        ArtifactError: see `camlite.texts.hidden_character`.
+    """
+    hidden = hidden_character(text)
+    if hidden:
+        shown = printable(text[:40])
+        raise ArtifactError(f"{where}: '{shown}' has control or invisible characters ({hidden}); export without them")
