@@ -49,6 +49,7 @@ def read_image(path: str | Path, most_pixels: int | None = None) -> NDArray[np.u
         ImageError: no such file, no picture, truncated, of more than 16 bits, or Pillow is not installed.
         TooManyPixelsError: it is larger than accepted.
     """
+    pillow("PIL.Image")  # where it is missing, that is what is wrong
     try:
         # Pillow maps raw pixels of a path into memory, where a file that is cut short meanwhile kills the process.
         with files.regular(path) as file:
@@ -56,7 +57,7 @@ def read_image(path: str | Path, most_pixels: int | None = None) -> NDArray[np.u
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file; check the path") from None
     except OSError as error:
-        raise ImageError(f"{path}: cannot read it ({error.strerror or error}); expected a picture file") from None
+        raise ImageError(f"{path}: cannot read it as an image ({error.strerror or error}); expected a file") from None
 
 
 def read_open(file: BinaryIO, name: str, most_pixels: int | None = None) -> NDArray[np.uint8]:
