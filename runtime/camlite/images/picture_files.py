@@ -100,6 +100,7 @@ def read_image(
         ImageError: no such file, no picture, truncated, of more than 16 bits, or Pillow is not installed.
         TooLargeError: it is larger than accepted.
     """
+    pillow("PIL.Image")  # where it is missing, that is what is wrong
     try:
         # Pillow maps raw pixels of a path into memory, where a file that is cut short meanwhile kills the process.
         with files.regular(path) as file:
@@ -107,7 +108,7 @@ def read_image(
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file; check the path") from None
     except OSError as error:
-        raise ImageError(f"{path}: cannot read it ({error.strerror or error}); expected a picture file") from None
+        raise ImageError(f"{path}: cannot read it as an image ({error.strerror or error}); expected a file") from None
 
 
 def read_open(
