@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from camlite.errors import ClassifierError
 from camlite_export import workarounds
+from camlite_export.sources import bounds
 
 if TYPE_CHECKING:
     import keras
@@ -74,13 +75,18 @@ def walk(classifier: keras.Model, size: Size | None = None) -> Journey:
         raise ClassifierError(f"{classifier.name}: {len(classifier.inputs)} inputs, expected one image")
     steps: list[Step] = []
     ends: dict[int, Step] = {}
+    work = 0
 
     def visit(operation: Any, *arguments: Any, **options: Any) -> Any:
+        nonlocal work
         if isinstance(operation, keras.Model) and workarounds.is_graph_of_layers(operation):
             result = workarounds.run_through_graph(operation, arguments[0], visit)
         else:
             result = operation(*arguments, **options)
             steps.extend(_steps(operation, result))
+            shapes = [tuple(tensor.shape) for tensor in keras.tree.flatten(result)]
+            work += bounds.check(classifier.name, operation, shapes)
+            bounds.refuse_work(classifier.name, work)
         ends[id(operation)] = steps[-1]
         return result
 
