@@ -67,19 +67,27 @@ def keras3_model(structure: Any) -> Any:
 def keras2_model(structure: Any) -> Any:
     """The same with tf_keras 2.21, whose scope is as private."""
     import tf_keras
-    from tf_keras.src.applications import convnext
+    from tf_keras.src.applications import convnext, inception_resnet_v2
     from tf_keras.src.saving.legacy.serialization import SharedObjectLoadingScope
 
-    own = {"LayerScale": convnext.LayerScale, "StochasticDepth": convnext.StochasticDepth}
+    own = {
+        "CustomScaleLayer": inception_resnet_v2.CustomScaleLayer,
+        "LayerScale": convnext.LayerScale,
+        "StochasticDepth": convnext.StochasticDepth,
+    }
     with SharedObjectLoadingScope():
         return tf_keras.models.model_from_config(copy.deepcopy(structure), custom_objects=own)
 
 
 def layer_of_applications(kind: str) -> Any:
-    """A layer of ConvNeXt, which Keras 3.15 does not export. Ends when it does."""
-    from keras.src.applications import convnext
+    """A layer of keras.applications that Keras 3.15 does not export. Ends when it does."""
+    from keras.src.applications import convnext, inception_resnet_v2
 
-    return {"LayerScale": convnext.LayerScale, "StochasticDepth": convnext.StochasticDepth}[kind]
+    return {
+        "CustomScaleLayer": inception_resnet_v2.CustomScaleLayer,
+        "LayerScale": convnext.LayerScale,
+        "StochasticDepth": convnext.StochasticDepth,
+    }[kind]
 
 
 def load_keras3_weights(model: Any, weights: Any, is_zip: bool) -> None:

@@ -62,7 +62,11 @@ LAYERS_OF_KERAS_2 = _EVERYWHERE | _words(
 )
 
 # Of keras.applications: layers that Keras does not export, and where they are.
-LAYERS_OF_APPLICATIONS = {"LayerScale": "applications.convnext", "StochasticDepth": "applications.convnext"}
+LAYERS_OF_APPLICATIONS = {
+    "CustomScaleLayer": "applications.inception_resnet_v2",
+    "LayerScale": "applications.convnext",
+    "StochasticDepth": "applications.convnext",
+}
 
 MODELS = frozenset({"Functional", "Model", "Sequential"})
 WRAPPERS = frozenset({"Bidirectional", "SpectralNormalization", "TimeDistributed"})

@@ -1,7 +1,7 @@
 """Read a model file in a process of its own first, with limits on time and memory: the second wall.
 
-A damaged HDF5 file can hold libhdf5 for ever, deaf to Ctrl-C (1 of 400 with flipped bytes, HDF5 1.14.6), and readers
-in C have ended processes before. What is read here is what will be read again: the structure and every array. Keras is
+A damaged HDF5 file can hold libhdf5 for ever, deaf to Ctrl-C (an attribute of 1 in 400 with flipped bytes, HDF5 1.14.6),
+and readers in C have ended processes before. What is read here is what will be read again: the structure and every array. Keras is
 not there: it would take as long as opening itself, and the model would have to come back.
 """
 
@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from camlite.errors import ClassifierError
 
@@ -61,18 +62,27 @@ def _rehearse(path: Path, _same: tuple[int, ...]) -> None:
 
 
 def main(name: str) -> None:
-    """In the process: read the file, all of it; the exit code, and standard output, tell how that went."""
-    from camlite_export.sources.untrusted import model_file
-
+    """In the process: the exit code, and standard output, tell how reading went."""
     path = Path(name)
     _limit(path.stat().st_size)
     try:
-        model_file.read(path)
-        with model_file.open_weights(path) as weights:
-            _read_all(path, weights)
+        read_all(path)
     except ClassifierError as error:
         sys.stdout.buffer.write(str(error).encode(errors="replace"))
         sys.exit(_REFUSED)
+
+
+def read_all(path: Path) -> None:
+    """Read the structure, and every attribute and array.
+
+    Raises:
+        ClassifierError: see `model_file.read`.
+    """
+    from camlite_export.sources.untrusted import model_file
+
+    model_file.read(path)
+    with model_file.open_weights(path) as weights, model_file.errors(path):
+        weights.visititems(_read_one)
 
 
 def _limit(size: int) -> None:
@@ -90,18 +100,13 @@ def _limit(size: int) -> None:
         resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
-def _read_all(path: Path, weights: object) -> None:
-    import h5py
-
-    def visit(_: str, one: object) -> None:
-        for attribute in one.attrs.values():  # type: ignore[attr-defined]
-            del attribute
-        if isinstance(one, h5py.Dataset) and one.size:
-            rows = max(1, _CHUNK * one.shape[0] // one.size) if one.shape else 1
-            for start in range(0, one.shape[0] if one.shape else 1, rows):
-                one[start : start + rows] if one.shape else one[()]
-
-    from camlite_export.sources.untrusted import model_file
-
-    with model_file.errors(path):
-        weights.visititems(visit)  # type: ignore[attr-defined]
+def _read_one(_: str, one: Any) -> None:
+    for name in one.attrs:
+        one.attrs[name]
+    shape = getattr(one, "shape", None)
+    if shape == ():
+        one[()]
+    elif shape and one.size:
+        rows = max(1, _CHUNK * shape[0] // one.size)
+        for start in range(0, shape[0], rows):
+            one[start : start + rows]
