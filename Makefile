@@ -33,7 +33,7 @@ fuzz: $(VENV)/.extra-fuzz ## look for bytes that no reader expects, guided by co
 	PYTHONPATH=tests $(PYTHON) -m fuzz $(FUZZ_SECONDS)
 
 test-ray: $(READY) ## run audit and parity on a Ray cluster of this machine, and compare
-	$(PYTHON) -m pytest tests/export/audit/test_ray_audit.py tests/export/parity/test_ray_parity.py -m 'ray or not ray'
+	$(PYTHON) -m pytest tests/export/audit/test_ray_audit.py tests/export/agreement/test_ray_parity.py -m 'ray or not ray'
 
 test-applications: $(READY) ## measure networks of keras.applications, half an hour, and write what docs/classifiers.md says
 	CAMLITE_WRITE_FIGURES=1 $(PYTHON) -m pytest tests/export/test_applications.py -m applications
@@ -88,7 +88,7 @@ wheel: $(READY) ## build wheel and sdist into dist/, the same bytes for the same
 NOT_COVERED = \
     --deselect tests/runtime/test_hostile.py \
     --deselect tests/runtime/system/test_fresh_process.py::test_a_process_that_dies_is_an_error_of_its_own \
-    --deselect tests/export/parity/test_runner.py::test_an_interpreter_that_dies_is_one_line
+    --deselect tests/export/agreement/test_runner.py::test_an_interpreter_that_dies_is_one_line
 
 coverage: $(VENV)/.extra-release ## measure which branches the tests run, those in processes of their own too
 	$(PYTHON) -m pytest --cov=camlite --cov=camlite_export --cov-branch --cov-report=term:skip-covered $(NOT_COVERED) $(COVER)

@@ -12,7 +12,7 @@ from camlite.audit import engine
 from camlite.audit.data import Source
 from camlite.audit.verdict import JUDGED, ClassVerdict, judge
 from camlite.images import picture_files
-from camlite_export.parity.interpreter_process import interpreter_process
+from camlite_export.agreement.interpreter_process import interpreter_process
 from tanks.scenes import LABELS, Scenes, scenes
 
 # What each has learned, by whether the weather gave the class away.
@@ -94,6 +94,7 @@ def _train(folder: Path, name: str, seed: int, confounded: bool) -> dict[str, Pa
     from camlite.images.labelled_images import LabelledImages
     from camlite_export import exporting
     from camlite_export.cutting import two_output
+    from camlite_export.sources import weights_digest
     from camlite_export.sources.pixel_conventions import preprocessing
     from tanks import training
 
@@ -103,8 +104,8 @@ def _train(folder: Path, name: str, seed: int, confounded: bool) -> dict[str, Pa
     cut = two_output.cut(model)
     images = LabelledImages([str(i) for i in range(_CALIBRATION)], None, lambda i: drawn.images[i])
     exported = exporting.export(
-        model,
         cut,
+        digest=weights_digest.digest(model),
         name=name,
         labels=LABELS,
         target=preprocessing(cut.image_shape, "unit", None, None, "stretch"),

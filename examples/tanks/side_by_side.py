@@ -16,7 +16,7 @@ from camlite.images.preprocessing import Pixels
 from camlite.maps import resize
 from camlite.show.overlay import lay_over
 from camlite_export import output_folder
-from camlite_export.parity.interpreter_process import interpreter_process
+from camlite_export.agreement.interpreter_process import interpreter_process
 from tanks.landscape import CLOUDY, WEATHERS
 from tanks.legend import FIELD, NAMES, Audited, field_seed
 from tanks.scenes import LABELS, scenes

@@ -14,7 +14,7 @@ import camlite
 from camlite.images.labelled_images import LabelledImages
 from camlite.texts import printable
 from camlite_export import output_folder
-from camlite_export.parity.interpreter_process import interpreter_process
+from camlite_export.agreement.interpreter_process import interpreter_process
 from camlite_export.reports import data_uri
 
 _MOST_COLUMNS = 10

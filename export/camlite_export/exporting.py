@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,18 +22,15 @@ from camlite.artifact.evidence_methods import EVIDENCE_METHODS
 from camlite.errors import ClassifierError
 from camlite.images.labelled_images import LabelledImages
 from camlite_export import golden_samples, output_folder
-from camlite_export.cutting.two_output import TwoOutputModel
-from camlite_export.parity import agreement, interpreter_process, keras_reference
-from camlite_export.sources import keras_files
-from camlite_export.targets import bias_correction, onnx_target, tflite_target, weight_rounding, weights_finder
-
-if TYPE_CHECKING:
-    import keras
+from camlite_export.agreement import interpreter_process
+from camlite_export.agreement.measurement import Measurement, measure
+from camlite_export.agreement.reference import Reference, inputs_of, reference_of
+from camlite_export.cutting.cut import Cut, TraceableCut
+from camlite_export.targets import TARGETS, weights_finder
 
 CONTAINERS: tuple[Container, ...] = get_args(Container)
 _OF_SUFFIX: Mapping[str, Container] = {suffix: container for container, suffix in SUFFIXES.items()}
-_CONVERTERS: Mapping[Container, Any] = {"tflite": tflite_target, "onnx": onnx_target}
-PRECISIONS: Mapping[Container, tuple[Precision, ...]] = {name: one.PRECISIONS for name, one in _CONVERTERS.items()}
+PRECISIONS: Mapping[Container, tuple[Precision, ...]] = {name: one.PRECISIONS for name, one in TARGETS.items()}
 NEED_CALIBRATION: frozenset[Precision] = frozenset({"int8", "int16x8"})
 
 _NO_GRADIENT: frozenset[Precision] = frozenset({"int16x8"})
@@ -46,11 +43,11 @@ _MADE_WITH = ("camlite", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime"
 
 @dataclass(frozen=True)
 class Exported:
-    """One artifact that was written, and how it agrees with Keras; None where no backend is installed here."""
+    """One artifact that was written, and how it agrees with the original; None where no backend is installed here."""
 
     path: Path
     size: int
-    measurement: agreement.Measurement | None
+    measurement: Measurement | None
 
 
 Progress = Callable[[str], None]
@@ -86,9 +83,9 @@ def kinds(
 
 
 def export(
-    model: keras.Model,
-    two_output: TwoOutputModel,
+    cut: TraceableCut,
     *,
+    digest: str,
     name: str,
     labels: tuple[str, ...],
     target: Preprocessing,
@@ -103,7 +100,8 @@ def export(
     All artifacts are converted before the first is written, and each appears whole or not at all.
 
     Args:
-        model: the classifier; two_output: of `two_output.cut`.
+        cut: of the classifier, see `camlite_export.cutting`.
+        digest: SHA-256 of its weights, see `camlite_export.sources.source.Source`.
         name: file names are ``NAME.PRECISION.tflite`` and ``NAME.PRECISION.onnx``.
         labels: one a class.
         target: how pixels become the classifier's input.
@@ -117,18 +115,18 @@ def export(
         CamliteError: the folder cannot be written to.
     """
     progress("head")
-    head = two_output.affine
-    golden_images = golden_samples.choose(calibration, target, two_output)
-    answers = keras_reference.answer(two_output, keras_reference.inputs(list(golden_images), target))
-    traits = EVIDENCE_METHODS[two_output.evidence_method]
+    head = cut.affine
+    golden_images = golden_samples.choose(calibration, target, cut)
+    answers = reference_of(cut, inputs_of(list(golden_images), target))
+    traits = EVIDENCE_METHODS[cut.evidence_method]
     weights = head.weights if head and traits.has_weights else None
     bias = head.bias if head and traits.adds_up else None
     arrays = Arrays(weights, bias, golden_images, answers.scores, answers.evidence)
-    models = _convert(two_output, target, calibration, wanted, progress)
+    models = _convert(cut, target, calibration, wanted, progress)
     files = {}
     for (container, precision), content in models.items():
-        card = _card(model, two_output, name, precision, labels, target, content)
-        carried = _as_the_model_has_them(arrays, content, two_output.feature_shape)
+        card = _card(cut, digest, name, precision, labels, target, content)
+        carried = _as_the_model_has_them(arrays, content, cut.feature_shape)
         files[f"{name}.{precision}{SUFFIXES[container]}"] = artifact.pack(container, content, card, carried, sign)
     with interpreter_process.interpreter_processes() as process_of:
         progress("golden samples")
@@ -136,7 +134,7 @@ def export(
         progress("writing")
         output_folder.write_all(folder, files)
         images, truth = _spread(calibration, _MOST_MEASURED_IMAGES) if calibration else (list(golden_images), None)
-        reference = keras_reference.answer(two_output, keras_reference.inputs(images, target))
+        reference = reference_of(cut, inputs_of(images, target))
         measurements = _measure([folder / file for file in files], process_of, images, reference, truth, progress)
         return [
             Exported(path, len(content), measurement)
@@ -150,27 +148,20 @@ def stages(wanted: Sequence[tuple[Container, Precision]]) -> int:
 
 
 def _convert(
-    two_output: TwoOutputModel,
+    cut: TraceableCut,
     target: Preprocessing,
     calibration: LabelledImages | None,
     wanted: Sequence[tuple[Container, Precision]],
     progress: Progress,
 ) -> dict[tuple[Container, Precision], bytes]:
-    prepared, normalized, biased = None, list[bias_correction.Convolution](), list[weight_rounding.Convolution]()
+    prepared = None
     if calibration is not None:
         images, _ = _spread(calibration, _MOST_CALIBRATION_IMAGES)
-        prepared = keras_reference.inputs(images, target)
-        normalized = bias_correction.observe(two_output.model, prepared)
-        biased = weight_rounding.observe(two_output.model, prepared)
+        prepared = inputs_of(images, target)
     models: dict[tuple[Container, Precision], bytes] = {}
     for container, precision in wanted:
         progress(f"{precision}{SUFFIXES[container]}")
-        converter = _CONVERTERS[container]
-        with (
-            weight_rounding.rounded(biased, converter.STEPS.get(precision), converter.LEFT_ALONE.get(precision, 0)),
-            bias_correction.corrected(normalized, converter.ROUNDED.get(precision)),
-        ):
-            models[container, precision] = converter.convert(two_output, precision, prepared)
+        models[container, precision] = TARGETS[container].convert(cut, precision, prepared)
     return models
 
 
@@ -195,10 +186,10 @@ def _measure(
     paths: Sequence[Path],
     process_of: Callable[[Container], Executor],
     images: Sequence[NDArray[np.uint8]],
-    reference: keras_reference.Reference,
+    reference: Reference,
     truth: NDArray[np.int64] | None,
     progress: Progress,
-) -> Iterator[tuple[Path, agreement.Measurement | None]]:
+) -> Iterator[tuple[Path, Measurement | None]]:
     """Run each artifact in a process that has only seen its own interpreter."""
     for path in paths:
         progress(f"measuring {'.'.join(path.name.split('.')[-2:])}")
@@ -208,26 +199,26 @@ def _measure(
             continue
         classes = reference.classes.tolist()
         answers = process_of(container).submit(interpreter_process.answer, path, None, images, classes).result()
-        yield path, agreement.measure(reference, answers, truth)
+        yield path, measure(reference, answers, truth)
 
 
 def _card(
-    model: keras.Model,
-    two_output: TwoOutputModel,
+    cut: Cut,
+    digest: str,
     name: str,
     precision: Precision,
     labels: tuple[str, ...],
     target: Preprocessing,
     content: bytes,
 ) -> Card:
-    height, width, channels = two_output.feature_shape
+    height, width, channels = cut.feature_shape
     return Card(
         name=name,
         precision=precision,
         labels=labels,
         preprocessing=target,
-        head=Head(two_output.layer, height, width, channels, two_output.activation, two_output.evidence_method),
-        classifier_sha256=keras_files.digest(model),
+        head=Head(cut.layer, height, width, channels, cut.activation, cut.evidence_method),
+        classifier_sha256=digest,
         model_sha256=hashlib.sha256(content).hexdigest(),
         made_with={program: importlib.metadata.version(program) for program in _MADE_WITH},
     )

@@ -16,8 +16,9 @@ from camlite.images.labelled_images import LabelledImages
 from camlite.maps import resize
 from camlite.self_check import Tolerance
 from camlite.system.files import scratch
-from camlite_export.cutting.two_output import TwoOutputModel
-from camlite_export.parity import interpreter_process, keras_reference
+from camlite_export.agreement import interpreter_process
+from camlite_export.agreement.reference import inputs_of, reference_of
+from camlite_export.cutting.cut import Cut
 
 _SAMPLES = 4
 _CANDIDATES = 40
@@ -26,7 +27,7 @@ _LARGEST_SIDE = 48
 _DETAIL = 6
 
 
-def choose(calibration: LabelledImages | None, target: Preprocessing, two_output: TwoOutputModel) -> NDArray[np.uint8]:
+def choose(calibration: LabelledImages | None, target: Preprocessing, cut: Cut) -> NDArray[np.uint8]:
     """Golden images, uint8 (N, H, W, channels), at most 48 pixels a side: the device resizes them as any image.
 
     Calibration images that the classifier gives to different classes, and those of which it is the least sure:
@@ -41,7 +42,7 @@ def choose(calibration: LabelledImages | None, target: Preprocessing, two_output
     spread = np.linspace(0, len(calibration) - 1, min(_CANDIDATES, len(calibration))).astype(int)
     prepared = (preprocessing.prepare(calibration[int(i)], small) for i in spread)
     candidates = np.stack([np.rint(pixels).clip(0, 255).astype(np.uint8) for pixels in prepared])
-    scores = keras_reference.answer(two_output, keras_reference.inputs(list(candidates), target)).scores
+    scores = reference_of(cut, inputs_of(list(candidates), target)).scores
     unsure_first = scores.max(axis=1).argsort(kind="stable")
     _, firsts = np.unique(scores[unsure_first].argmax(axis=1), return_index=True)
     of_different_classes = unsure_first[np.sort(firsts)]

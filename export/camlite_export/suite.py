@@ -17,9 +17,9 @@ from typing import Any
 from camlite import artifact as artifact_files
 from camlite.artifact.container import SUFFIXES
 from camlite.errors import CamliteError
-from camlite_export.parity import gates
-from camlite_export.parity.compare import Comparison, Result, compare
-from camlite_export.parity.expected import Given
+from camlite_export.agreement import gates
+from camlite_export.agreement.compare import Comparison, Result, compare
+from camlite_export.agreement.expected import Given
 
 __all__ = ["CHECKS", "Given", "parity_suite"]
 
@@ -46,7 +46,7 @@ def parity_suite(
         model: the classifier, ``.keras`` or ``.h5``.
         artifacts: files, or patterns in their last part (``flowers/*``); of what a pattern finds, the artifacts.
         data: a folder of images or an ``.npz``; by default the first artifact's golden samples.
-        given: what the cards are not to be believed in, see `camlite_export.parity.expected.Given`.
+        given: what the cards are not to be believed in, see `camlite_export.agreement.expected.Given`.
         limits: gates by the names of their figures, in place of ours.
         backend: by default the installed one that is preferred, for each container.
 

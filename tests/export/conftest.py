@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from camlite import backends
-from camlite_export.parity.interpreter_process import interpreter_process
+from camlite_export.agreement.interpreter_process import interpreter_process
 from support.fresh_process import BACKENDS
 
 # Before the test modules import TensorFlow.

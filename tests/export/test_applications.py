@@ -21,8 +21,8 @@ import pytest
 
 from camlite.artifact.evidence_methods import EVIDENCE_METHODS, EvidenceMethod
 from camlite.maps import resize
+from camlite_export.agreement.reference import inputs_of, reference_of
 from camlite_export.cutting import two_output
-from camlite_export.parity import keras_reference
 from camlite_export.sources import keras_files
 from camlite_export.sources.pixel_conventions import preprocessing
 from camlite_export.targets import onnx_target, tflite_target
@@ -104,7 +104,7 @@ def saved_and_opened(application: Application, folder: Path) -> tuple[keras.Mode
     model = application.build(weights=None)
     height, width = (side or 224 for side in model.input_shape[1:3])
     images = list(images_of(height, width))
-    make_sane(model, keras_reference.inputs(images, preprocessing((height, width, 3), application.preprocess)))
+    make_sane(model, inputs_of(images, preprocessing((height, width, 3), application.preprocess)))
     model.save(folder / "network.keras")
     return keras_files.open_classifier(folder / "network.keras"), images
 
@@ -119,7 +119,7 @@ def test_every_backend_answers_as_keras_does(
     assert (cut.evidence_method, cut.classes) == (application.evidence, 1000)
     assert (cut.default_preprocessing == "raw") == (application.preprocess == "raw")
     target = preprocessing(cut.image_shape, application.preprocess)
-    expected = keras_reference.answer(cut, keras_reference.inputs(images, target))
+    expected = reference_of(cut, inputs_of(images, target))
     assert expected.scores.max() > 0.02, "the scores say nothing"
     measured: dict[str, Any] = {"layer": cut.layer, "features": cut.feature_shape, "method": cut.evidence_method}
     for container, converter in (("onnx", onnx_target), ("tflite", tflite_target)):  # what takes the most memory, first

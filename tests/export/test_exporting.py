@@ -23,8 +23,10 @@ from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.errors import CamliteError, ClassifierError
 from camlite.images.labelled_images import LabelledImages
 from camlite_export import exporting
+from camlite_export.agreement import interpreter_process
+from camlite_export.agreement.reference import inputs_of, reference_of
 from camlite_export.cutting import two_output
-from camlite_export.parity import interpreter_process, keras_reference
+from camlite_export.sources import weights_digest
 from camlite_export.sources.pixel_conventions import preprocessing
 from support import classifier_kinds
 from support.fresh_process import BACKENDS
@@ -81,7 +83,7 @@ def exported(
         "calibration": images_of(IMAGES),
         "folder": folder,
     }
-    return exporting.export(model, cut, wanted=wanted, **{**given, **options})
+    return exporting.export(cut, digest=weights_digest.digest(model), wanted=wanted, **{**given, **options})
 
 
 @pytest.fixture(scope="module")
@@ -198,8 +200,8 @@ def test_the_card_says_what_was_exported(eight: Mapping[Kind, exporting.Exported
 def test_the_golden_samples_are_answered_by_keras(eight: Mapping[Kind, exporting.Exported]) -> None:
     arrays = artifact.read(eight["tflite", "int8"].path).arrays
     cut = two_output.cut(small())
-    inputs = keras_reference.inputs(list(arrays.golden_images), preprocessing(cut.image_shape))
-    expected = keras_reference.answer(cut, inputs)
+    inputs = inputs_of(list(arrays.golden_images), preprocessing(cut.image_shape))
+    expected = reference_of(cut, inputs)
     np.testing.assert_array_equal(arrays.golden_scores, expected.scores)
     np.testing.assert_array_equal(arrays.golden_evidence, expected.evidence)
 

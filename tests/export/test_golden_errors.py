@@ -10,7 +10,7 @@ import pytest
 from camlite import artifact
 from camlite.artifact import Artifact
 from camlite_export import golden_samples
-from camlite_export.parity.interpreter_process import interpreter_processes
+from camlite_export.agreement.interpreter_process import interpreter_processes
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ EXPORT = ["--formats", "tflite", "onnx", "--precisions", "float32"]
 # What each command imports besides numpy, so that most kills do not come before it has begun.
 IMPORTS = {
     "export": ("tensorflow", "keras", "tf2onnx", "camlite_export.contact_sheet", "camlite_export.exporting"),
-    "parity": ("tensorflow", "keras", "camlite_export.parity.compare", "camlite_export.parity.report", "jinja2"),
+    "parity": ("tensorflow", "keras", "camlite_export.agreement.compare", "camlite_export.agreement.report", "jinja2"),
     "audit": ("jinja2", "sklearn.cluster", "camlite_export.audit.audit_report"),
 }
 FILES = ["stripes.float32.onnx", "stripes.float32.tflite"]

@@ -14,9 +14,9 @@ from camlite.artifact import Container
 from camlite.artifact.arrays import Arrays
 from camlite.artifact.card import Card, Head, Preprocessing
 from camlite.artifact.evidence_methods import EVIDENCE_METHODS
+from camlite_export.agreement import interpreter_process, measurement
+from camlite_export.agreement.reference import Reference
 from camlite_export.cutting.two_output import TwoOutputModel
-from camlite_export.parity import agreement, interpreter_process
-from camlite_export.parity.keras_reference import Reference
 
 
 def write(model: TwoOutputModel, target: Preprocessing, container: Container, content: bytes, path: Path) -> Path:
@@ -62,7 +62,7 @@ def compare(process: Executor, path: Path, backend: str, images: list[np.ndarray
     """Run an artifact in the process of its backend."""
     classes = expected.classes.tolist()
     answers = process.submit(interpreter_process.answer, path, backend, images, classes).result()
-    measured = agreement.measure(expected, answers)
+    measured = measurement.measure(expected, answers)
     scale = max(1.0, float(np.abs(expected.scores).max()))
     return Figures(
         bool(measured.same_class.all()),

@@ -85,8 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
             bar.update()
 
         exported = exporting.export(
-            classifier,
             cut,
+            digest=cut.source.digest,
             name=name,
             labels=class_labels,
             target=target,

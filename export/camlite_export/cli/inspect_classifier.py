@@ -24,9 +24,9 @@ def run(arguments: argparse.Namespace) -> int:
             "kind": step.kind,
             "shape": list(step.shape[1:]),
             "parameters": step.parameters,
-            "cut": step is cut.cut,
+            "cut": step is cut.step,
         }
-        for step in cut.journey
+        for step in cut.source.steps
     ]
     if arguments.json:
         record = {
@@ -49,10 +49,10 @@ def run(arguments: argparse.Namespace) -> int:
             f"{step.parameters:,}",
             "<- cut: features" if marked["cut"] else "",
         ]
-        for step, marked in zip(cut.journey, steps, strict=True)
+        for step, marked in zip(cut.source.steps, steps, strict=True)
     ]
     say.table(["layer", "kind", "output", "parameters", ""], [image, *rows])
-    say.line("", f"{classifier.count_params():,} parameters, {cut.classes} classes by {cut.activation}")
+    say.line("", f"{cut.source.parameters:,} parameters, {cut.classes} classes by {cut.activation}")
     say.line(f"evidence: {cut.evidence_method}, {EVIDENCE_METHODS[cut.evidence_method].text}")
     why = "it scales them itself" if cut.default_preprocessing == "raw" else "it does not scale them itself"
     say.line(f"pixels by default: --preprocess {cut.default_preprocessing}, because {why}")

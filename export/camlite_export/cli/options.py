@@ -55,13 +55,7 @@ def add_preprocessing(parser: argparse.ArgumentParser) -> None:
 
 def pixels_hint(cut: TwoOutputModel) -> str | None:
     """What to say where nobody said what pixels a classifier takes, and its layers are known to want others."""
-    family = pixel_conventions.of_the_family([step.name for step in cut.journey])
-    if family is None or cut.default_preprocessing != "unit":
-        return None
-    return (
-        f"pixels are taken as 0..1; but the layers look like {family[0]}, trained with --preprocess {family[1]}: "
-        f"say which, with --preprocess"
-    )
+    return cut.source.pixels.doubt
 
 
 def layer(text: str | None) -> int | str | None:

@@ -13,7 +13,7 @@ from camlite.show import say
 from camlite_export.cli import options
 
 if TYPE_CHECKING:
-    from camlite_export.parity.compare import Comparison, Result
+    from camlite_export.agreement.compare import Comparison, Result
 
 _WORST_IMAGES = 4
 
@@ -56,8 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare, print a row an artifact and a line a failed check; 1 where one failed."""
-    from camlite_export.parity import gates, report
-    from camlite_export.parity.expected import Given
+    from camlite_export.agreement import gates, report
+    from camlite_export.agreement.expected import Given
 
     limits = dict(map(gates.parse, arguments.gate))
     if arguments.report:
@@ -85,7 +85,7 @@ def _compare(arguments: argparse.Namespace, given: Any, limits: dict[str, float]
     options.import_tensorflow_for(arguments.classifier, arguments.trust)
     from tqdm import tqdm
 
-    from camlite_export.parity.compare import compare
+    from camlite_export.agreement.compare import compare
 
     with tqdm(desc="parity", unit=" images", leave=False, disable=None) as bar:
 
@@ -112,7 +112,7 @@ def _engine(arguments: argparse.Namespace, given: Any) -> Any:
         return None
     if arguments.data is None:
         raise CamliteError(f"--engine {arguments.engine}: the golden samples are too few to be spread; give --data")
-    from camlite_export.parity.ray_parity import Engine
+    from camlite_export.agreement.ray_parity import Engine
 
     return Engine(arguments.classifier, arguments.data, given, arguments.backend, arguments.artifacts[0])
 
@@ -143,7 +143,7 @@ def _print_wide_gates(result: Result) -> None:
 
 
 def _row(result: Result) -> list[str]:
-    from camlite_export.parity.gates import FIGURES
+    from camlite_export.agreement.gates import FIGURES
 
     measured = result.measurement
     texts = [FIGURES[name].text(FIGURES[name].value(measured)) if measured else "" for name in _COLUMNS]

@@ -12,7 +12,7 @@ written with ordinary forward operators, so that no interpreter needs to know ab
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +20,9 @@ from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.errors import ClassifierError
 from camlite_export import workarounds
 from camlite_export.cutting.plain_operators import plain_operators
-from camlite_export.cutting.two_output import TwoOutputModel
+
+if TYPE_CHECKING:
+    from camlite_export.cutting.two_output import TwoOutputModel
 
 Forward = Callable[[Any], dict[str, Any]]
 

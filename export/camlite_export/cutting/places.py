@@ -6,16 +6,11 @@ Reshape anything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from camlite_export.sources.journey import Step
-
-if TYPE_CHECKING:
-    import keras
+from camlite_export.sources.source import Floats, Source, Step
 
 # Layers that leave each place where it is, or that mix it with its neighbours; by parts of their names.
 _LOCAL = (
@@ -31,25 +26,26 @@ _LEAST = 0.1
 _PROBES = 4
 
 
-def are_kept(image: Any, steps: Sequence[Step]) -> bool:
+def are_kept(source: Source, steps: Sequence[Step]) -> bool:
     """Whether each half of a feature map follows its own half of the image the most: upper, lower, left and right.
 
     Asked of the first tensor of rank 4 behind the last step that could have put places elsewhere: layers that leave
     them where they are may see far, and hide it.
 
     Args:
-        image: symbolic, (batch, height, width, channels).
-        steps: from the image to the feature map.
+        source: the classifier, which is asked.
+        steps: those of it from the image to the feature map.
     """
-    import keras
-
     moving = [i for i, step in enumerate(steps) if not any(part in step.kind for part in _LOCAL) and not _is_one(step)]
     if not moving:
         return True
     step = next(step for step in steps[moving[-1] :] if len(step.shape) == 4)
-    model = keras.Model(image, step.output)
+
+    def features_of(images: Floats) -> Floats:
+        return source.answer(images, step).features
+
     axes = [axis for axis in (1, 2) if (step.shape[axis] or 0) > 1]
-    return all(own_share(model, axis) >= _LEAST for axis in axes)
+    return all(own_share(features_of, source.image_shape, axis) >= _LEAST for axis in axes)
 
 
 def _is_one(step: Step) -> bool:
@@ -57,33 +53,30 @@ def _is_one(step: Step) -> bool:
     return step.shape[1:3] == (1, 1)
 
 
-def own_share(model: keras.Model, axis: int) -> float:
+def own_share(features_of: Callable[[Floats], Floats], image_shape: tuple[int, int, int], axis: int) -> float:
     """How much more of a change lies in the first half of a feature map when the first half of the image changes than
     when the second one does, from 0 to 1. By changing pixels and not by gradients: those of depthwise convolutions
     crash TensorFlow 2.21 with oneDNN.
 
     Args:
-        model: image (N, H, W, channels) -> features (N, h, w, C).
+        features_of: float32 images (N, H, W, channels) -> features (N, h, w, C).
+        image_shape: height, width and channels.
         axis: 1 from top to bottom, 2 from left to right.
     """
-    shape = (_PROBES, *model.inputs[0].shape[1:])
+    shape = (_PROBES, *image_shape)
     random = np.random.default_rng(0)
     before, after = (random.uniform(0, 1, shape).astype(np.float32) for _ in range(2))
-    features = _run(model, before)
+    features = features_of(before)
     shares = []
     for half in _halves(axis, shape[axis]):
         changed = before.copy()
         changed[half] = after[half]
-        change = np.abs(_run(model, changed) - features)
+        change = np.abs(features_of(changed) - features)
         total = change.sum()
         if not total > 0:
             return 1.0  # nothing arrives, which says nothing
         shares.append(change[_halves(axis, change.shape[axis])[0]].sum() / total)
     return float(shares[0] - shares[1])
-
-
-def _run(model: keras.Model, images: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(model(images, training=False), np.float32)
 
 
 def _halves(axis: int, size: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from camlite.artifact.card import Activation
 from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.errors import ClassifierError
 from camlite.maps import cam
-from camlite_export.cutting import heads, last_activation, places
+from camlite_export.cutting import (
+    changed_tensors,
+    convolutions,
+    evidence,
+    forward,
+    heads,
+    places,
+    saved_model,
+)
+from camlite_export.cutting.cut import ChangeTensor
 from camlite_export.cutting.heads import AffineHead
-from camlite_export.sources.float32 import in_float32
-from camlite_export.sources.journey import Journey, Size, Step, shape_text, walk
+from camlite_export.sources.journey import Journey, KerasStep, Size, shape_text
+from camlite_export.sources.keras3 import Keras3Source
+from camlite_export.sources.source import Answer, Floats
 
 if TYPE_CHECKING:
     import keras
@@ -27,19 +40,17 @@ _ROUNDING = 1e-5
 # Where the classifier computes in 16 bits, and its halves do not: 4e-4 was the most in small classifiers.
 _ROUNDING_16_BITS = 2e-2
 
-_WHITE = 255.0
-
 
 @dataclass(frozen=True)
 class TwoOutputModel:
-    """A classifier cut in two.
+    """A Keras classifier cut in two, see `camlite_export.cutting.cut.TraceableCut`.
 
     Attributes:
         model: image (N, H, W, channels) -> {"features": (N, h, w, C), "scores": (N, K)}.
         head: features (N, h, w, C) -> logits (N, K).
         activation: logits -> scores.
-        cut: the step whose output the features are.
-        journey: every step from image to scores.
+        source: the original.
+        step: of the original, whose output the features are.
         affine: class weights and bias of the head; None where it is not affine.
         evidence_method: how evidence is made, a word of `camlite.artifact.evidence_methods`.
     """
@@ -47,8 +58,8 @@ class TwoOutputModel:
     model: keras.Model
     head: keras.Model
     activation: Activation
-    cut: Step
-    journey: tuple[Step, ...]
+    source: Keras3Source
+    step: KerasStep
     affine: AffineHead | None
     evidence_method: EvidenceMethod
 
@@ -60,7 +71,7 @@ class TwoOutputModel:
     @property
     def layer(self) -> str:
         """Name of the layer that gives the features."""
-        return self.cut.name
+        return self.step.name
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -77,23 +88,57 @@ class TwoOutputModel:
         """K."""
         return int(self.model.output["scores"].shape[1])
 
-    @cached_property
+    @property
     def default_preprocessing(self) -> str:
-        """``raw`` where the classifier itself begins by scaling pixels, else ``unit``: by what it makes of white ones,
-        in front of the first layer that has learned anything.
-        """
-        import keras
+        """What the classifier tells of its pixels, see `camlite_export.sources.source.Source`."""
+        return self.source.pixels.preprocess
 
-        learned = next(i for i, step in enumerate(self.journey) if step.parameters > 0 and step.kind != "Normalization")
-        if learned == 0:
-            return "unit"
-        front = keras.Model(self.model.inputs[0], self.journey[learned - 1].output)
-        seen = np.asarray(front(np.full((1, *self.image_shape), _WHITE, np.float32), training=False), np.float32)
-        return "unit" if np.isclose(seen.max(), _WHITE) else "raw"
+    def answer(self, inputs: Floats) -> Answer:
+        """See `camlite_export.cutting.cut.Cut`."""
+        return self.source.answer(inputs, self.step)
+
+    def evidence(self, features: Floats, classes: NDArray[np.int64]) -> Floats:
+        """See `camlite_export.cutting.cut.Cut`."""
+        if self.affine:
+            return evidence.by_class_weights(self.affine, features, classes)
+        return evidence.by_gradient(self.head, features, classes)
+
+    def answer_changed(self, inputs: Floats, change: ChangeTensor) -> tuple[Floats, Floats]:
+        """See `camlite_export.cutting.cut.Cut`."""
+        features = np.asarray(changed_tensors.run(self.model, inputs, change)["features"], np.float32)
+        return features, np.asarray(changed_tensors.run(self.head, features, change), np.float32)
+
+    def function(self) -> Callable[[Any], Mapping[str, Any]]:
+        """See `camlite_export.cutting.cut.TraceableCut`."""
+        return forward.forward(self)
+
+    def saved_model(self) -> AbstractContextManager[Path]:
+        """See `camlite_export.cutting.cut.TraceableCut`."""
+        return saved_model.saved_model(self)
+
+    def normalized_convolutions(self, inputs: Floats) -> Sequence[convolutions.NormalizedConvolution]:
+        """See `camlite_export.cutting.cut.TraceableCut`."""
+        return cast(list[convolutions.NormalizedConvolution], self._observed(convolutions.normalized, inputs))
+
+    def biased_convolutions(self, inputs: Floats) -> Sequence[convolutions.BiasedConvolution]:
+        """See `camlite_export.cutting.cut.TraceableCut`."""
+        return cast(list[convolutions.BiasedConvolution], self._observed(convolutions.biased, inputs))
+
+    def _observed(self, observe: Callable[[Any, Floats], Any], inputs: Floats) -> Any:
+        """What was seen for this very array; most precisions ask for the same, and it takes as long as an answer."""
+        seen, found = self._observations.get(observe.__name__, (None, None))
+        if seen is not inputs:
+            found = observe(self.model, inputs)
+            self._observations[observe.__name__] = inputs, found
+        return found
+
+    @cached_property
+    def _observations(self) -> dict[str, tuple[Floats, Any]]:
+        return {}
 
 
 def cut(
-    classifier: keras.Model,
+    classifier: keras.Model | Keras3Source,
     layer: int | str | None = None,
     size: Size | None = None,
     evidence_method: EvidenceMethod | None = None,
@@ -101,10 +146,10 @@ def cut(
     """Cut a classifier behind one layer.
 
     Args:
-        classifier: a Sequential or functional model; models inside it are walked through as well. Left as it is.
+        classifier: of Keras 3, or of Keras 2 and rebuilt. Left as it is.
         layer: index into ``classifier.layers`` (negative ones count from the end) or a layer's name; by
             default the last layer that gives a feature map and through which every path to the scores goes.
-        size: height and width of the image, where the classifier's own are not fixed.
+        size: height and width of the image, for a model object whose own are not fixed.
         evidence_method: how evidence is to be made, where the head allows it; else the default of such heads.
 
     Raises:
@@ -113,84 +158,74 @@ def cut(
     """
     import keras
 
-    converted = in_float32(classifier)
-    journey = walk(converted, size)
-    scores, logits, activation = last_activation.take_off(classifier.name, journey.scores)
+    source = classifier if isinstance(classifier, Keras3Source) else Keras3Source(classifier, size)
     if layer is None:
-        step, head = _last_feature_map(classifier.name, journey, logits)
+        step, head = _last_feature_map(source)
     else:
-        step = _named_step(converted, layer, journey)
-        head = _head_behind(classifier.name, step, logits)
-        before = journey.steps[: journey.steps.index(step) + 1]
-        if not places.are_kept(journey.image, before):
+        step = _named_step(source, layer)
+        head = _head_behind(source, step)
+        if not places.are_kept(source, source.steps[: source.steps.index(step) + 1]):
             raise ClassifierError(
-                f"{classifier.name}: the places of layer {step.name!r}, {shape_text(step.shape)}, are not those of the "
+                f"{source.name}: the places of layer {step.name!r}, {shape_text(step.shape)}, are not those of the "
                 f"image: its axes were moved on the way; cut at an earlier --layer"
             )
-    model = keras.Model(journey.image, {"features": step.output, "scores": scores}, name=classifier.name)
-    _prove(classifier, model, head, activation, _ROUNDING if converted is classifier else _ROUNDING_16_BITS, step.name)
+    outputs = {"features": step.output, "scores": source.scores}
+    model = keras.Model(source.journey.image, outputs, name=source.name)
+    _prove(source, step, model, head)
     affine = heads.derive(head)
-    methods = heads.evidence_methods(affine, int(scores.shape[1]))
+    methods = heads.evidence_methods(affine, source.classes)
     method = evidence_method if evidence_method in methods else methods[0]
-    return TwoOutputModel(model, head, activation, step, journey.steps, affine, method)
+    return TwoOutputModel(model, head, source.activation, source, step, affine, method)
 
 
-def _last_feature_map(name: str, journey: Journey, logits: Any) -> tuple[Step, keras.Model]:
-    for index, step in reversed(list(enumerate(journey.steps))):
-        before = journey.steps[: index + 1]
-        head = _head(step, logits) if _is_feature_map(step) else None
-        if head is None or not places.are_kept(journey.image, before):
+def _last_feature_map(source: Keras3Source) -> tuple[KerasStep, keras.Model]:
+    for index, step in reversed(list(enumerate(source.steps))):
+        before = source.steps[: index + 1]
+        head = source.head(step) if _is_feature_map(step) else None
+        if head is None or not places.are_kept(source, before):
             continue
         if not any(map(_is_learned, before)):
             break  # no more than the image scaled, normalized or augmented
         mixing = next((one for one in head.layers if "Attention" in type(one).__name__), None)
         if mixing is not None:
             raise ClassifierError(
-                f"{name}: no feature map: behind the last one, of layer {step.name!r}, stands attention "
+                f"{source.name}: no feature map: behind the last one, of layer {step.name!r}, stands attention "
                 f"({mixing.name!r}), which mixes its places; "
                 f"--layer {step.name} explains it by its gradient all the same"
             )
         return step, head
     raise ClassifierError(
-        f"{name}: no feature map: no learned layer gives (batch, height, width, channels) with more than one "
+        f"{source.name}: no feature map: no learned layer gives (batch, height, width, channels) with more than one "
         f"place from which alone the scores follow; camlite explains convolutional image classifiers"
     )
 
 
-def _is_feature_map(step: Step) -> bool:
+def _is_feature_map(step: KerasStep) -> bool:
     shape = step.shape
     return len(shape) == 4 and None not in shape[1:] and cast(int, shape[1]) * cast(int, shape[2]) > 1
 
 
-def _is_learned(step: Step) -> bool:
+def _is_learned(step: KerasStep) -> bool:
     return step.parameters > 0 and "Normalization" not in step.kind
 
 
-def _head_behind(name: str, step: Step, logits: Any) -> keras.Model:
+def _head_behind(source: Keras3Source, step: KerasStep) -> keras.Model:
     if not _is_feature_map(step):
         raise ClassifierError(
-            f"{name}: layer {step.name!r} gives {shape_text(step.shape)}, which is no feature map; "
+            f"{source.name}: layer {step.name!r} gives {shape_text(step.shape)}, which is no feature map; "
             f"expected (batch, height, width, channels) with more than one place; "
             f"`camlite inspect` lists the layers"
         )
-    head = _head(step, logits)
+    head = source.head(step)
     if head is None:
-        raise ClassifierError(f"{name}: the scores do not follow from layer {step.name!r} alone; choose a later layer")
+        raise ClassifierError(
+            f"{source.name}: the scores do not follow from layer {step.name!r} alone; choose a later layer"
+        )
     return head
 
 
-def _head(step: Step, logits: Any) -> keras.Model | None:
-    """The model from a step's output to the logits, or None where the logits need more than that."""
-    import keras
-
-    try:
-        return keras.Model(step.output, logits, name="head")
-    except ValueError:  # Keras: "not connected to `inputs`"
-        return None
-
-
-def _named_step(classifier: keras.Model, layer: int | str, journey: Journey) -> Step:
-    name, layers, ends = classifier.name, classifier.layers, journey.ends
+def _named_step(source: Keras3Source, layer: int | str) -> KerasStep:
+    name, layers, ends = source.name, source.converted.layers, source.journey.ends
     if isinstance(layer, int):
         if not -len(layers) <= layer < len(layers):
             raise ClassifierError(
@@ -200,35 +235,36 @@ def _named_step(classifier: keras.Model, layer: int | str, journey: Journey) -> 
         if id(layers[layer]) not in ends:
             raise ClassifierError(f"{name}: layer {layer} is the input; choose a layer behind it")
         return ends[id(layers[layer])]
-    for step in _steps_named(layer, layers, journey):
+    for step in _steps_named(layer, layers, source.journey):
         return step
     raise ClassifierError(f"{name}: no layer is named {layer!r}; `camlite inspect` lists the layers")
 
 
-def _steps_named(name: str, layers: Sequence[keras.Layer], journey: Journey) -> Iterator[Step]:
+def _steps_named(name: str, layers: Sequence[keras.Layer], journey: Journey) -> Iterator[KerasStep]:
     """The classifier's own layers, then those of the models inside it, the last first."""
     yield from (journey.ends[id(one)] for one in layers if one.name == name and id(one) in journey.ends)
     yield from (step for step in reversed(journey.steps) if step.name == name)
 
 
-def _prove(
-    classifier: keras.Model, model: keras.Model, head: keras.Model, activation: Activation, rounding: float, layer: str
-) -> None:
-    """The two halves must say what the whole says, whatever unusual model was walked through."""
-    given = classifier.inputs[0]
-    probe = np.random.default_rng(0).integers(0, 256, (2, *model.inputs[0].shape[1:])).astype(np.float32)
-    if "float" in given.dtype:
+def _prove(source: Keras3Source, step: KerasStep, model: keras.Model, head: keras.Model) -> None:
+    """The two halves must say what the original says, whatever unusual model was walked through."""
+    probe = np.random.default_rng(0).integers(0, 256, (2, *source.image_shape)).astype(np.float32)
+    if "float" in source.model.inputs[0].dtype:
         probe = probe / 128 - 1
-    whole = classifier(probe[..., 0] if len(given.shape) == 3 else probe, training=False)
-    expected = np.asarray(whole, np.float32)
-    if not np.isfinite(expected).all():
-        raise ClassifierError(f"{classifier.name}: gives scores that are not finite numbers; its weights are damaged")
+    expected = source.answer(probe, step)
+    if not np.isfinite(expected.scores).all():
+        raise ClassifierError(f"{source.name}: gives scores that are not finite numbers; its weights are damaged")
     outputs = {name: np.asarray(value) for name, value in model(probe, training=False).items()}
-    joined = cam.activate(np.asarray(head(outputs["features"], training=False)), activation)
-    for received in (outputs["scores"], joined):
-        difference = np.abs(received[:, -expected.shape[1] :] - expected).max()
-        if not difference <= rounding * max(1, np.abs(expected).max()):
+    joined = cam.activate(np.asarray(head(outputs["features"], training=False)), source.activation)
+    rounding = _ROUNDING if source.dtype == "float32" else _ROUNDING_16_BITS
+    for what, received, whole in (
+        ("scores", outputs["scores"], expected.scores),
+        ("scores", joined, expected.scores),
+        ("features", outputs["features"], expected.features),
+    ):
+        difference = np.abs(received - whole).max() if received.shape == whole.shape else np.nan
+        if not difference <= rounding * max(1, np.abs(whole).max()):
             raise ClassifierError(
-                f"{classifier.name}: cut at layer {layer!r}, its scores differ by {difference:.2g} from "
+                f"{source.name}: cut at layer {step.name!r}, its {what} differ by {difference:.2g} from "
                 f"those of the whole; cut it at another --layer"
             )

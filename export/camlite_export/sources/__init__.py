@@ -1,1 +1,1 @@
-"""Open what people bring: a classifier's file, its labels, its preprocessing, its layers."""
+"""Open what people bring: a classifier of any kind, each in one file, its labels, its preprocessing, its layers."""

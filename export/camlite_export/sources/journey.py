@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from camlite.errors import ClassifierError
 from camlite_export import workarounds
+from camlite_export.sources.source import Step
 
 if TYPE_CHECKING:
     import keras
@@ -16,21 +18,19 @@ Size = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
-    """One layer on the image's way through the classifier.
+class KerasStep(Step):
+    """One layer on the image's way through a model of Keras 3.
 
     Attributes:
-        name, kind: of the layer, as ``conv_128`` and ``Conv2D``.
-        shape: of its output, the batch axis as None.
-        parameters: how many numbers it has learned.
         output: its symbolic output.
+        operation: the layer, or operation.
+        call, tensor: of its calls and outputs, which.
     """
 
-    name: str
-    kind: str
-    shape: tuple[int | None, ...]
-    parameters: int
     output: Any
+    operation: Any
+    call: int
+    tensor: int
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Journey:
 
     image: Any
     scores: Any
-    steps: tuple[Step, ...]
-    ends: Mapping[int, Step]
+    steps: tuple[KerasStep, ...]
+    ends: Mapping[int, KerasStep]
 
 
 def walk(classifier: keras.Model, size: Size | None = None) -> Journey:
@@ -72,15 +72,17 @@ def walk(classifier: keras.Model, size: Size | None = None) -> Journey:
         )
     if len(classifier.inputs) != 1:
         raise ClassifierError(f"{classifier.name}: {len(classifier.inputs)} inputs, expected one image")
-    steps: list[Step] = []
-    ends: dict[int, Step] = {}
+    steps: list[KerasStep] = []
+    ends: dict[int, KerasStep] = {}
+    calls: Counter[int] = Counter()
 
     def visit(operation: Any, *arguments: Any, **options: Any) -> Any:
         if isinstance(operation, keras.Model) and workarounds.is_graph_of_layers(operation):
             result = workarounds.run_through_graph(operation, arguments[0], visit)
         else:
             result = operation(*arguments, **options)
-            steps.extend(_steps(operation, result))
+            steps.extend(_steps(operation, result, calls[id(operation)]))
+            calls[id(operation)] += 1
         ends[id(operation)] = steps[-1]
         return result
 
@@ -108,13 +110,13 @@ def shape_text(shape: Sequence[int | None]) -> str:
     return "(" + ", ".join("batch" if side is None and i == 0 else str(side) for i, side in enumerate(shape)) + ")"
 
 
-def _steps(operation: Any, result: Any) -> Iterator[Step]:
+def _steps(operation: Any, result: Any, call: int) -> Iterator[KerasStep]:
     import keras
 
     parameters = operation.count_params() if isinstance(operation, keras.Layer) and operation.built else 0
     kind = getattr(operation, "kind", type(operation).__name__)
-    for tensor in keras.tree.flatten(result):
-        yield Step(operation.name, kind, tuple(tensor.shape), parameters, tensor)
+    for index, tensor in enumerate(keras.tree.flatten(result)):
+        yield KerasStep(operation.name, kind, tuple(tensor.shape), parameters, tensor, operation, call, index)
 
 
 def _refuse_channels_first(classifier: keras.Model) -> None:

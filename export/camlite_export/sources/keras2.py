@@ -9,13 +9,16 @@ from __future__ import annotations
 import contextlib
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from camlite.errors import ClassifierError
+from camlite_export.sources.journey import Size
+from camlite_export.sources.keras3 import Keras3Source
+from camlite_export.sources.source import Floats
 
 if TYPE_CHECKING:
     import keras
@@ -50,7 +53,20 @@ def is_harmless(symbol: str) -> bool:
     return symbol.startswith(_HARMLESS) or symbol in _HARMLESS_ALONE
 
 
-def open_keras2(path: Path, trusted: bool, permit: Callable[[int], None]) -> keras.Model:
+class Rebuilt(NamedTuple):
+    """A model of Keras 2 and the same in Keras 3.
+
+    Attributes:
+        model: of Keras 3; original: of tf_keras.
+        layers: id of an operation of `model` -> the layer of `original` that it stands for.
+    """
+
+    model: keras.Model
+    original: Any
+    layers: Mapping[int, Any]
+
+
+def open_keras2(path: Path, trusted: bool, permit: Callable[[int], None]) -> Rebuilt:
     """Open a model file of Keras 2 as a Keras 3 model.
 
     Args:
@@ -102,7 +118,7 @@ def reason(error: Exception) -> str:
     )
 
 
-def rebuild(model: Any, where: str) -> keras.Model:
+def rebuild(model: Any, where: str) -> Rebuilt:
     """A tf_keras model with one input as a Keras 3 functional model with the same weights.
 
     Raises:
@@ -117,9 +133,10 @@ def rebuild(model: Any, where: str) -> keras.Model:
         )
     shape = tuple(model.inputs[0].shape[1:])
     image = keras.Input(shape, name="image")
-    rebuilt = keras.Model(image, _Rebuilding(where).call(model, image), name=model.name)
+    rebuilding = _Rebuilding(where)
+    rebuilt = keras.Model(image, rebuilding.call(model, image), name=model.name)
     _prove(model, rebuilt, shape, where)
-    return rebuilt
+    return Rebuilt(rebuilt, model, rebuilding.layers)
 
 
 class _Rebuilding:
@@ -128,6 +145,7 @@ class _Rebuilding:
     def __init__(self, where: str) -> None:
         self._where = where
         self._operations: dict[int, Callable[..., Any]] = {}
+        self.layers: dict[int, Any] = {}
 
     def call(self, model: Any, inputs: Any) -> Any:
         """Send symbolic Keras 3 inputs through the graph of a tf_keras model, the models inside it included."""
@@ -158,6 +176,7 @@ class _Rebuilding:
             if id(layer) in self._operations:
                 return self._operations[id(layer)](*arguments, **options)
             operation = self._operations[id(layer)] = self._counterpart(layer)
+            self.layers[id(operation)] = layer
             result = operation(*arguments, **options)
             if layer.weights:
                 operation.set_weights(layer.get_weights())  # type: ignore[attr-defined]
@@ -224,3 +243,28 @@ def _prove(model: Any, rebuilt: keras.Model, shape: tuple[int | None, ...], wher
             f"{where}: rebuilt in Keras 3, its scores differ by {difference:.2g} from those in Keras 2, so that "
             f"evidence could not be trusted; save it again with Keras 3"
         )
+
+
+class Keras2Source(Keras3Source):
+    """A model of Keras 2: tf_keras answers, and what was rebuilt in Keras 3 is cut.
+
+    See `camlite_export.sources.source.Source`.
+    """
+
+    def __init__(self, rebuilt: Rebuilt, size: Size | None = None, default_size: Size | None = None) -> None:
+        """Walk through a model that was rebuilt, see `Keras3Source`."""
+        super().__init__(rebuilt.model, size, default_size)
+        self._rebuilt = rebuilt
+
+    @property
+    def dtype(self) -> str:
+        """Float32, or the 16 bits of its layers."""
+        parts = self._rebuilt.original.submodules
+        policies = {str(part.compute_dtype) for part in parts if hasattr(part, "compute_dtype")}
+        return next((policy for policy in ("bfloat16", "float16") if policy in policies), "float32")
+
+    def _layer(self, operation: Any) -> Any:
+        return self._rebuilt.layers[id(operation)]
+
+    def _run(self, images: Floats) -> Any:
+        return self._rebuilt.original(images, training=False)

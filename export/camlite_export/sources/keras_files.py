@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import zipfile
 import zlib
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import h5py
-import numpy as np
 
 from camlite.errors import ClassifierError
 from camlite_export import workarounds
@@ -36,6 +34,12 @@ _MODULES_OF_KERAS = frozenset({"keras", "tf_keras", "builtins"})
 
 
 def open_classifier(path: Path, trusted: bool = False) -> keras.Model:
+    """Open a classifier that Keras 3 or Keras 2 saved as a model of Keras 3, see `open_original`."""
+    opened = open_original(path, trusted)
+    return opened.model if isinstance(opened, keras2.Rebuilt) else opened
+
+
+def open_original(path: Path, trusted: bool = False) -> keras.Model | keras2.Rebuilt:
     """Open a classifier that Keras 3 or Keras 2 saved.
 
     Args:
@@ -86,7 +90,7 @@ def examine(path: Path, trusted: bool = False) -> tuple[Any, str]:
     return structure, version
 
 
-def from_object(model: Any) -> keras.Model:
+def from_object(model: Any) -> keras.Model | keras2.Rebuilt:
     """A model object of Keras 3, as it is, or of tf_keras, rebuilt in Keras 3.
 
     Raises:
@@ -171,12 +175,3 @@ def _carried_code(structure: Any) -> Iterator[str]:
             yield registered
         for item in structure.values():
             yield from _carried_code(item)
-
-
-def digest(model: keras.Model) -> str:
-    """SHA-256 over the shapes, dtypes and values of all weights, in their order."""
-    hasher = hashlib.sha256()
-    for weight in model.get_weights():
-        hasher.update(f"{weight.dtype.str}{weight.shape}".encode())
-        hasher.update(np.ascontiguousarray(weight).tobytes())
-    return hasher.hexdigest()

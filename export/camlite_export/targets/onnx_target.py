@@ -1,4 +1,4 @@
-"""The two-output model to an ONNX ModelProto."""
+"""A cut classifier to an ONNX ModelProto."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from camlite.artifact.card import Precision
 from camlite.errors import ClassifierError
 from camlite.soundness import onnx_model
 from camlite_export import workarounds
-from camlite_export.cutting.forward import forward
-from camlite_export.cutting.two_output import TwoOutputModel
-from camlite_export.targets import quantize_onnx
-from camlite_export.targets.bias_correction import Rounded, to_8_bits
+from camlite_export.cutting.cut import TraceableCut
+from camlite_export.targets import quantize_onnx, rounding
+from camlite_export.targets.bias_correction import to_8_bits
+from camlite_export.targets.rounding import Rounding
 
 if TYPE_CHECKING:
     import onnx
@@ -27,32 +27,30 @@ PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "int8")
 _OPSET = 17
 _IR_VERSION = 8
 
-STEPS: Mapping[Precision, int] = {"int8": 254}
-"""How many the quantizer makes between the largest weight of an output channel and its negative."""
-LEFT_ALONE: Mapping[Precision, int] = {}
-"""Of how many weights a kernel must be to be rounded at all."""
-ROUNDED: Mapping[Precision, Rounded] = {"int8": to_8_bits}
+ROUNDINGS: Mapping[Precision, Rounding] = {"int8": Rounding(to_8_bits, steps=254)}
+"""How the quantizer rounds weights."""
 
 
-def convert(two_output: TwoOutputModel, precision: Precision, calibration: NDArray[np.float32] | None) -> bytes:
+def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32] | None) -> bytes:
     """Convert. The batch size is dynamic; inputs and outputs stay float32 in every precision.
 
     Args:
         precision: int8 is static, as QuantizeLinear and DequantizeLinear pairs.
-        calibration: float32 (N, H, W, channels) inputs of the classifier, for int8.
+        images: float32 (N, H, W, channels) inputs of the classifier, for int8.
 
     Raises:
         ClassifierError: ONNX has no operator for it, or `camlite.soundness.onnx_model` would refuse it on the device.
     """
-    model = _trace(two_output)
+    with rounding.made_up_for(cut, ROUNDINGS.get(precision), images):
+        model = _trace(cut)
     if precision == "float16":
         from onnxruntime.transformers.float16 import convert_float_to_float16
 
         model = convert_float_to_float16(model, keep_io_types=True)
     if precision == "int8":
-        if calibration is None:
-            raise ValueError("int8 needs calibration images")
-        model = quantize_onnx.quantize(model, calibration)
+        if images is None:
+            raise ValueError("int8 needs representative images")
+        model = quantize_onnx.quantize(model, images)
     serialized: bytes = model.SerializeToString(deterministic=True)
     try:
         onnx_model.verify(serialized)
@@ -64,14 +62,14 @@ def convert(two_output: TwoOutputModel, precision: Precision, calibration: NDArr
     return serialized
 
 
-def _trace(two_output: TwoOutputModel) -> onnx.ModelProto:
+def _trace(cut: TraceableCut) -> onnx.ModelProto:
     """The forward pass as a float32 model; every precision starts from it."""
     import onnx
     import tensorflow as tf
     import tf2onnx
 
-    signature = [tf.TensorSpec((None, *two_output.image_shape), tf.float32, name="image")]
-    function = tf.function(forward(two_output), input_signature=signature, autograph=False)
+    signature = [tf.TensorSpec((None, *cut.image_shape), tf.float32, name="image")]
+    function = tf.function(cut.function(), input_signature=signature, autograph=False)
     model: onnx.ModelProto
     with workarounds.silent_native_code(), workarounds.silent_log("tf2onnx"), workarounds.copies_collected():
         model, _ = tf2onnx.convert.from_function(function, signature, opset=_OPSET)

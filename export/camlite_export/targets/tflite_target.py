@@ -1,4 +1,4 @@
-"""The two-output model to a TFLite flatbuffer."""
+"""A cut classifier to a TFLite flatbuffer."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from camlite.artifact.card import Precision
 from camlite.errors import ClassifierError
 from camlite.soundness import tflite_model
 from camlite_export import workarounds
-from camlite_export.cutting.two_output import TwoOutputModel
-from camlite_export.targets.bias_correction import Floats, Rounded, to_8_bits, to_16_bits
-from camlite_export.targets.saved_model import saved_model
+from camlite_export.cutting.cut import TraceableCut
+from camlite_export.sources.source import Floats
+from camlite_export.targets import rounding
+from camlite_export.targets.bias_correction import to_8_bits, to_16_bits
+from camlite_export.targets.rounding import Rounding
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "dynamic", "int8", "int16x8")
 
@@ -27,31 +29,28 @@ def _large_to_8_bits(kernel: Floats, channel_axes: tuple[int, ...]) -> Floats:
     return kernel if kernel.size < _SMALL_KERNEL else to_8_bits(kernel, channel_axes)
 
 
-STEPS: Mapping[Precision, int] = {"dynamic": 254, "int8": 254, "int16x8": 254}
-"""How many the converter makes between the largest weight of an output channel and its negative."""
-LEFT_ALONE: Mapping[Precision, int] = {"dynamic": _SMALL_KERNEL}
-"""Of how many weights a kernel must be to be rounded at all."""
-ROUNDED: Mapping[Precision, Rounded] = {
-    "float16": to_16_bits,
-    "dynamic": _large_to_8_bits,
-    "int8": to_8_bits,
-    "int16x8": to_8_bits,
+ROUNDINGS: Mapping[Precision, Rounding] = {
+    "float16": Rounding(to_16_bits),
+    "dynamic": Rounding(_large_to_8_bits, steps=254, least=_SMALL_KERNEL),
+    "int8": Rounding(to_8_bits, steps=254),
+    "int16x8": Rounding(to_8_bits, steps=254),
 }
+"""How the converter rounds weights."""
 
 
-def convert(two_output: TwoOutputModel, precision: Precision, calibration: NDArray[np.float32] | None) -> bytes:
+def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32] | None) -> bytes:
     """Convert. The batch size is 1.
 
     Args:
         precision: int8 is integer throughout: uint8 pixels in, int8 out. int16x8 keeps float32 at both ends.
-        calibration: float32 (N, H, W, channels) inputs of the classifier, for int8 and int16x8.
+        images: float32 (N, H, W, channels) inputs of the classifier, for int8 and int16x8.
 
     Raises:
         ClassifierError: TFLite has no operator for it, or one that `camlite.soundness.tflite_model` would refuse
             on the device.
     """
-    with saved_model(two_output) as folder:
-        converter = _converter(str(folder), precision, calibration)
+    with rounding.made_up_for(cut, ROUNDINGS.get(precision), images), cut.saved_model() as folder:
+        converter = _converter(str(folder), precision, images)
         try:
             with workarounds.silent_native_code(), workarounds.new_objects_alone_collected():
                 model: bytes = converter.convert()
@@ -69,7 +68,7 @@ def convert(two_output: TwoOutputModel, precision: Precision, calibration: NDArr
     return model
 
 
-def _converter(folder: str, precision: Precision, calibration: NDArray[np.float32] | None) -> Any:
+def _converter(folder: str, precision: Precision, images: NDArray[np.float32] | None) -> Any:
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_saved_model(folder)
@@ -79,9 +78,9 @@ def _converter(folder: str, precision: Precision, calibration: NDArray[np.float3
     if precision == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if precision in ("int8", "int16x8"):
-        if calibration is None:
-            raise ValueError(f"{precision} needs calibration images")
-        converter.representative_dataset = lambda: ([image[np.newaxis]] for image in calibration)
+        if images is None:
+            raise ValueError(f"{precision} needs representative images")
+        converter.representative_dataset = lambda: ([image[np.newaxis]] for image in images)
     if precision == "int8":
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.uint8

@@ -12,72 +12,21 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite_export import workarounds
-
-if TYPE_CHECKING:
-    import keras
+from camlite_export.cutting.cut import BiasedConvolution
+from camlite_export.sources.source import Floats
 
 Doubles = NDArray[np.float64]
 
-_BATCH = 16
 # Of the mean second moment, added to the diagonal; the paper's own.
 _DAMPING = 0.01
-# Weights of one output channel; the time grows with the cube, and larger layers have small errors to begin with.
-_MOST_WEIGHTS = 1152
-
-
-@dataclass(frozen=True)
-class Convolution:
-    """A convolution with a bias, and the second moments of what its kernel is laid on, float64 (n, n)."""
-
-    layer: Any
-    moments: Doubles
-
-    def rounded(self, kernel: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
-        """Its kernel rounded, see `together`; most converters ask for the same steps."""
-        if steps not in self._rounded:
-            flat = kernel.reshape(-1, kernel.shape[-1]).astype(np.float64)
-            self._rounded[steps] = together(flat, self.moments, steps).reshape(kernel.shape).astype(np.float32)
-        return self._rounded[steps]
-
-    @cached_property
-    def _rounded(self) -> dict[int, NDArray[np.float32]]:
-        return {}
-
-
-def observe(model: keras.Model, inputs: NDArray[np.float32]) -> list[Convolution]:
-    """The convolutions of a functional model whose weights can be rounded together.
-
-    Args:
-        inputs: float32 (N, H, W, channels), representative.
-    """
-    import keras
-
-    moments: dict[int, tuple[Any, Doubles]] = {}
-
-    def visit(operation: Any, *arguments: Any, **options: Any) -> Any:
-        if type(operation) is keras.layers.Conv2D and operation.use_bias and operation.groups == 1:
-            weights = operation.kernel.shape[0] * operation.kernel.shape[1] * operation.kernel.shape[2]
-            if weights <= _MOST_WEIGHTS:
-                patches = _patches(operation, arguments[0])
-                _, known = moments.get(id(operation), (operation, np.zeros((weights, weights))))
-                moments[id(operation)] = operation, known + patches.T @ patches
-        return operation(*arguments, **options)
-
-    for start in range(0, len(inputs), _BATCH):
-        workarounds.run_through_graph(model, inputs[start : start + _BATCH], visit)
-    return [Convolution(layer, moment) for layer, moment in moments.values()]
 
 
 @contextlib.contextmanager
-def rounded(convolutions: Sequence[Convolution], steps: int | None, least: int = 0) -> Iterator[None]:
+def rounded(convolutions: Sequence[BiasedConvolution], steps: int | None, least: int = 0) -> Iterator[None]:
     """Round the kernels in place; when the context ends they are as they were.
 
     Args:
@@ -85,15 +34,23 @@ def rounded(convolutions: Sequence[Convolution], steps: int | None, least: int =
             where it does not round.
         least: of how many weights a kernel must be for the converter to round it.
     """
-    kept = [convolution.layer.kernel.numpy() for convolution in convolutions]
+    kept = [convolution.kernel for convolution in convolutions]
     try:
         for convolution, kernel in zip(convolutions, kept, strict=True):
             if steps is not None and kernel.size >= least:
-                convolution.layer.kernel.assign(convolution.rounded(kernel, steps))
+                convolution.set_kernel(_rounded(convolution, kernel, steps))
         yield
     finally:
         for convolution, kernel in zip(convolutions, kept, strict=True):
-            convolution.layer.kernel.assign(kernel)
+            convolution.set_kernel(kernel)
+
+
+def _rounded(convolution: BiasedConvolution, kernel: Floats, steps: int) -> Floats:
+    if steps not in convolution.rounded:
+        flat = kernel.reshape(-1, kernel.shape[-1]).astype(np.float64)
+        found = together(flat, convolution.moments, steps).reshape(kernel.shape).astype(np.float32)
+        convolution.rounded[steps] = found
+    return convolution.rounded[steps]
 
 
 def together(weights: Doubles, moments: Doubles, steps: int) -> Doubles:
@@ -112,14 +69,3 @@ def together(weights: Doubles, moments: Doubles, steps: int) -> Doubles:
         done[i] = np.where(np.abs(weights[i]) == largest, weights[i], nearest)
         left[i + 1 :] -= np.outer(shares[i, i + 1 :], (left[i] - done[i]) / shares[i, i])
     return done
-
-
-def _patches(layer: Any, inputs: Any) -> Doubles:
-    """What the kernel is laid on: float64 (places, height * width * channels of the kernel)."""
-    import tensorflow as tf
-
-    height, width = layer.kernel_size
-    patches = tf.image.extract_patches(
-        inputs, (1, height, width, 1), (1, *layer.strides, 1), (1, *layer.dilation_rate, 1), layer.padding.upper()
-    )
-    return np.asarray(patches, np.float64).reshape(-1, patches.shape[-1])

@@ -45,9 +45,11 @@ def _explain(labels: Sequence[str]) -> dict[str, Any]:
     refusals = {
         "400": "No image, truncated, or a query that makes no sense",
         "401": "No token, or a wrong one",
-        "413": "Too many bytes or pixels",
+        "413": "Too many bytes, too many pixels, or too much to draw",
         "415": "Another content type",
         "429": "Busy: Retry-After says how many seconds to wait",
+        "500": "The artifact gives no answer, as one that is not finite",
+        "503": "Not answered in time",
     }
     return {
         "summary": "Classify an image and say where the classifier looked",

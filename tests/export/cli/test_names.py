@@ -9,9 +9,9 @@ import pytest
 pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
 
+from camlite_export.agreement import report_pictures
 from camlite_export.audit import audit_pictures
 from camlite_export.contact_sheet import Column, _sheet
-from camlite_export.parity import report_pictures
 from camlite_export.reports import page
 from support.fresh_process import one_line, run_camlite
 

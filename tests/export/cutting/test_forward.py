@@ -13,9 +13,9 @@ from keras import layers
 
 import support.classifier_kinds as kinds
 from camlite.errors import ClassifierError
-from camlite_export.cutting import forward, two_output
+from camlite_export.cutting import forward, saved_model, two_output
 from camlite_export.cutting.two_output import TwoOutputModel
-from camlite_export.targets import saved_model, tflite_target
+from camlite_export.targets import tflite_target
 from support.classifier_kinds import AFFINE_HEADS, OTHER_HEADS, Kind
 from support.flatbuffer_operators import operators
 

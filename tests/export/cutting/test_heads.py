@@ -13,9 +13,9 @@ from keras import layers
 
 import support.classifier_kinds as kinds
 from camlite.maps import cam
-from camlite_export.cutting import heads, two_output
+from camlite_export.agreement.reference import reference_of
+from camlite_export.cutting import evidence, heads, two_output
 from camlite_export.cutting.heads import AffineHead
-from camlite_export.parity import keras_reference
 from support.classifier_kinds import AFFINE_HEADS, OTHER_HEADS, Kind
 
 HEIGHT, WIDTH, CHANNELS, CLASSES = 4, 6, 5, 3
@@ -190,7 +190,7 @@ def test_the_reference_takes_evidence_from_class_weights_or_from_kerass_own_grad
     model = kinds.cut(kind)
     assert isinstance(model, two_output.TwoOutputModel)
     inputs = kinds.images(model).astype(np.float32)
-    by_weights = keras_reference.answer(model, inputs)
+    by_weights = reference_of(model, inputs)
     features = np.asarray(model.model(inputs)["features"])
-    by_gradient = keras_reference._gradient_evidence(model, features, by_weights.classes)
+    by_gradient = evidence.by_gradient(model.head, features, by_weights.classes)
     np.testing.assert_allclose(by_weights.evidence, by_gradient, rtol=1e-4, atol=1e-5 * np.abs(by_gradient).max())

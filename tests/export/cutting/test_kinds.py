@@ -11,8 +11,8 @@ import pytest
 
 import support.classifier_kinds as kinds
 from camlite.artifact import Container
+from camlite_export.agreement.reference import inputs_of, reference_of
 from camlite_export.cutting.two_output import TwoOutputModel
-from camlite_export.parity import keras_reference
 from camlite_export.sources.pixel_conventions import preprocessing
 from support import bare_artifacts
 from support.classifier_kinds import AFFINE_HEADS, OTHER_HEADS, SHAPES, Kind
@@ -21,6 +21,8 @@ from support.fresh_process import BACKENDS
 # Float32 in another order. The largest that were measured: scores SCORES_MEASURED, evidence EVIDENCE_MEASURED of the
 # image's largest, completeness COMPLETENESS_MEASURED.
 SCORES, EVIDENCE, COMPLETENESS = 1e-5, 2e-5, 1e-5
+# The original answers in its own 16 bits, artifacts in float32: 4.7e-3 and 8.1e-3 in bfloat16 were the most.
+SCORES_16_BITS, EVIDENCE_16_BITS = 1e-2, 2e-2
 
 
 @pytest.mark.parametrize("container", ["tflite", "onnx"])
@@ -34,13 +36,14 @@ def test_every_backend_answers_as_keras_does(
     content = kinds.converted(kind, container)
     path = bare_artifacts.write(model, target, container, content, tmp_path / f"classifier.float32.{container}")
     images = list(kinds.images(model))
-    expected = keras_reference.answer(model, keras_reference.inputs(images, target))
+    expected = reference_of(model, inputs_of(images, target))
     able = [backend for backend in interpreters if BACKENDS[backend] == container]
     assert able
     for backend in able:
         figures = bare_artifacts.compare(interpreters[backend], path, backend, images, expected)
         print(figures)
         assert figures.classes
-        assert figures.scores <= SCORES
-        assert figures.evidence <= EVIDENCE
+        in_32_bits = model.source.dtype == "float32"
+        assert figures.scores <= (SCORES if in_32_bits else SCORES_16_BITS)
+        assert figures.evidence <= (EVIDENCE if in_32_bits else EVIDENCE_16_BITS)
         assert np.isnan(figures.completeness) if kind.evidence == "gradient" else figures.completeness <= COMPLETENESS

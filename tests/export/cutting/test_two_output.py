@@ -15,6 +15,7 @@ from camlite.errors import ClassifierError
 from camlite.maps import cam
 from camlite_export.cutting import two_output
 from camlite_export.cutting.two_output import TwoOutputModel
+from camlite_export.sources.keras3 import Keras3Source
 from support.classifier_kinds import AFFINE_HEADS, OTHER_HEADS, REFUSALS, SHAPES, Kind, Refusal
 
 # Whole and halves run the same float32 kernels, fused differently; 3e-7 was the most that was measured.
@@ -135,7 +136,7 @@ def test_a_transformer_is_explained_by_gradient_where_its_layer_is_named() -> No
 
 def test_the_journey_lists_every_layer_on_the_way_and_those_of_inner_models() -> None:
     inner = keras.Sequential([layers.Conv2D(8, 3, name="inner_conv"), layers.ReLU(name="inner_relu")], name="inner")
-    journey = two_output.cut(pooled(inner)).journey
+    journey = two_output.cut(pooled(inner)).source.steps
     assert [step.name for step in journey] == [
         *("conv_0", "conv_1", "conv_2", "inner_conv", "inner_relu", "pool", "scores")
     ]
@@ -182,7 +183,7 @@ def test_the_classifier_stays_as_it_was(kind: Kind) -> None:
 def test_a_wrong_cut_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The proof that the halves say what the whole says can fail."""
     classifier = pooled()
-    monkeypatch.setattr(two_output, "_head", lambda _step, _logits: two_output_head(classifier))
+    monkeypatch.setattr(Keras3Source, "head", lambda _source, _step: two_output_head(classifier))
     assert "scores differ by" in refusal(classifier)
 
 

@@ -18,7 +18,7 @@ from keras import layers
 import support.classifier_kinds as kinds
 from camlite.errors import ClassifierError
 from camlite_export.cutting import two_output
-from camlite_export.sources import keras_files
+from camlite_export.sources import keras_files, weights_digest
 from camlite_export.sources.keras_files import open_classifier
 from support.classifier_kinds import FILE_REFUSALS, FileRefusal
 
@@ -214,10 +214,10 @@ def test_a_structure_that_names_other_modules_is_refused_before_they_are_importe
 
 def test_the_digest_knows_the_weights_and_their_shapes() -> None:
     model, other = small(), small()
-    assert keras_files.digest(model) == keras_files.digest(other)
+    assert weights_digest.digest(model) == weights_digest.digest(other)
     *others, bias = other.get_weights()
     other.set_weights([*others, np.nextafter(bias, np.float32(9))])
-    assert keras_files.digest(model) != keras_files.digest(other)
+    assert weights_digest.digest(model) != weights_digest.digest(other)
 
 
 def test_a_model_object_of_keras_3_is_taken_as_it_is() -> None:
@@ -241,7 +241,8 @@ def test_a_model_object_of_tf_keras_is_rebuilt() -> None:
             tf_keras.layers.Dense(3, activation="softmax"),
         ]
     )
-    rebuilt = keras_files.from_object(model)
+    rebuilt, original, _ = keras_files.from_object(model)
+    assert original is model
     assert isinstance(rebuilt, keras.Model)
     np.testing.assert_allclose(np.asarray(rebuilt(IMAGES)), np.asarray(model(IMAGES)), atol=1e-6)
     assert two_output.cut(rebuilt).layer == model.layers[0].name
@@ -258,7 +259,7 @@ def test_a_file_is_only_read(tmp_path: Path) -> None:
 
 def test_the_version_of_keras_decides_how_a_file_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = []
-    monkeypatch.setattr(keras_files.legacy, "open_keras2", lambda path, *_: opened.append(path))
+    monkeypatch.setattr(keras_files.keras2, "open_keras2", lambda path, *_: opened.append(path))
     small().save(tmp_path / "model.h5")
     for version, is_legacy in {"3.4.1": False, "2.12.0": True, "2.2.4-tf": True, "2.0.6": True, None: True}.items():
         opened.clear()

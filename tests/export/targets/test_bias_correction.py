@@ -12,8 +12,10 @@ from keras import layers
 
 import support.classifier_kinds as kinds
 from camlite_export.cutting import two_output
-from camlite_export.targets import bias_correction, onnx_target, tflite_target
-from camlite_export.targets.bias_correction import Convolution, corrected, observe, to_8_bits, to_16_bits
+from camlite_export.cutting.convolutions import NormalizedConvolution, normalized
+from camlite_export.cutting.cut import ChangeKernel
+from camlite_export.targets import onnx_target, tflite_target
+from camlite_export.targets.bias_correction import corrected, to_8_bits, to_16_bits
 
 IMAGES = np.random.default_rng(0).uniform(0, 1, (6, 12, 10, 3)).astype(np.float32)
 
@@ -31,14 +33,14 @@ def coarse(kernel: np.ndarray, channel_axes: tuple[int, ...]) -> np.ndarray:
     return to_8_bits(kernel, channel_axes, steps=3)
 
 
-def mean_output(convolution: Convolution, rounded: bias_correction.Rounded) -> np.ndarray:
+def mean_output(convolution: NormalizedConvolution, rounded: ChangeKernel) -> np.ndarray:
     """Of convolution and normalization, over all images and places; the kernel is rounded as converters fold it."""
     layer = convolution.layer
     found = [
-        np.asarray(bias_correction._convolve(Convolution(layer, None, convolution.scale, image[np.newaxis]), rounded))
+        np.asarray(NormalizedConvolution(layer, None, convolution.scale, image[np.newaxis])._convolved(rounded))
         for image in IMAGES
     ]
-    return np.concatenate(found).mean(axis=(0, 1, 2)) + np.asarray(convolution.bias)
+    return np.concatenate(found).mean(axis=(0, 1, 2)) + convolution.bias
 
 
 def exactly(kernel: np.ndarray, _: tuple[int, ...]) -> np.ndarray:
@@ -59,45 +61,17 @@ CONVOLUTIONS: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("name", CONVOLUTIONS)
 def test_the_mean_of_each_channel_stays_where_it_was(name: str) -> None:
     """The image is what the convolution is given, so the mean over the images is exact: float32 sums, 1e-5."""
-    (convolution,) = observe(model(CONVOLUTIONS[name](), layers.BatchNormalization()), IMAGES)
+    (convolution,) = normalized(model(CONVOLUTIONS[name](), layers.BatchNormalization()), IMAGES)
     before = mean_output(convolution, exactly)
     assert np.abs(mean_output(convolution, coarse) - before).max() > 1e-2
     with corrected([convolution], coarse):
         np.testing.assert_allclose(mean_output(convolution, coarse), before, atol=1e-5)
 
 
-def test_the_scale_is_what_the_normalization_multiplies_by() -> None:
-    convolution, normalization = layers.Conv2D(5, 1, use_bias=False), layers.BatchNormalization()
-    network = model(convolution, normalization)
-    (found,) = observe(network, IMAGES)
-    zero = np.asarray(network(np.zeros_like(IMAGES)))[0, 0, 0]
-    one = np.asarray(network(np.ones_like(IMAGES)))[0, 0, 0]
-    np.testing.assert_allclose(np.asarray(convolution.kernel)[0, 0].sum(axis=0) * found.scale, one - zero, rtol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("why", "parts"),
-    [
-        ("no normalization", lambda: [layers.Conv2D(4, 3), layers.ReLU()]),
-        ("an activation between", lambda: [layers.Conv2D(4, 3), layers.ReLU(), layers.BatchNormalization()]),
-        ("an activation inside", lambda: [layers.Conv2D(4, 3, activation="relu"), layers.BatchNormalization()]),
-        ("a normalization without a shift", lambda: [layers.Conv2D(4, 3), layers.BatchNormalization(center=False)]),
-    ],
-)
-def test_other_convolutions_are_left_alone(why: str, parts: Callable[[], list[Any]]) -> None:
-    assert observe(model(*parts()), IMAGES) == [], why
-
-
-def test_a_convolution_that_is_used_twice_is_left_alone() -> None:
-    image, shared = keras.Input((12, 10, 3)), layers.Conv2D(3, 3, padding="same")
-    network = keras.Model(image, layers.BatchNormalization()(shared(layers.BatchNormalization()(shared(image)))))
-    assert observe(network, IMAGES) == []
-
-
 def test_weights_are_as_they_were_afterwards_even_after_an_error() -> None:
     network = model(layers.Conv2D(4, 3), layers.BatchNormalization())
     before = [weight.copy() for weight in network.get_weights()]
-    found = observe(network, IMAGES)
+    found = normalized(network, IMAGES)
 
     def fail_inside() -> None:
         with corrected(found, coarse):
@@ -113,7 +87,7 @@ def test_weights_are_as_they_were_afterwards_even_after_an_error() -> None:
 def test_a_converter_that_does_not_round_changes_nothing() -> None:
     network = model(layers.Conv2D(4, 3), layers.BatchNormalization())
     before = network.get_weights()
-    with corrected(observe(network, IMAGES), None):
+    with corrected(normalized(network, IMAGES), None):
         for old, new in zip(before, network.get_weights(), strict=True):
             np.testing.assert_array_equal(old, new)
 
@@ -122,7 +96,7 @@ def test_a_converter_that_does_not_round_changes_nothing() -> None:
 
 
 @pytest.fixture(scope="module")
-def normalized() -> two_output.TwoOutputModel:
+def two_kernels() -> two_output.TwoOutputModel:
     """A large and a small kernel, each with a normalization behind it."""
     parts = [
         layers.Conv2D(7, 5, use_bias=False, padding="same", name="small"),
@@ -184,16 +158,16 @@ def kernels_of_onnx(serialized: bytes) -> Iterator[np.ndarray]:
     [("tflite", "float16"), ("tflite", "dynamic"), ("tflite", "int8"), ("tflite", "int16x8"), ("onnx", "int8")],
 )
 def test_kernels_are_rounded_as_the_converters_round_them(
-    normalized: two_output.TwoOutputModel, container: str, precision: Any
+    two_kernels: two_output.TwoOutputModel, container: str, precision: Any
 ) -> None:
     made_by = {"tflite": (tflite_target, kernels_of_tflite), "onnx": (onnx_target, kernels_of_onnx)}
     converter, kernels = made_by[container]
-    found = {kernel.shape: kernel for kernel in kernels(converter.convert(normalized, precision, IMAGES))}
-    convolutions = observe(normalized.model, IMAGES)
+    found = {kernel.shape: kernel for kernel in kernels(converter.convert(two_kernels, precision, IMAGES))}
+    convolutions = normalized(two_kernels.model, IMAGES)
     assert len(convolutions) == 2
     for convolution in convolutions:
         folded = np.asarray(convolution.layer.kernel) * convolution.scale
-        expected = converter.ROUNDED[precision](folded, (3,))
+        expected = converter.ROUNDINGS[precision].kernel(folded, (3,))
         # Folded in another order, a number between two steps may go to the other one: one in a hundred at the most.
         differs = np.abs(found[folded.shape] - expected) > 1e-3 * np.abs(folded).max(axis=(0, 1, 2))
         assert differs.mean() < 0.01

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from camlite.system import files
 from camlite_export.cutting.forward import forward
-from camlite_export.cutting.two_output import TwoOutputModel
+
+if TYPE_CHECKING:
+    from camlite_export.cutting.two_output import TwoOutputModel
 
 
 @contextlib.contextmanager

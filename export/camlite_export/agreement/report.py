@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from camlite import backends
-from camlite_export.parity import report_pictures
-from camlite_export.parity.agreement import Floats, Measurement
-from camlite_export.parity.compare import Case, Comparison, Result
-from camlite_export.parity.gates import FIGURES
+from camlite_export.agreement import report_pictures
+from camlite_export.agreement.compare import Case, Comparison, Result
+from camlite_export.agreement.gates import FIGURES
+from camlite_export.agreement.measurement import Floats, Measurement
 from camlite_export.reports import page
 
 _KIND = "parity"

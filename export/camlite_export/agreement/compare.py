@@ -18,12 +18,13 @@ from camlite import artifact as artifacts
 from camlite.artifact import Artifact
 from camlite.artifact.card import Precision, Preprocessing
 from camlite.images.labelled_images import LabelledImages, load
-from camlite_export.parity import agreement, gates, keras_reference, rounding_noise, structure
-from camlite_export.parity.agreement import Measurement
-from camlite_export.parity.expected import Expected, Given, open_expected
-from camlite_export.parity.gates import Gate, Verdict
-from camlite_export.parity.runner import Runner, batches, runners
-from camlite_export.parity.structure import Failure
+from camlite_export.agreement import gates, rounding_noise, structure
+from camlite_export.agreement.expected import Expected, Given, open_expected
+from camlite_export.agreement.gates import Gate, Verdict
+from camlite_export.agreement.measurement import Measurement, join, measure
+from camlite_export.agreement.reference import inputs_of, reference_of
+from camlite_export.agreement.runner import Runner, batches, runners
+from camlite_export.agreement.structure import Failure
 
 # Of fewer images of a class, the label that most of them are given says little about the order of the labels.
 _ENOUGH_IMAGES = 10
@@ -138,6 +139,7 @@ def compare(
         found = [structure.failures(one, *two, expected) for one, two in zip(read, tensors, strict=True)]
         able = [runner for runner, failures in zip(opened, found, strict=True) if structure.comparable(failures)]
         measured = dict(zip(map(id, able), _measure(able, expected, images, engine, progress), strict=True))
+        dtype = expected.cut.source.dtype
         noise = cache(partial(_rounding_noise, expected, images))
         results = [
             _result(
@@ -146,7 +148,7 @@ def compare(
                 measured.get(id(runner)),
                 expected,
                 images,
-                _judges(runner, measured.get(id(runner)), limits or {}, data is not None, noise),
+                _judges(runner, measured.get(id(runner)), limits or {}, data is not None, noise, dtype),
                 shown,
             )
             for runner, failures in zip(opened, found, strict=True)
@@ -160,11 +162,13 @@ def _judges(
     limits: Mapping[str, float],
     ours: bool,
     noise: Callable[[Precision, bool], Measurement],
+    original: str,
 ) -> Mapping[str, Gate]:
     """Gates for an artifact; where one is closed, no stricter than the classifier's own steadiness allows."""
     precision = runner.artifact.card.precision
     judges = gates.of(precision, limits, ours)
-    if measurement is None or precision == "float32" or all(one.passed for one in gates.judge(measurement, judges)):
+    as_precise = precision == original == "float32"  # rounding is no excuse
+    if measurement is None or as_precise or all(one.passed for one in gates.judge(measurement, judges)):
         return judges
     _, outputs = runner.tensors()
     rounds_evidence = "evidence" in outputs and outputs["evidence"].scale > 0
@@ -176,13 +180,13 @@ def _rounding_noise(
 ) -> Measurement:
     parts = []
     for start, batch in batches(images, expected.target):
-        prepared = keras_reference.inputs(batch, expected.target)
-        reference = keras_reference.answer(expected.cut, prepared)
+        prepared = inputs_of(batch, expected.target)
+        reference = reference_of(expected.cut, prepared)
         truth = None if images.classes is None else images.classes[start : start + len(batch)]
         parts.append(
             rounding_noise.measure(expected.cut, prepared, reference, precision, truth, rounds_evidence=rounds_evidence)
         )
-    return agreement.join(parts)
+    return join(parts)
 
 
 def _golden_samples(artifact: Artifact) -> LabelledImages:
@@ -207,17 +211,17 @@ def _measure(
         done += len(measured[0])
         progress(done, len(images))
     ordered = [parts[start] for start in sorted(parts)]
-    return [agreement.join(list(one)) for one in zip(*ordered, strict=True)]
+    return [join(list(one)) for one in zip(*ordered, strict=True)]
 
 
 def measure_batch(
     able: Sequence[Runner], expected: Expected, images: LabelledImages, start: int, batch: Sequence[NDArray[np.uint8]]
 ) -> tuple[int, list[Measurement]]:
     """One measurement an artifact, of a batch of the images that begins at `start`, which is given back, too."""
-    reference = keras_reference.answer(expected.cut, keras_reference.inputs(batch, expected.target))
+    reference = reference_of(expected.cut, inputs_of(batch, expected.target))
     truth = None if images.classes is None else images.classes[start : start + len(batch)]
     answers = [runner.answer(batch, reference.classes) for runner in able]
-    return start, [agreement.measure(reference, answer(), truth) for answer in answers]
+    return start, [measure(reference, answer(), truth) for answer in answers]
 
 
 def _result(
@@ -291,7 +295,7 @@ def _cases(
     if not chosen:
         return ()
     pixels = [images[index] for index in chosen]
-    reference = keras_reference.answer(expected.cut, keras_reference.inputs(pixels, expected.target))
+    reference = reference_of(expected.cut, inputs_of(pixels, expected.target))
     answers = runner.answer(pixels, reference.classes)()
     rows = zip(chosen, pixels, reference.scores, answers.scores, reference.evidence, answers.evidence, strict=True)
     return tuple(Case(*row) for row in rows)

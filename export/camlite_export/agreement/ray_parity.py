@@ -13,17 +13,17 @@ from camlite import artifact as artifacts
 from camlite.artifact.card import Preprocessing
 from camlite.images.labelled_images import load
 from camlite_export import ray_engine, workarounds
-from camlite_export.parity.agreement import Measurement
-from camlite_export.parity.expected import Given
-from camlite_export.parity.runner import spread_batches
+from camlite_export.agreement.expected import Given
+from camlite_export.agreement.measurement import Measurement
+from camlite_export.agreement.runner import spread_batches
 
 
 @dataclass(frozen=True)
 class Engine:
-    """Measures each batch on some node, see `camlite_export.parity.compare.Engine`.
+    """Measures each batch on some node, see `camlite_export.agreement.compare.Engine`.
 
     Attributes:
-        model: the classifier's file; data: the images; given, backend: see `camlite_export.parity.compare.compare`.
+        model: the classifier's file; data: the images; given, backend: see `camlite_export.agreement.compare.compare`.
         believed: the artifact whose card says what is not given.
     """
 
@@ -49,9 +49,9 @@ class Engine:
 def _open(engine: Engine, paths: Sequence[Path]) -> ray_engine.Work:
     """The classifier in this process, and every artifact in one of its backend; they stay as long as the worker."""
     workarounds.quieten_tensorflow()
-    from camlite_export.parity.compare import measure_batch
-    from camlite_export.parity.expected import open_expected
-    from camlite_export.parity.runner import runners
+    from camlite_export.agreement.compare import measure_batch
+    from camlite_export.agreement.expected import open_expected
+    from camlite_export.agreement.runner import runners
 
     read = [artifacts.read(path) for path in paths]
     expected = open_expected(engine.model, engine.given, artifacts.read(engine.believed))

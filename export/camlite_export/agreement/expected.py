@@ -5,39 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from camlite.artifact import Artifact
 from camlite.artifact.card import Fit, Preprocessing
 from camlite.errors import ClassifierError
-from camlite_export.cutting import two_output
-from camlite_export.cutting.two_output import TwoOutputModel
-from camlite_export.sources import keras_files
+from camlite_export.cutting import cutter
+from camlite_export.cutting.cut import Cut
 from camlite_export.sources import labels as label_files
+from camlite_export.sources.opening import open_source
 from camlite_export.sources.pixel_conventions import preprocessing
-
-if TYPE_CHECKING:
-    import keras
+from camlite_export.sources.source import Source
 
 
 @dataclass(frozen=True)
 class Expected:
-    """A Keras classifier, ready to be compared with.
+    """The original, ready to be compared with.
 
     Attributes:
-        path: where it was opened.
-        cut: its two-output model.
+        path: what people call it: its path, or its name where it is an object.
+        cut: of the original.
         labels: one a class.
         target: how pixels become its input.
-        digest: of its weights.
         assumed: what the caller did not say, and so was taken from an artifact's card.
     """
 
-    path: Path
-    cut: TwoOutputModel
+    path: str
+    cut: Cut
     labels: tuple[str, ...]
     target: Preprocessing
-    digest: str
     assumed: tuple[str, ...]
 
 
@@ -46,7 +42,7 @@ class Given:
     """What the caller says of the classifier; None where the artifact's card is to be believed.
 
     Attributes:
-        layer: where to cut, see `camlite_export.cutting.two_output.cut`.
+        layer: where to cut, see `camlite_export.cutting.cutter.cut`.
         labels: a file with one label a line.
         preprocess, mean, std, fit: see `camlite_export.sources.pixel_conventions`; where one is given, the others
             have its defaults.
@@ -67,21 +63,21 @@ class Given:
         return any(option is not None for option in (self.preprocess, self.mean, self.std, self.fit))
 
 
-def open_expected(path: Path, given: Given, artifact: Artifact) -> Expected:
+def open_expected(classifier: Any, given: Given, artifact: Artifact) -> Expected:
     """Open a classifier, cut it, and fill what the caller does not say from an artifact's card.
 
     Raises:
         ClassifierError: it cannot be opened or cut, or does not fit what was given or what the card says.
     """
-    model = keras_files.open_classifier(path, given.trusted)
     card = artifact.card
     target = card.preprocessing
-    size = (target.height, target.width) if None in model.inputs[0].shape[1:] else None
-    cut = _cut(model, given, artifact, size)
+    source = open_source(classifier, default_size=(target.height, target.width), trusted=given.trusted)
+    path = str(classifier) if isinstance(classifier, str | Path) else source.name
+    cut = _cut(source, given, artifact)
     if given.says_preprocessing:
         target = preprocessing(
             cut.image_shape,
-            given.preprocess or cut.default_preprocessing,
+            given.preprocess or source.pixels.preprocess,
             given.mean,
             given.std,
             given.fit or "stretch",
@@ -93,17 +89,15 @@ def open_expected(path: Path, given: Given, artifact: Artifact) -> Expected:
         "labels": given.labels is None,
         "preprocessing": not given.says_preprocessing,
     }
-    return Expected(
-        path, cut, labels, target, keras_files.digest(model), tuple(name for name, yes in assumed.items() if yes)
-    )
+    return Expected(path, cut, labels, target, tuple(name for name, yes in assumed.items() if yes))
 
 
-def _cut(model: keras.Model, given: Given, artifact: Artifact, size: tuple[int, int] | None) -> TwoOutputModel:
+def _cut(source: Source, given: Given, artifact: Artifact) -> Cut:
     if given.layer is not None:
-        return two_output.cut(model, given.layer, size)
+        return cutter.cut(source, given.layer)
     layer = artifact.card.head.layer
     try:
-        return two_output.cut(model, layer, size)
+        return cutter.cut(source, layer)
     except ClassifierError as error:
         raise ClassifierError(
             f"{artifact.path}: its card says that the features are those of layer {layer!r}, but {error}; "
@@ -111,9 +105,7 @@ def _cut(model: keras.Model, given: Given, artifact: Artifact, size: tuple[int, 
         ) from error
 
 
-def _check_fit(
-    path: Path, cut: TwoOutputModel, artifact: Artifact, target: Preprocessing, labels: tuple[str, ...]
-) -> None:
+def _check_fit(path: str, cut: Cut, artifact: Artifact, target: Preprocessing, labels: tuple[str, ...]) -> None:
     """What was taken from the card may be of another classifier altogether."""
     received = ((target.height, target.width, target.channels), len(labels))
     if received != (cut.image_shape, cut.classes):

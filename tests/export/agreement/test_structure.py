@@ -11,8 +11,8 @@ import pytest
 
 from camlite.artifact import Artifact
 from camlite.backends.interpreter import Tensor
-from camlite_export.parity import structure
-from camlite_export.parity.expected import Expected
+from camlite_export.agreement import structure
+from camlite_export.agreement.expected import Expected
 from support.small_artifacts import SMALL, changed, small_arrays
 
 IMAGE = Tensor("image", (4, 6, 1), np.dtype(np.uint8), 1 / 255)
@@ -31,10 +31,11 @@ def expected(**cut: Any) -> Expected:
         "classes": 3,
         "layer": "conv",
         "activation": "softmax",
+        "source": SimpleNamespace(digest=SMALL.classifier_sha256),
         "evidence_methods": ("device", "graph"),
     }
     parts: Any = SimpleNamespace(**{**two_output, **cut})
-    return Expected(Path("small.keras"), parts, SMALL.labels, SMALL.preprocessing, SMALL.classifier_sha256, ())
+    return Expected("small.keras", parts, SMALL.labels, SMALL.preprocessing, ())
 
 
 def found(

@@ -12,8 +12,8 @@ from camlite.artifact.card import Preprocessing
 from camlite.images import preprocessing
 from camlite.maps import resize
 from camlite.show import colours
-from camlite_export.parity.agreement import Floats
-from camlite_export.parity.compare import Case
+from camlite_export.agreement.compare import Case
+from camlite_export.agreement.measurement import Floats
 from camlite_export.reports import data_uri
 
 # A panel has at most so many pixels a side: a page of many stays small.

@@ -1,4 +1,4 @@
-"""`camlite_export.parity.rounding_noise`: how far a classifier is from itself when its tensors are rounded."""
+"""`camlite_export.agreement.rounding_noise`: how far a classifier is from itself when its tensors are rounded."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from keras import layers
 import support.classifier_kinds as kinds
 from camlite.artifact.card import Precision
 from camlite.maps import resize
+from camlite_export.agreement import measurement, rounding_noise
+from camlite_export.agreement.reference import reference_of
 from camlite_export.cutting import two_output
 from camlite_export.cutting.two_output import TwoOutputModel
-from camlite_export.parity import agreement, keras_reference, rounding_noise
 
 # Smooth fields of colour, as most of a photograph is: neighbours are almost the same.
 _COARSE = np.random.default_rng(0).uniform(0, 1, (12, 3, 4, 4)).astype(np.float32)
@@ -40,8 +41,8 @@ def classifier(gain: float = 1.0, hidden: bool = False) -> TwoOutputModel:
     return two_output.cut(model)
 
 
-def noise(model: TwoOutputModel, precision: Precision) -> agreement.Measurement:
-    return rounding_noise.measure(model, INPUTS, keras_reference.answer(model, INPUTS), precision)
+def noise(model: TwoOutputModel, precision: Precision) -> measurement.Measurement:
+    return rounding_noise.measure(model, INPUTS, reference_of(model, INPUTS), precision)
 
 
 @pytest.mark.parametrize("hidden", [False, True])
@@ -58,7 +59,7 @@ def test_fewer_bits_are_more_noise(hidden: bool) -> None:
 def test_evidence_that_the_graph_gives_in_8_bits_is_further_off() -> None:
     """By the steps of all maps: 255 from the least evidence of any class to the largest."""
     model = classifier()
-    reference = keras_reference.answer(model, INPUTS)
+    reference = reference_of(model, INPUTS)
     given = rounding_noise.measure(model, INPUTS, reference, "int8")
     rounded = rounding_noise.measure(model, INPUTS, reference, "int8", rounds_evidence=True)
     assert rounded.evidence_error.mean() > given.evidence_error.mean()
@@ -73,7 +74,7 @@ def test_a_steep_classifier_is_further_from_itself() -> None:
 
 def test_accuracy_is_known_where_the_classes_are() -> None:
     model = classifier()
-    reference = keras_reference.answer(model, INPUTS)
+    reference = reference_of(model, INPUTS)
     measured = rounding_noise.measure(model, INPUTS, reference, "int8", reference.classes)
     assert measured.correct_reference.all()
     assert not np.isnan(measured.correct).any()

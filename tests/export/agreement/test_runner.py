@@ -11,7 +11,7 @@ import pytest
 from camlite import BackendError, artifact
 from camlite.artifact.card import Preprocessing
 from camlite.images.labelled_images import LabelledImages
-from camlite_export.parity.runner import batches, runners
+from camlite_export.agreement.runner import batches, runners
 
 SMALL_INPUT = Preprocessing(28, 28, 1, (1.0,), (0.0,), "stretch")
 LARGE_INPUT = Preprocessing(512, 512, 3, (1.0,) * 3, (0.0,) * 3, "stretch")

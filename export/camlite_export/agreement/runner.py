@@ -18,12 +18,14 @@ from camlite.artifact.card import Preprocessing
 from camlite.backends.interpreter import Tensor
 from camlite.errors import BackendError, CamliteError
 from camlite.images.labelled_images import LabelledImages
-from camlite_export.parity import interpreter_process, keras_reference
-from camlite_export.parity.interpreter_process import Answers
+from camlite_export.agreement import interpreter_process
+from camlite_export.agreement.interpreter_process import Answers
 
 # A batch ends at so many images, or at so many bytes of them: as they were read, or as float32 inputs.
 _MOST_IMAGES = 256
 _MOST_BYTES = 1 << 25
+# Batches whose size is known before have so many images, or a multiple: classifiers answer as many at once.
+_WHOLE = 32
 
 _T = TypeVar("_T")
 
@@ -37,7 +39,7 @@ class Runner:
     process: Executor
 
     def tensors(self) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Input and outputs, see `camlite_export.parity.interpreter_process.tensors`."""
+        """Input and outputs, see `camlite_export.agreement.interpreter_process.tensors`."""
         return self._result(self.process.submit(interpreter_process.tensors, self.artifact.path, self.backend))
 
     def check(self) -> camlite.Check:
@@ -82,10 +84,10 @@ def runners(read: Sequence[Artifact], backend: str | None) -> Iterator[list[Runn
 def spread_batches(count: int, target: Preprocessing) -> list[range]:
     """So many images in batches that are known before the first is read: those of `batches` for images of input size.
 
-    Of larger inputs they hold whole batches of Keras.
+    Of larger inputs they hold whole batches of the classifier.
     """
     input_bytes = 4 * target.height * target.width * target.channels
-    size = max(1, min(_MOST_IMAGES, _MOST_BYTES // input_bytes) // keras_reference.BATCH) * keras_reference.BATCH
+    size = max(1, min(_MOST_IMAGES, _MOST_BYTES // input_bytes) // _WHOLE) * _WHOLE
     return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite_export.parity.interpreter_process import Answers
-from camlite_export.parity.keras_reference import Reference
+from camlite_export.agreement.interpreter_process import Answers
+from camlite_export.agreement.reference import Reference
 
 Floats = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from camlite.artifact.card import Precision
 from camlite.errors import CamliteError
-from camlite_export.parity.agreement import Floats, Measurement
+from camlite_export.agreement.measurement import Floats, Measurement
 
 
 @dataclass(frozen=True)
@@ -243,6 +243,16 @@ def of(precision: Precision, limits: Mapping[str, float], ours: bool = True) -> 
     return gates
 
 
+_EIGHT_BITS = "with tensors in 8 bits; kernels in them do as much again"
+_ROUNDED: Mapping[Precision, str] = {
+    "float32": "in float32 against its own 16 bits",
+    "float16": "with tensors in 16 bits; kernels in them do as much again",
+    "dynamic": _EIGHT_BITS,
+    "int8": _EIGHT_BITS,
+    "int16x8": _EIGHT_BITS,
+}
+
+
 def as_steady_as(gates: Mapping[str, Gate], noise: Measurement, precision: Precision) -> dict[str, Gate]:
     """Gates that ask no more of an artifact than of the classifier with nothing but its tensors rounded.
 
@@ -262,8 +272,7 @@ def as_steady_as(gates: Mapping[str, Gate], noise: Measurement, precision: Preci
         limit = figure.perfect + figure.doubled * (value - figure.perfect)
         limit = min(1.0, max(0.0, limit)) if figure.share else limit
         if (limit < gate.limit) == (figure.better == "higher"):
-            bits = 16 if precision == "float16" else 8
-            reason = f"{figure.text(value)} of Keras with tensors in {bits} bits; kernels in them do as much again"
+            reason = f"{figure.text(value)} of the classifier {_ROUNDED[precision]}"
             found[name] = Gate(figure, limit, reason, len(noise), gate.limit)
     return found
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from camlite_export.parity.agreement import Measurement, join, measure
-from camlite_export.parity.interpreter_process import Answers
-from camlite_export.parity.keras_reference import Reference
+from camlite_export.agreement.interpreter_process import Answers
+from camlite_export.agreement.measurement import Measurement, join, measure
+from camlite_export.agreement.reference import Reference
 
 # Two images, three classes, maps of 2 x 2 places.
 REFERENCE = Reference(

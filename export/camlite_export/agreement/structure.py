@@ -13,7 +13,7 @@ from camlite.artifact.card import Preprocessing
 from camlite.backends.interpreter import Tensor
 
 if TYPE_CHECKING:
-    from camlite_export.parity.expected import Expected
+    from camlite_export.agreement.expected import Expected
 
 # Two computations of one scale or offset differ by rounding alone.
 _SAME = 1e-6
@@ -83,10 +83,10 @@ def _output_shapes(artifact: Artifact, expected: Expected) -> dict[str, tuple[in
 
 def _card(artifact: Artifact, expected: Expected) -> Iterator[str]:
     card = artifact.card
-    if card.classifier_sha256 != expected.digest:
+    if card.classifier_sha256 != expected.cut.source.digest:
         yield (
             f"it was exported from other weights (sha256 {card.classifier_sha256[:16]}) "
-            f"than {expected.path} has ({expected.digest[:16]})"
+            f"than {expected.path} has ({expected.cut.source.digest[:16]})"
         )
     for k, (received, label) in enumerate(zip(card.labels, expected.labels, strict=False)):
         if received != label:

@@ -9,9 +9,9 @@ import pytest
 
 from camlite.artifact.card import Precision
 from camlite.errors import CamliteError
-from camlite_export.parity import gates
-from camlite_export.parity.agreement import Measurement
-from camlite_export.parity.gates import FIGURES, GATES, Gate, Verdict
+from camlite_export.agreement import gates
+from camlite_export.agreement.gates import FIGURES, GATES, Gate, Verdict
+from camlite_export.agreement.measurement import Measurement
 
 NAN = float("nan")
 

@@ -1,1 +1,0 @@
-"""Hold artifacts against Keras: the reference, the figures, their gates, the report."""

@@ -1,0 +1,169 @@
+"""Models of Keras 3, and what models of Keras 2 have in common with them once they are rebuilt."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from camlite.artifact.card import Activation
+from camlite.errors import ClassifierError
+from camlite_export import workarounds
+from camlite_export.sources import last_activation, pixel_conventions
+from camlite_export.sources.float32 import in_float32
+from camlite_export.sources.journey import KerasStep, Size, walk
+from camlite_export.sources.layer_outputs import outputs_of
+from camlite_export.sources.source import Answer, Floats, KnownPixels, Step
+from camlite_export.sources.weights_digest import digest
+
+if TYPE_CHECKING:
+    import keras
+
+_BATCH = 32
+_WHITE = 255.0
+
+
+class Keras3Source:
+    """A model of Keras 3, see `camlite_export.sources.source.Source`.
+
+    Besides the protocol it has what `camlite_export.cutting.two_output` makes a cut of.
+
+    Attributes:
+        model: as it was given.
+        converted: the same in float32; the model itself where it computes so.
+        journey: through the latter, with symbolic tensors.
+        scores, logits: symbolic, (batch, K), before and after the activation is taken off.
+        labels: None, as Keras keeps none.
+    """
+
+    labels: tuple[str, ...] | None = None
+
+    def __init__(self, model: keras.Model, size: Size | None = None, default_size: Size | None = None) -> None:
+        """Walk through a model.
+
+        Args:
+            model: a Sequential or functional model; models inside it are walked through as well. Left as it is.
+            size: height and width of the image, where the classifier's own are not fixed.
+            default_size: the same, where nobody says `size`; no matter where the classifier's own are fixed.
+
+        Raises:
+            ClassifierError: its inside cannot be seen, or it does not lead from one image to scores.
+        """
+        self.model, self.name = model, str(model.name)
+        self.converted = in_float32(model)
+        if size is None and workarounds.is_graph_of_layers(model) and None in model.inputs[0].shape[1:3]:
+            size = default_size
+        self.journey = walk(self.converted, size)
+        # What is watched are layers of the original, which stand in the same places.
+        self._originals = self.journey.steps if self.converted is model else walk(model, size).steps
+        self.scores, self.logits_of_image, self.activation = self._taken_off()
+
+    def _taken_off(self) -> tuple[Any, Any, Activation]:
+        return last_activation.take_off(self.name, self.journey.scores)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """See `camlite_export.sources.source.Source`, as all below."""
+        return cast(tuple[int, int, int], tuple(self.journey.image.shape[1:]))
+
+    @property
+    def dtype(self) -> str:
+        """Float32, or the 16 bits of its layers."""
+        policies = {str(step.operation.compute_dtype) for step in self._originals if _has_dtype(step.operation)}
+        return next((policy for policy in ("bfloat16", "float16") if policy in policies), "float32")
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return int(self.scores.shape[1])
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers it has learned."""
+        return int(self.model.count_params())
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over all weights."""
+        return digest(self.model)
+
+    @property
+    def steps(self) -> tuple[KerasStep, ...]:
+        """Every layer and operation, those of the models inside included."""
+        return self.journey.steps
+
+    @cached_property
+    def pixels(self) -> KnownPixels:
+        """``raw`` where the classifier itself begins by scaling pixels, else ``unit``: by what it makes of white ones,
+        in front of the first layer that has learned anything.
+        """
+        if self._scales_pixels():
+            return KnownPixels("raw", "it scales them itself")
+        family = pixel_conventions.of_the_family([step.name for step in self.steps])
+        doubt = family and (
+            f"pixels are taken as 0..1; but the layers look like {family[0]}, trained with --preprocess {family[1]}: "
+            f"say which, with --preprocess"
+        )
+        return KnownPixels("unit", "it does not scale them itself", doubt)
+
+    def _scales_pixels(self) -> bool:
+        import keras
+
+        learned = next(i for i, step in enumerate(self.steps) if step.parameters > 0 and step.kind != "Normalization")
+        if learned == 0:
+            return False
+        front = keras.Model(self.journey.image, self.steps[learned - 1].output)
+        seen = np.asarray(front(np.full((1, *self.image_shape), _WHITE, np.float32), training=False), np.float32)
+        return not np.isclose(seen.max(), _WHITE)
+
+    def answer(self, images: Floats, step: Step) -> Answer:
+        """Features and scores by the original."""
+        import keras
+
+        index = next(i for i, one in enumerate(self.steps) if one is step)
+        original = self._originals[index]
+        features, scores = [], []
+        for start in range(0, len(images), _BATCH):
+            with outputs_of(self._layer(original.operation)) as outputs:
+                scores.append(self._scores(images[start : start + _BATCH]))
+            found = keras.tree.flatten(outputs[original.call])[original.tensor]
+            features.append(np.asarray(found, np.float32))
+        return Answer(np.concatenate(features), np.concatenate(scores))
+
+    def _layer(self, operation: Any) -> Any:
+        """What does in the original what an operation does in `model`."""
+        return operation
+
+    def _run(self, images: Floats) -> Any:
+        """What the original gives for one batch, shaped as it wants them."""
+        return self.model(images, training=False)
+
+    def _scores(self, images: Floats) -> Floats:
+        import keras
+
+        taken = images[..., 0] if len(self.model.inputs[0].shape) == 3 else images
+        (given,) = keras.tree.flatten(self._run(taken))
+        scores = np.asarray(given, np.float32)
+        return np.concatenate([1 - scores, scores], axis=1) if scores.shape[1] == 1 else scores
+
+    def logits(self, features: Floats, step: Step) -> Floats:
+        """What stands behind a step, up to the last activation."""
+        head = self.head(next(one for one in self.steps if one is step))
+        if head is None:
+            raise ClassifierError(f"{self.name}: the scores do not follow from layer {step.name!r} alone")
+        batches = (features[start : start + _BATCH] for start in range(0, len(features), _BATCH))
+        return np.concatenate([np.asarray(head(batch, training=False), np.float32) for batch in batches])
+
+    def head(self, step: KerasStep) -> keras.Model | None:
+        """The model from a step's output to the logits, or None where the logits need more than that."""
+        import keras
+
+        try:
+            return keras.Model(step.output, self.logits_of_image, name="head")
+        except ValueError:  # Keras: "not connected to `inputs`"
+            return None
+
+
+def _has_dtype(operation: Any) -> bool:
+    return isinstance(getattr(operation, "compute_dtype", None), str)

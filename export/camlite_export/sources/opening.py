@@ -1,0 +1,55 @@
+"""Open any classifier, by a path or as an object; what it is, its content says."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from camlite.errors import ClassifierError
+from camlite_export import workarounds
+from camlite_export.sources import keras_files
+from camlite_export.sources.journey import Size
+from camlite_export.sources.keras2 import Keras2Source, Rebuilt
+from camlite_export.sources.keras3 import Keras3Source
+
+if TYPE_CHECKING:
+    from camlite_export.sources.source import Source
+
+
+def open_source(
+    classifier: Any, *, size: Size | None = None, default_size: Size | None = None, trusted: bool = False
+) -> Source:
+    """Open a trained classifier.
+
+    Args:
+        classifier: path of a file that Keras 3 or Keras 2 saved, or a model object of either.
+        size: height and width of the images, for a classifier that takes any.
+        default_size: the same where nobody said; does not matter to one that takes a certain size.
+        trusted: whether code that the file carries may run.
+
+    Raises:
+        ClassifierError: no such file, nothing that camlite can open, or no classifier of images.
+    """
+    if isinstance(classifier, str | Path):
+        path = Path(classifier)
+        keras_files.examine(path, trusted)  # importing TensorFlow takes seconds, so what is no classifier is told now
+        _import_tensorflow()
+        opened = keras_files.open_original(path, trusted)
+    else:
+        _import_tensorflow()
+        opened = keras_files.from_object(classifier)
+    if isinstance(opened, Rebuilt):
+        return Keras2Source(opened, size, default_size)
+    return Keras3Source(opened, size, default_size)
+
+
+def _import_tensorflow() -> None:
+    """TensorFlow with its notices kept off the terminal, and Keras upon it."""
+    keras = sys.modules.get("keras")
+    if keras is not None and keras.config.backend() != "tensorflow":
+        raise ClassifierError(
+            f"Keras runs on {keras.config.backend()} in this process, and camlite needs it on TensorFlow; "
+            f"set KERAS_BACKEND=tensorflow before keras is imported"
+        )
+    workarounds.quieten_tensorflow()

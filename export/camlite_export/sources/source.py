@@ -1,0 +1,145 @@
+"""What every source offers: a classifier as it was given, whatever kind of file it came in.
+
+To add one: a file in this folder with a class that satisfies `Source`, its line in
+`camlite_export.sources.opening`, and who cuts it in `camlite_export.cutting.cutter`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camlite.artifact.card import Activation
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One operation on the image's way through the classifier; where its output is a feature map, a possible cut.
+
+    Attributes:
+        name, kind: as people know them, ``conv_128`` and ``Conv2D``. Names need not be unique.
+        shape: of its output for a batch of images, (None, height, width, channels) where it has places; None for
+            a side that is not known.
+        parameters: how many numbers it has learned.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int | None, ...]
+    parameters: int
+
+
+class Answer(NamedTuple):
+    """What the original gives for N images: features float32 (N, h, w, C) of some step, and scores float32 (N, K)."""
+
+    features: Floats
+    scores: Floats
+
+
+class KnownPixels(NamedTuple):
+    """What a classifier tells of the pixels that it was trained on.
+
+    Attributes:
+        preprocess: a name of `camlite_export.sources.pixel_conventions.NAMED`.
+        reason: why that, to follow "because".
+        doubt: what speaks against it, in one line; None where nothing does.
+    """
+
+    preprocess: str
+    reason: str
+    doubt: str | None = None
+
+
+class Source(Protocol):
+    """A trained image classifier: one image in, one score for each class out.
+
+    Opening one refuses, with a `ClassifierError`, what is no classifier or cannot be trusted. What is open answers; it
+    never changes, and nothing in here needs a GPU. Arrays are numpy's, features (height, width, channels), whatever
+    the framework has inside. Frameworks are imported inside functions.
+    """
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        ...
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels (1 or 3) of the images that it takes; a size is fixed when it is opened."""
+        ...
+
+    @property
+    def dtype(self) -> str:
+        """What the original computes in: ``float32``, ``float16``, ``bfloat16``, ``int8`` ...; of several the coarsest.
+
+        Rounding of this size lies between the original and any artifact.
+        """
+        ...
+
+    @property
+    def classes(self) -> int:
+        """K, at least 2: of a single sigmoid p the two scores are 1 - p and p."""
+        ...
+
+    @property
+    def activation(self) -> Activation:
+        """What makes scores of logits."""
+        ...
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers it has learned."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hexadecimal, over what it has learned: the card of each artifact has it, and parity asks for it.
+
+        The same for the same classifier in another process, on another day.
+        """
+        ...
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """One label a class, where the file itself has them."""
+        ...
+
+    @property
+    def pixels(self) -> KnownPixels:
+        """What it tells of the pixels that it was trained on."""
+        ...
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """All operations from image to scores, in the order in which the image meets them."""
+        ...
+
+    def answer(self, images: Floats, step: Step) -> Answer:
+        """Run the original: in its own framework, its own dtypes, whole. Nothing is rebuilt, folded or converted.
+
+        Args:
+            images: as the classifier takes them, float32 (N, H, W, channels), any N; run in batches inside.
+            step: one of `steps` whose output has four axes: its features are given.
+        """
+        ...
+
+    def logits(self, features: Floats, step: Step) -> Floats:
+        """The head as a black box: what stands behind a step, up to the last activation.
+
+        Args:
+            features: float32 (N, h, w, C), any that its `step` could give, and any that it could not: the head is
+                tried with zeros, units and random numbers.
+
+        Returns:
+            Float32 (N, K); activated, they are the scores.
+
+        Raises:
+            ClassifierError: the logits do not follow from this step's output alone.
+        """
+        ...
