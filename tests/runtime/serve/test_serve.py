@@ -206,7 +206,7 @@ def test_the_openapi_document_names_every_field_of_an_answer(server, good):
     answer = json.loads(server.request("/explain", good, **IMAGE)[2])
 
     properties = schemas["Explanation"]["properties"]
-    assert list(answer) == list(properties)
+    assert list(answer) == list(properties) == schemas["Explanation"]["required"]
     assert list(answer["explained"][0]) == list(properties["explained"]["items"]["properties"])
 
 
