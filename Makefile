@@ -14,7 +14,7 @@ PARITY_IMAGES = $(if $(FASHION_MNIST_DIR),$(TEST_IMAGES),$(REFERENCE).calibratio
 
 FUZZ_SECONDS = 200
 
-.PHONY: help export bench tanks tanks-seeds test test-applications classifiers-page endurance fuzz test-ray coverage mutants docs sbom audit-dependencies test-devices test-lowest test-aarch64 load train lint typecheck check parity wheel constraints clean distclean
+.PHONY: help export bench tanks tanks-seeds test test-applications classifiers-page vectors endurance fuzz test-ray coverage mutants docs sbom audit-dependencies test-devices test-lowest test-aarch64 load train lint typecheck check parity wheel constraints clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test-applications: $(READY) ## measure networks of keras.applications, half an h
 
 classifiers-page: $(READY) ## write docs/classifiers.md from the lists that the tests run over
 	PYTHONPATH=tests $(PYTHON) -m support.classifier_kinds
+
+vectors: $(READY) ## make the test vectors of the artifact format, and the examples in runtime/spec/artifact.md
+	PYTHONPATH=tests $(PYTHON) -m support.spec_vectors runtime/spec/vectors
 
 test-devices: $(READY) ## run the wheel on every Python and backend there is, and write docs/devices.md
 	PYTHONPATH=tests $(PYTHON) -m pytest tests/devices -m ''

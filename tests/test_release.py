@@ -75,6 +75,13 @@ def test_the_wheel_holds_both_packages_typed_and_nothing_else(built):
         assert written == {name for name in names if name.startswith(f"{package}/") and name.endswith(".py")}
 
 
+def test_the_wheel_holds_the_schema_that_the_endpoint_refers_to(built):
+    """In the sources it is a link to the one of runtime/spec."""
+    carried = zipfile.ZipFile(built[0][".whl"]).read("camlite/serve/explanation.schema.json")
+
+    assert carried == (ROOT / "runtime" / "spec" / "explanation.schema.json").read_bytes()
+
+
 def test_the_version_stands_in_one_place(built):
     archive = zipfile.ZipFile(built[0][".whl"])
     metadata = archive.read(f"camlite-{camlite.__version__}.dist-info/METADATA").decode()

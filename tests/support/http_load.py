@@ -19,7 +19,7 @@ import urllib.error
 import urllib.request
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -30,8 +30,9 @@ import numpy as np
 from camlite import artifact as artifacts
 from camlite.bench import plain_loop
 from camlite.images import picture_files
+from support import malformed_requests
 
-HOSTILE = ("not an image", "truncated", "100 megapixels", "wrong type", "slow sender", "cut connection")
+HOSTILE = ("not an image", "truncated", "100 megapixels", "wrong type", "slow sender", "cut connection", "malformed")
 # What each is answered with; None: the connection is closed on it.
 EXPECTED = {"not an image": 400, "truncated": 400, "100 megapixels": 413, "wrong type": 415, "slow sender": None}
 
@@ -48,15 +49,20 @@ class Server:
         status = Path(f"/proc/{self.process.pid}/statm").read_text()
         return int(status.split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
+    @property
+    def descriptors(self) -> int:
+        """How many files and sockets it has open."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
     def request(
-        self, path: str, body: bytes | None = None, method: str | None = None, **headers: str
+        self, path: str, body: bytes | None = None, method: str | None = None, timeout: float = 60, **headers: str
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers and body; header names with _ for -."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body, named, method=method)
         try:
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            with opener.open(request, timeout=30) as answer:
+            with opener.open(request, timeout=timeout) as answer:
                 return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as error:
             with error:
@@ -64,17 +70,31 @@ class Server:
 
 
 @contextmanager
-def served(artifact: Path, log: Path, *options: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """Serve on a free port of this machine; the log is what the server says on standard error."""
+def served(
+    artifact: Path,
+    log: Path,
+    *options: str,
+    env: Mapping[str, str] | None = None,
+    first: Callable[[], None] | None = None,
+) -> Iterator[Server]:
+    """Serve on a free port of this machine; the log is what the server says on standard error.
+
+    `first` is called in its process before the program begins.
+    """
     command = [sys.executable, "-m", "camlite", "serve", str(artifact), "--port", "0", *options]
     with log.open("w") as file:
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=file, text=True, env={**os.environ, **(env or {})}
+            command,
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+            env={**os.environ, **(env or {})},
+            preexec_fn=first,
         )
     try:
-        first = process.stdout.readline()
-        found = re.search(r":(\d+)$", first.strip())
-        assert found, first + log.read_text()
+        said = process.stdout.readline()
+        found = re.search(r":(\d+)$", said.strip())
+        assert found, said + log.read_text()
         yield Server(int(found[1]), process, log)
     finally:
         process.terminate()
@@ -138,6 +158,7 @@ class _Client:
     def __init__(self, port: int, good: bytes, alone: object, hostile: float, seconds: float) -> None:
         self.port, self.good, self.alone, self.hostile = port, good, alone, hostile
         self.bomb, self.report, self.kinds = png(10_000, 10_000), Report(), 0
+        self.malformed = 0
         self.end = time.monotonic() + seconds
 
     async def run(self, number: int) -> None:
@@ -182,6 +203,9 @@ class _Client:
             self.report.wrong.append(f"good: {status} {body[:200]!r}")
 
     async def _be_hostile(self, kind: str) -> None:
+        if kind == "malformed":
+            await self._be_malformed()
+            return
         reader, writer = await self._open()
         status: int | None = None
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -201,6 +225,17 @@ class _Client:
         await _close(writer)
         if status != EXPECTED[kind]:
             self.report.wrong.append(f"{kind}: {status}, expected {EXPECTED[kind]}")
+
+    async def _be_malformed(self) -> None:
+        """One of `malformed_requests`, each in turn."""
+        self.malformed += 1
+        chance, found = random.Random(self.malformed), malformed_requests.Flood()
+        name = list(malformed_requests.KINDS)[self.malformed % len(malformed_requests.KINDS)]
+        content, ending = malformed_requests.KINDS[name](chance), chance.choice(malformed_requests.ENDINGS)
+        await malformed_requests.send(self.port, content, ending, 25, found, name)
+        self.report.statuses.update(found.statuses)
+        self.report.wrong += [f"malformed: {one} is open still" for one in found.open_still]
+        self.report.wrong += [f"malformed: {name}: {status}" for status in found.statuses if status >= 500]
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

@@ -23,6 +23,6 @@ def write(original: Path, path: Path) -> Path:
             tensor.CopyFrom(numpy_helper.from_array(np.full_like(numbers, 3e38), tensor.name))
     content = model.SerializeToString()
     card = read.card._replace(model_sha256=hashlib.sha256(content).hexdigest())
-    arrays = read.arrays._replace(weights_place=None, weights_rest=None)
+    arrays = read.arrays._replace(stored_weights=None, weights_rest=None)
     path.write_bytes(artifact.pack("onnx", content, card, arrays))
     return path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,7 +124,7 @@ def _read(path: Path) -> tuple[Any, str]:
             return json.loads(file.attrs["model_config"]), str(file.attrs.get("keras_version", "1"))
     except ClassifierError:
         raise
-    except (OSError, ValueError, TypeError, KeyError, RecursionError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ClassifierError(f"{path}: no Keras model ({' '.join(str(error).split())[:200]}); save it again") from None
 
 

@@ -96,13 +96,14 @@ def library(module: str) -> Any:
         raise CamliteError("signatures need the library cryptography: pip install 'camlite[sign]'") from None
 
 
-def read_key_file(file: Path, forbidden: int, remedy: str) -> bytes:
-    """The content of a key file, where the permissions of others allow no misuse.
+def read_key_file(file: Path, forbidden: int, remedy: str, what: str = "key") -> bytes:
+    """The content of a key or token file, where the permissions of others allow no misuse.
 
     Args:
         file: of the key.
         forbidden: permission bits that must not be set; not looked at on Windows, which has none.
         remedy: what to do where one is.
+        what: an error calls it.
 
     Raises:
         CamliteError: it cannot be read, or one of the bits is set.
@@ -112,9 +113,9 @@ def read_key_file(file: Path, forbidden: int, remedy: str) -> bytes:
             mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
             content = opened.read(_MOST_KEY_BYTES)
     except OSError as error:
-        raise CamliteError(f"{file}: cannot read the key ({error.strerror}); check the path") from None
+        raise CamliteError(f"{file}: cannot read the {what} ({error.strerror}); check the path") from None
     if mode & forbidden and os.name == "posix":
-        raise CamliteError(f"{file}: a key with permissions {mode:04o}, {remedy} {file}")
+        raise CamliteError(f"{file}: a {what} with permissions {mode:04o}, {remedy} {file}")
     return content
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import os
+import stat
 from pathlib import Path
 
+from camlite.artifact.signature import read_key_file
 from camlite.cli import options
 from camlite.errors import CamliteError
+from camlite.serve.limits import Limits
 from camlite.show import say
-from camlite.system import files
+from camlite.system import large_blocks
 
 _TOKEN_VARIABLE = "CAMLITE_TOKEN"  # noqa: S105 - the name of the variable
 _SHORTEST_TOKEN = 16
-_MOST_TOKEN_BYTES = 1 << 16  # of its file
+_OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,37 +34,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers", type=options.threads, metavar="N", help="images explained at once (default: CPUs, at most 4)"
     )
-    parser.add_argument("--max-body", type=options.positive, default=8 << 20, metavar="BYTES", help="default: 8388608")
-    parser.add_argument(
-        "--max-pixels", type=options.positive, default=16_000_000, metavar="N", help="default: 16000000"
-    )
-    parser.add_argument(
-        "--timeout", type=options.seconds, default=10.0, metavar="S", help="for a request to arrive (default: 10)"
-    )
-    parser.add_argument(
-        "--queue", type=options.positive, default=64, metavar="N", help="requests that wait; default: 64"
-    )
+    usual = Limits()
+    for name, type_, default, metavar, text in (
+        ("--max-body", options.positive, usual.body, "BYTES", "of a request"),
+        ("--max-pixels", options.positive, usual.pixels, "N", "of an image"),
+        ("--max-drawn", options.positive, usual.drawn, "N", "pixels drawn for one request, all classes together"),
+        ("--max-memory", options.positive, usual.memory, "BYTES", "of all images that are worked on at one time"),
+        ("--timeout", options.seconds, usual.seconds, "S", "for a request to arrive"),
+        ("--max-seconds", options.seconds, usual.answer, "S", "for a request that has arrived to be answered"),
+        ("--queue", options.positive, usual.queue, "N", "requests that wait"),
+    ):
+        parser.add_argument(name, type=type_, default=default, metavar=metavar, help=f"{text} (default: {default:g})")
     options.add_interpreter(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until interrupted."""
-    from camlite.serve import limits
-    from camlite.serve.app import Application
+    from camlite.serve.application import Application
 
+    try:
+        from camlite.serve import http_server
+    except ModuleNotFoundError as error:
+        if error.name != "tornado":
+            raise
+        raise CamliteError("`camlite serve` needs tornado: pip install 'camlite[serve]'") from None
     token = _token(arguments)
-    if token is None and not _address(arguments.host).is_loopback:
+    host = _address(arguments.host)
+    if token is None and not host.is_loopback:
         raise CamliteError(
             f"--host {arguments.host}: others could ask, too; expected --token-file FILE or ${_TOKEN_VARIABLE}"
         )
+    large_blocks.return_when_freed()
     workers = arguments.workers or min(4, os.cpu_count() or 1)
-    explainers = [options.open_explainer(arguments, arguments.artifact) for _ in range(workers)]
-    allowed = limits.Limits(arguments.max_body, arguments.max_pixels, arguments.timeout, arguments.queue)
-    application = Application(explainers, allowed, token)
-    server = limits.server(application, arguments.host, arguments.port, workers, allowed)
-    host = f"[{server.effective_host}]" if ":" in server.effective_host else server.effective_host
-    say.line(f"serving {arguments.artifact} on http://{host}:{server.effective_port}")
-    server.run()
+    checked, *explainers = (options.open_explainer(arguments, arguments.artifact) for _ in range(workers + 1))
+    allowed = Limits(
+        body=arguments.max_body,
+        pixels=arguments.max_pixels,
+        drawn=arguments.max_drawn,
+        memory=arguments.max_memory,
+        seconds=arguments.timeout,
+        answer=arguments.max_seconds,
+        queue=arguments.queue,
+    )
+
+    def listening(address: str, port: int) -> None:
+        shown = f"[{address}]" if ":" in address else address
+        say.line(f"serving {arguments.artifact} on http://{shown}:{port}")
+
+    http_server.serve(Application(explainers, checked, allowed, token), str(host), arguments.port, listening)
     say.notice("stopped")
     return 0
 
@@ -88,9 +108,12 @@ def _token(arguments: argparse.Namespace) -> str | None:
     token = os.environ.get(_TOKEN_VARIABLE)
     if arguments.token_file is not None:
         where = str(arguments.token_file)
+        content = read_key_file(
+            arguments.token_file, _OF_OTHERS, "which others can use: make a new one, or chmod 600", "token"
+        )
         try:
-            token = files.read(arguments.token_file, _MOST_TOKEN_BYTES).decode("ascii").strip()
-        except (OSError, ValueError) as error:
+            token = content.decode("ascii").strip()
+        except ValueError as error:
             raise CamliteError(f"{where}: cannot read the token ({error}); expected a line of ASCII") from None
     if token is not None and (len(token) < _SHORTEST_TOKEN or not token.isascii()):
         raise CamliteError(

@@ -7,13 +7,15 @@ import importlib
 import io
 import warnings
 import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camlite.errors import ImageError
+from camlite.images import picture_memory
 from camlite.system import files
 from camlite.system.quiet_native_code import without_notices
 
@@ -27,15 +29,62 @@ _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
 _ALWAYS_CREDIBLE = 36_000_000
 _MOST_TIMES = 1032
 
+_SLOW_DECODERS = frozenset({"ppm", "ppm_plain"})
+_MOST_SLOW_PIXELS = 250_000
 
 _ORIENTATION = 0x0112  # EXIF's tag
+_ON_ITS_SIDE = frozenset({5, 6, 7, 8})
+# How the stored rows and columns lie in the upright picture: views of it, none of which copies.
+_STORED: Mapping[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    1: lambda upright: upright,
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: lambda upright: upright.swapaxes(0, 1)[::-1],
+    7: lambda upright: upright.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda upright: upright.swapaxes(0, 1)[:, ::-1],
+}
+_STRIP = 64  # rows
 
 
-class TooManyPixelsError(ImageError):
-    """The picture's header says that it has more pixels than are allowed; none of them was decoded."""
+class Size(NamedTuple):
+    """What the header of a picture says.
+
+    Attributes:
+        height: as stored, in pixels.
+        width: likewise.
+        memory: bytes that reading and explaining take at the most beside the file, see `picture_memory`.
+    """
+
+    height: int
+    width: int
+    memory: int
 
 
-def read_image(path: str | Path, most_pixels: int | None = None) -> NDArray[np.uint8]:
+class TooLargeError(ImageError):
+    """The picture's header asks for more pixels or memory than is allowed; nothing was decoded."""
+
+
+Reserve = Callable[[Size], None]
+
+
+def at_most(memory: int) -> Reserve:
+    """For `read_image` and `decode`: refuse what takes more bytes of memory than these."""
+
+    def reserve(size: Size) -> None:
+        if size.memory > memory:
+            raise TooLargeError(
+                f"{size.width} x {size.height} pixels of this kind take {size.memory} bytes of memory, expected at "
+                f"most {memory}; make it smaller"
+            )
+
+    return reserve
+
+
+def read_image(
+    path: str | Path, most_pixels: int | None = None, reserve: Reserve = lambda _: None
+) -> NDArray[np.uint8]:
     """Read a picture upright: uint8 (H, W) where it is grey, else (H, W, 3).
 
     Transparency is dropped. Of 16 bits a channel the upper 8 are kept.
@@ -44,32 +93,39 @@ def read_image(path: str | Path, most_pixels: int | None = None) -> NDArray[np.u
         path: of the file.
         most_pixels: height times width that is accepted, looked up in the header; by default Pillow's own limit of
             179 million.
+        reserve: called once, before anything is decoded, with what the header says. It may wait for memory, or raise
+            `TooLargeError`, as `at_most` does.
 
     Raises:
         ImageError: no such file, no picture, truncated, of more than 16 bits, or Pillow is not installed.
-        TooManyPixelsError: it is larger than accepted.
+        TooLargeError: it is larger than accepted.
     """
+    pillow("PIL.Image")  # where it is missing, that is what is wrong
     try:
         # Pillow maps raw pixels of a path into memory, where a file that is cut short meanwhile kills the process.
         with files.regular(path) as file:
-            return _read(file, str(path), most_pixels)
+            return _read(file, str(path), most_pixels, reserve)
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file; check the path") from None
     except OSError as error:
-        raise ImageError(f"{path}: cannot read it ({error.strerror or error}); expected a picture file") from None
+        raise ImageError(f"{path}: cannot read it as an image ({error.strerror or error}); expected a file") from None
 
 
-def read_open(file: BinaryIO, name: str, most_pixels: int | None = None) -> NDArray[np.uint8]:
+def read_open(
+    file: BinaryIO, name: str, most_pixels: int | None = None, reserve: Reserve = lambda _: None
+) -> NDArray[np.uint8]:
     """Read a picture from an open file, as `read_image` does; `name` is what errors call it."""
-    return _read(file, name, most_pixels)
+    return _read(file, name, most_pixels, reserve)
 
 
-def decode(content: bytes, name: str, most_pixels: int | None = None) -> NDArray[np.uint8]:
+def decode(
+    content: bytes, name: str, most_pixels: int | None = None, reserve: Reserve = lambda _: None
+) -> NDArray[np.uint8]:
     """Read a picture from the bytes of its file, as `read_image` does; `name` is what errors call it."""
-    return _read(io.BytesIO(content), name, most_pixels)
+    return _read(io.BytesIO(content), name, most_pixels, reserve)
 
 
-def _read(source: BinaryIO, name: str, most_pixels: int | None) -> NDArray[np.uint8]:
+def _read(source: BinaryIO, name: str, most_pixels: int | None, reserve: Reserve) -> NDArray[np.uint8]:
     image_module = pillow("PIL.Image")
     try:
         file_size = _size(source)
@@ -79,17 +135,15 @@ def _read(source: BinaryIO, name: str, most_pixels: int | None) -> NDArray[np.ui
             with image_module.open(source, formats=_FORMATS) as picture:
                 if most_pixels is not None and picture.width * picture.height > most_pixels:
                     size = f"{picture.width} x {picture.height} pixels"
-                    raise TooManyPixelsError(f"{name}: {size}, expected at most {most_pixels}; make it smaller")
-                _check_credible(picture, file_size, name)
+                    raise TooLargeError(f"{size}, expected at most {most_pixels}; make it smaller")
+                _check_credible(picture, file_size)
+                _check_quick(picture)
+                reserve(Size(picture.height, picture.width, picture_memory.needed(picture)))
                 with without_notices() if picture.format == "TIFF" else contextlib.nullcontext():
                     picture.load()
-                upright = picture
-                with contextlib.suppress(Exception):  # EXIF that cannot be read says nothing about the orientation
-                    if picture.getexif().get(_ORIENTATION, 1) != 1:  # else `exif_transpose` copies the picture
-                        upright = pillow("PIL.ImageOps").exif_transpose(picture)
-                return _pixels(upright)
-    except ImageError:
-        raise
+                return _upright(picture)
+    except ImageError as error:
+        raise type(error)(f"{name}: {error}") from None
     except Exception as error:  # Pillow's decoders meet a damaged file with TypeError, KeyError, struct.error, ...
         reason = "not a picture that Pillow knows" if "cannot identify" in str(error) else str(error)
         raise ImageError(f"{name}: cannot read it as an image ({reason}); expected PNG, JPEG or the like") from None
@@ -146,13 +200,41 @@ def pillow(module: str) -> Any:
     return found
 
 
-def _check_credible(picture: Any, size: int, name: str) -> None:
+def _check_credible(picture: Any, size: int) -> None:
     """Refuse what says it is large and is not: decoders allocate what the header asks for."""
     decoded = picture.width * picture.height * len(picture.getbands())
     if decoded > max(_ALWAYS_CREDIBLE, _MOST_TIMES * size):
-        raise TooManyPixelsError(
-            f"{name}: says it is {picture.width} x {picture.height}, which its {size} bytes cannot hold; save it again"
+        raise TooLargeError(
+            f"says it is {picture.width} x {picture.height}, which its {size} bytes cannot hold; save it again"
         )
+
+
+def _check_quick(picture: Any) -> None:
+    """Refuse what Pillow decodes in Python, number by number, in up to 8 seconds for a megapixel."""
+    if any(tile[0] in _SLOW_DECODERS for tile in picture.tile) and picture.width * picture.height > _MOST_SLOW_PIXELS:
+        raise TooLargeError(
+            f"{picture.width} x {picture.height} pixels of a {picture.format} that is slow to read, expected at most "
+            f"{_MOST_SLOW_PIXELS}; save it as PNG"
+        )
+
+
+def _upright(picture: Any) -> NDArray[np.uint8]:
+    """The pixels of a loaded picture, turned as its EXIF says.
+
+    Strip by strip, straight into their place: a conversion or a turn of the whole would be one more copy of it.
+    """
+    orientation = 1
+    with contextlib.suppress(Exception):  # EXIF that cannot be read says nothing about the orientation
+        orientation = picture.getexif().get(_ORIENTATION, 1)
+    to_stored = _STORED.get(orientation, _STORED[1])
+    grey = picture_memory.is_grey(picture.mode)
+    size = picture.size if orientation in _ON_ITS_SIDE else picture.size[::-1]
+    upright = np.empty(size if grey else (*size, 3), np.uint8)
+    stored = to_stored(upright)
+    for top in range(0, picture.height, _STRIP):
+        strip = picture.crop((0, top, picture.width, min(top + _STRIP, picture.height)))
+        stored[top : top + _STRIP] = _pixels(strip)
+    return upright
 
 
 def _pixels(picture: Any) -> NDArray[np.uint8]:
@@ -160,9 +242,9 @@ def _pixels(picture: Any) -> NDArray[np.uint8]:
     if mode == "F":
         raise ValueError("32-bit floating point pixels")
     if mode.startswith("I"):  # "I;16", "I;16B", and "I" where Pillow has no 16-bit mode; convert("L") would clip
-        wide = np.asarray(picture, np.int64)
+        wide = np.asarray(picture)
         if wide.size and not 0 <= wide.min() <= wide.max() <= 0xFFFF:
             raise ValueError("32-bit integer pixels")
         return (wide >> 8).astype(np.uint8)
-    wanted = "L" if mode in ("1", "L", "LA", "La") else "RGB"
+    wanted = "L" if picture_memory.is_grey(mode) else "RGB"
     return np.asarray(picture if mode == wanted else picture.convert(wanted))

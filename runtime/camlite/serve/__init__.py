@@ -1,6 +1,6 @@
-"""``camlite serve``: an HTTP endpoint and a page, on waitress (extra ``serve``).
+"""``camlite serve``: an HTTP endpoint and a page, on Tornado (extra ``serve``).
 
-waitress is pure Python without dependencies, buffers a request until it is whole before a thread sees it, and has
-limits on bodies, headers, connections and silence. What it lacks, and this package adds in `limits`: a deadline for
-senders that drip, a bounded queue, and errors as JSON.
+Tornado reads the requests of all connections in one thread, with a limit on the size of heads and a deadline for heads
+and for bodies, and needs no other package. `http_server` is the only module that imports it; `application` answers
+requests and knows nothing of connections; `explain_request` is what workers do.
 """

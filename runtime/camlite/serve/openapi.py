@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from importlib import resources
 from typing import Any
 
 from camlite.show.colours import COLOUR_MAPS
@@ -45,9 +47,11 @@ def _explain(labels: Sequence[str]) -> dict[str, Any]:
     refusals = {
         "400": "No image, truncated, or a query that makes no sense",
         "401": "No token, or a wrong one",
-        "413": "Too many bytes or pixels",
+        "413": "Too many bytes, too many pixels, or too much to draw",
         "415": "Another content type",
         "429": "Busy: Retry-After says how many seconds to wait",
+        "500": "The artifact gives no answer, as one that is not finite",
+        "503": "Not answered in time",
     }
     return {
         "summary": "Classify an image and say where the classifier looked",
@@ -86,26 +90,7 @@ def _error(text: str) -> dict[str, Any]:
 _ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
 
 
-def _explanation() -> dict[str, Any]:
-    number, text, whole = {"type": "number"}, {"type": "string"}, {"type": "integer"}
-    corners = dict.fromkeys(("left", "top", "right", "bottom"), whole)
-    box = {"type": ["object", "null"], "properties": corners}
-    explained = {
-        "label": text,
-        "score": number,
-        "peak": {"type": ["object", "null"], "properties": {"x": whole, "y": whole, "evidence": number}},
-        "box": box,
-        "quadrants": {"type": ["object", "null"], "additionalProperties": number},
-        "evidence": {"type": "array", "items": {"type": "array", "items": number}},
-    }
-    properties = {
-        "label": text,
-        "score": number,
-        "scores": {"type": "object", "additionalProperties": number},
-        "completeness": {"type": ["number", "null"]},
-        "width": whole,
-        "height": whole,
-        "window": box,
-        "explained": {"type": "array", "items": {"type": "object", "properties": explained}},
-    }
-    return {"type": "object", "required": list(properties), "properties": properties}
+def _explanation() -> Any:
+    """The schema of runtime/spec, to which a link in this folder leads; wheels carry it here."""
+    schema = resources.files("camlite.serve") / "explanation.schema.json"
+    return json.loads(schema.read_text("utf-8"))["$defs"]["explanation"]

@@ -29,10 +29,12 @@ class Limits(NamedTuple):
     Attributes:
         pixels: height times width.
         size: of its file, in bytes.
+        memory: bytes that reading and explaining it may take.
     """
 
     pixels: int
     size: int
+    memory: int
 
 
 class Arrival(NamedTuple):
@@ -148,7 +150,7 @@ class Folder:
         if size > self._limits.size:
             return ImageError(f"{name}: {size} bytes, expected at most {self._limits.size}; make it smaller")
         try:
-            return picture_files.read_open(file, name, self._limits.pixels)
+            return picture_files.read_open(file, name, self._limits.pixels, picture_files.at_most(self._limits.memory))
         except CamliteError as error:
             return error
 

@@ -94,7 +94,7 @@ def test_a_size_is_one_side_or_two() -> None:
     assert options.size("224") == (224, 224)
     assert options.size("240x320") == (240, 320)
     for text in ("0", "1x2x3", "x", "-4", "large"):
-        with pytest.raises(ClassifierError, match="expected one side or two above 0"):
+        with pytest.raises(ClassifierError, match="expected one side or two, from 1 to 999999"):
             options.size(text)
 
 

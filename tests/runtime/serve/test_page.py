@@ -14,7 +14,7 @@ from support import browser
 from support.browser import Browser
 from support.http_load import Server, served
 
-pytest.importorskip("waitress")
+pytest.importorskip("tornado")
 if lack := browser.missing():
     pytest.skip(lack, allow_module_level=True)
 

@@ -15,11 +15,11 @@ import pytest
 
 from camlite import artifact as artifacts
 from camlite.images import picture_files
-from support import http_load
+from support import http_load, not_finite
 from support.fresh_process import one_line, run_camlite
 from support.http_load import Server, served
 
-pytest.importorskip("waitress")
+pytest.importorskip("tornado")
 
 VERTICAL = np.tile(np.arange(24) // 2 % 2 * 255, (16, 1)).astype(np.uint8)
 TOKEN = "a token of some length"
@@ -101,6 +101,10 @@ REFUSALS = [
     ("/explain?what=1", None, IMAGE, 400, "query: 'what' is unknown"),
     ("/explain?&&", None, IMAGE, 400, "query: bad query field"),
     ("/explain", None, {"Content_Type": "text/html"}, 415, "content type text/html, expected"),
+    ("/explain?class=" + "9" * 5000, None, IMAGE, 400, "query: class: expected a label or an index"),
+    ("/explain?class=" + "9" * 400, None, IMAGE, 400, "class '999"),
+    ("/explain?top=" + "9" * 5000, None, IMAGE, 400, "query: Exceeds the limit"),
+    ("/explain?class=Sch%C3%A4fer", None, IMAGE, 400, "class 'Sch\u00e4fer' is unknown"),
     ("/nowhere", None, IMAGE, 404, "no such path; see /openapi.json"),
     ("/health", None, IMAGE, 405, "expected GET, received POST"),
 ]
@@ -202,7 +206,7 @@ def test_the_openapi_document_names_every_field_of_an_answer(server, good):
     answer = json.loads(server.request("/explain", good, **IMAGE)[2])
 
     properties = schemas["Explanation"]["properties"]
-    assert list(answer) == list(properties)
+    assert list(answer) == list(properties) == schemas["Explanation"]["required"]
     assert list(answer["explained"][0]) == list(properties["explained"]["items"]["properties"])
 
 
@@ -222,6 +226,7 @@ def test_a_page_elsewhere_cannot_reach_the_server_by_another_name(server):
 
 def test_with_a_token_all_but_the_page_asks_for_it(tiny, good, tmp_path):
     (tmp_path / "token").write_text(f"{TOKEN}\n")
+    (tmp_path / "token").chmod(0o600)
     options = ("--token-file", str(tmp_path / "token"), "--host", "0.0.0.0")
     with served(tiny / "stripes" / "stripes.int8.tflite", tmp_path / "log", *options) as server:
         for path, body in (("/explain", good), ("/health", None), ("/metrics", None)):
@@ -241,22 +246,40 @@ def test_with_a_token_all_but_the_page_asks_for_it(tiny, good, tmp_path):
         (["--host", "example.com"], "--host example.com: expected an IP address of this machine"),
         (["--host", "192.0.2.1", "--token-file", "token"], "cannot listen on 192.0.2.1 port 8080 ("),
         (["--token-file", "none"], "none: cannot read the token ("),
+        (["--token-file", "readable"], "readable: a token with permissions 0640, which others can use: make a new one"),
         (["--token-file", "short"], "short: the token has 5 characters, expected at least 16 of ASCII"),
     ],
 )
 def test_what_cannot_be_served_is_one_line(options, says, tiny, tmp_path):
     (tmp_path / "token").write_text(TOKEN)
     (tmp_path / "short").write_text("short")
+    (tmp_path / "readable").write_text(TOKEN)
+    for name, mode in (("token", 0o600), ("short", 0o600), ("readable", 0o640)):
+        (tmp_path / name).chmod(mode)
 
     complaint = one_line(run_camlite("serve", tiny / "stripes" / "stripes.int8.tflite", *options, cwd=tmp_path))
 
     assert complaint.startswith(f"camlite: {says}")
 
 
-def test_serve_without_waitress_says_how_to_install_it(tiny):
-    complaint = one_line(run_camlite("serve", tiny / "stripes" / "stripes.int8.tflite", without=("waitress",)))
+@pytest.mark.parametrize("accept", ["application/json", "image/png"])
+def test_an_answer_that_is_not_finite_is_an_error_that_says_so(accept, tiny, tmp_path, good):
+    pytest.importorskip("onnx")
+    path = not_finite.write(tiny / "stripes" / "stripes.float32.onnx", tmp_path / "broken.onnx")
+    with served(path, tmp_path / "log") as server:
+        status, _, body = server.request("/explain", good, **IMAGE, Accept=accept)
+        health = server.request("/health")[0]
 
-    assert complaint == "camlite: `camlite serve` needs waitress: pip install 'camlite[serve]'\n"
+    assert (status, health) == (500, 503)
+    assert "not finite" in error(body)
+    assert str(tmp_path) not in error(body)
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_serve_without_tornado_says_how_to_install_it(tiny):
+    complaint = one_line(run_camlite("serve", tiny / "stripes" / "stripes.int8.tflite", without=("tornado",)))
+
+    assert complaint == "camlite: `camlite serve` needs tornado: pip install 'camlite[serve]'\n"
 
 
 def test_beyond_the_queue_clients_are_told_to_come_back(tiny, tmp_path):
@@ -277,7 +300,8 @@ def test_every_answer_is_a_line_in_the_log(server, good):
     server.request("/explain", good, **IMAGE)
     server.request("/explain", b"no picture", **IMAGE)
 
-    lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+    said = [json.loads(line) for line in server.log.read_text().splitlines()]
+    lines = [line for line in said if "message" not in line]  # what Tornado has to say
 
     assert {200, 400, 413} <= {line["status"] for line in lines}
     assert set(lines[-1]) == {"time", "client", "method", "path", "status", "ms"}
@@ -292,7 +316,7 @@ def test_under_load_with_hostile_clients_good_ones_are_answered_as_when_alone(se
         assert server.process.poll() is None
     assert report.wrong == []
     assert set(report.answered) == {"good", *http_load.HOSTILE}
-    assert set(report.statuses) == {200, 400, 413, 415}
+    assert {200, 400, 413, 415} <= set(report.statuses) <= {200, 400, 403, 404, 405, 413, 415}, str(report)
     assert report.longest < 10
     # 4 MB: measured 1 MB, of connections that are open while it is looked at; one bomb decoded were 100 MB.
     assert max(report.memory) - report.memory[0] < 4_000_000, str(report)

@@ -1,0 +1,275 @@
+"""Connections, on Tornado: the only module that imports it, and only `camlite serve` imports this one.
+
+Each connection ends in an answer or in a close. Tornado parses heads and bodies, answers 400 to what is not HTTP, and
+closes those whose head or body is not whole in time. Added here: how many there may be, an answer as soon as a head
+is refused, how many bytes are held, and a deadline for clients that do not read their answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import resource
+import signal
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import unquote
+
+from tornado import httputil
+from tornado.http1connection import HTTP1Connection
+from tornado.httpserver import HTTPServer
+from tornado.iostream import IOStream
+from tornado.netutil import bind_sockets
+
+from camlite.errors import CamliteError
+from camlite.serve.application import Application
+from camlite.serve.messages import Answer, Refused, Request, busy
+
+_HEAD_BYTES = 16 << 10
+_CHUNK_BYTES = 32 << 10
+_BUFFER_BYTES = 128 << 10  # of what a connection sends while its request is being answered
+_SLOWEST_READER = 64 << 10  # bytes a second of an answer, beside the seconds that a request has
+_OTHER_DESCRIPTORS = 64  # files, libraries and sockets that are no connection
+_NO_LIMIT = 1 << 62  # of Tornado's own on bodies: it answers 400, and not in JSON
+_HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src blob:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+)
+_FULL = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+def serve(application: Application, host: str, port: int, listening: Callable[[str, int], None]) -> None:
+    """Serve until SIGTERM or Ctrl-C, then finish what was begun.
+
+    Args:
+        application: answers.
+        host: an IP address.
+        port: 0 takes a free one.
+        listening: is told the address and the port.
+
+    Raises:
+        CamliteError: the address cannot be used.
+    """
+    try:
+        sockets = bind_sockets(port, host)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CamliteError(f"cannot listen on {host} port {port} ({reason}); choose another --host or --port") from None
+    for name in ("tornado", "asyncio"):
+        log = logging.getLogger(name)
+        log.setLevel(logging.INFO)
+        log.propagate = False
+        log.addHandler(_Log(application))
+    try:
+        asyncio.run(_serve(application, sockets, listening))
+    finally:
+        application.close()
+
+
+async def _serve(application: Application, sockets: list[Any], listening: Callable[[str, int], None]) -> None:
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    limits = application.limits
+    exchanges = _Exchanges(application)
+    server = _Server(
+        exchanges,
+        chunk_size=_CHUNK_BYTES,
+        max_header_size=_HEAD_BYTES,
+        max_buffer_size=_BUFFER_BYTES,
+        max_body_size=_NO_LIMIT,
+        idle_connection_timeout=limits.seconds,
+        body_timeout=limits.seconds,
+    )
+    descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    server.most = max(1, min(limits.connections, descriptors - _OTHER_DESCRIPTORS))
+    server.add_sockets(sockets)
+    listening(*sockets[0].getsockname()[:2])
+    await ended.wait()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.remove_signal_handler(number)  # the second Ctrl-C ends it at once
+    server.stop()
+    await exchanges.finished(limits.seconds + limits.answer)
+    await server.close_all_connections()
+
+
+class _Server(HTTPServer):
+    """Answers so many connections at once; more would leave no descriptor for anything else."""
+
+    most = 1
+
+    def initialize(self, *arguments: Any, **options: Any) -> None:
+        super().initialize(*arguments, **options)
+        self._open: set[IOStream] = set()
+        self._refusals: set[asyncio.Future[None]] = set()
+
+    def handle_stream(self, stream: IOStream, address: Any) -> None:
+        if len(self._open) >= self.most:
+            task = asyncio.ensure_future(_send_and_close(stream))
+            self._refusals.add(task)
+            task.add_done_callback(self._refusals.discard)
+            return
+        self._open.add(stream)
+        super().handle_stream(stream, address)
+
+    def on_close(self, server_conn: Any) -> None:
+        super().on_close(server_conn)
+        self._open.discard(server_conn.stream)
+
+
+async def _send_and_close(stream: IOStream) -> None:
+    try:
+        await asyncio.wait_for(stream.write(_FULL), 1)
+    except (OSError, asyncio.TimeoutError):  # it has gone, or does not read
+        pass
+    finally:
+        stream.close()
+
+
+class _Exchanges(httputil.HTTPServerConnectionDelegate):
+    """Makes an `_Exchange` for each request, and knows those that are under way."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+        self.begun: set[_Exchange] = set()
+        self.held = 0  # bytes of bodies and answers
+
+    def start_request(self, _server: object, connection: Any) -> httputil.HTTPMessageDelegate:
+        return _Exchange(self, connection)
+
+    async def finished(self, seconds: float) -> None:
+        """Wait until what was begun is answered, at most so long."""
+        end = time.monotonic() + seconds
+        while self.begun and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+
+
+class _Exchange(httputil.HTTPMessageDelegate):
+    """One request and its answer."""
+
+    def __init__(self, exchanges: _Exchanges, connection: HTTP1Connection) -> None:
+        self._exchanges, self._connection = exchanges, connection
+        self._application, self._limits = exchanges.application, exchanges.application.limits
+        self._request: Request | None = None
+        self._body, self._held, self._drained, self._start = io.BytesIO(), 0, 0, time.perf_counter()
+        self._task: asyncio.Future[None] | None = None
+        self._refused, self._sent = False, cast(Any, None)
+
+    def headers_received(self, start_line: Any, headers: httputil.HTTPHeaders) -> None:
+        path, _, query = start_line.path.partition("?")
+        named = {name.lower(): value for name, value in headers.items()}
+        client = str(getattr(self._connection.context, "remote_ip", ""))
+        self._request = Request(start_line.method, unquote(path), query, named, client)
+        self._exchanges.begun.add(self)
+        length = named.get("content-length", "")
+        try:
+            self._application.admit(self._request)
+            if length.isascii() and length.isdecimal() and (len(length) > 18 or int(length) > self._limits.body):
+                raise self._too_large()
+        except Refused as refused:
+            # Who waits for `100 Continue` sends no body after another answer; of the others it is read, and thrown
+            # away: a connection that is closed on bytes that were not read takes the answer with it.
+            self._refuse(refused, at_once=named.get("expect", "").lower() == "100-continue")
+
+    def data_received(self, chunk: bytes) -> None:
+        if self._refused:
+            self._drained += len(chunk)
+            if self._drained > self._limits.held:
+                self._connection.close()
+            return
+        if self._body.tell() + len(chunk) > self._limits.body:
+            self._refuse(self._too_large())
+        elif self._exchanges.held + len(chunk) > self._limits.held:
+            self._refuse(busy())
+        else:
+            self._body.write(chunk)
+            self._hold(len(chunk))
+
+    def finish(self) -> None:
+        self._task = asyncio.ensure_future(self._flushed(self._sent) if self._refused else self._answer())
+
+    def on_connection_close(self) -> None:
+        """It was closed while the request was read, by whomever."""
+        self._end()
+
+    async def _answer(self) -> None:
+        assert self._request is not None  # noqa: S101 - for mypy
+        self._request.body = self._body.getvalue()
+        self._body = io.BytesIO()
+        try:
+            answer = await self._application.answer(self._request, self._connection.set_close_callback)
+            self._hold(-self._held)
+            if self._exchanges.held + len(answer.body) > self._limits.held:
+                answer = busy("busy sending other answers; try again in a second").answer
+            self._hold(len(answer.body))
+            await self._flushed(self._write(answer), len(answer.body))
+        except BaseException:
+            self._connection.close()
+            self._end()
+            raise
+
+    async def _flushed(self, sent: Any, size: int = 0) -> None:
+        """Wait until the client has read its answer, but not for ever."""
+        try:
+            self._connection.finish()
+            await asyncio.wait_for(sent, self._limits.seconds + size / _SLOWEST_READER)
+        except (OSError, asyncio.TimeoutError):
+            self._connection.close()
+        finally:
+            self._end()
+
+    def _refuse(self, refused: Refused, at_once: bool = False) -> None:
+        """Answer before the body has arrived."""
+        self._refused = True
+        self._hold(-self._held)
+        self._body = io.BytesIO()
+        self._sent = self._write(refused.answer)
+        if at_once:
+            self._task = asyncio.ensure_future(self._flushed(self._sent))
+
+    def _write(self, answer: Answer) -> Any:
+        assert self._request is not None  # noqa: S101 - for mypy
+        self._application.note(self._request, answer.status.value, time.perf_counter() - self._start)
+        headers = httputil.HTTPHeaders({"Content-Type": answer.content_type, "Content-Length": str(len(answer.body))})
+        for name, value in (*_HEADERS, *answer.headers):
+            headers.add(name, value)
+        line = httputil.ResponseStartLine("HTTP/1.1", answer.status.value, answer.status.phrase)
+        return self._connection.write_headers(line, headers, b"" if self._request.method == "HEAD" else answer.body)
+
+    def _too_large(self) -> Refused:
+        return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"body: expected at most {self._limits.body} bytes")
+
+    def _hold(self, size: int) -> None:
+        self._held += size
+        self._exchanges.held += size
+
+    def _end(self) -> None:
+        self._hold(-self._held)
+        self._exchanges.begun.discard(self)
+
+
+class _Log(logging.Handler):
+    """What Tornado says, as lines of the log of camlite."""
+
+    def __init__(self, application: Application) -> None:
+        super().__init__()
+        self._application = application
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if str(record.msg).startswith("Malformed HTTP message") and isinstance(record.args, tuple):
+            self._application.note(None, HTTPStatus.BAD_REQUEST.value, client=str(record.args[0]))
+        elif isinstance(error, AssertionError):  # Tornado 6.5 on a chunk without its end; 6.6 calls it malformed
+            self._application.log(message="closed on a malformed request")
+        else:
+            trace = {"traceback": logging.Formatter().formatException(record.exc_info)} if record.exc_info else {}
+            self._application.log(message=record.getMessage()[:1000], **trace)
