@@ -195,6 +195,9 @@ ORDER = (
     "golden_samples",
     "contact_sheet",
     "exporting",
+    "results",
+    "front_door",
+    "__init__",
     "suite",
     "audit",
     "cli",
@@ -204,7 +207,7 @@ ORDER = (
 def test_the_exporter_imports_only_what_stands_before():
     package = Path(importlib.util.find_spec("camlite_export").origin).parent
     parts = {path.stem if path.is_file() else path.name for path in package.iterdir() if path.suffix in ("", ".py")}
-    assert parts - {"__init__", "__pycache__", "py"} == set(ORDER)
+    assert parts - {"__pycache__", "py"} == set(ORDER)
 
     for file in sorted(package.rglob("*.py")):
         here = file.relative_to(package).parts[0].removesuffix(".py")
@@ -283,3 +286,9 @@ def test_nobody_but_sources_and_cutting_touches_a_keras_object():
 )
 def test_the_search_for_keras_finds_it_wherever_it_is(source):
     assert keras_in(source)
+
+
+def test_importing_the_exporter_imports_the_standard_library_alone():
+    imported = imported_by("import camlite_export; camlite_export.__all__")
+
+    assert imported - set(sys.stdlib_module_names) == {"camlite_export"}

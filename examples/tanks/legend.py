@@ -91,30 +91,24 @@ def _train(folder: Path, name: str, seed: int, confounded: bool) -> dict[str, Pa
     """Train a classifier and export it: the artifact of each precision."""
     import keras
 
-    from camlite.images.labelled_images import LabelledImages
-    from camlite_export import exporting
-    from camlite_export.cutting import two_output
-    from camlite_export.sources import weights_digest
-    from camlite_export.sources.pixel_conventions import preprocessing
+    import camlite_export
     from tanks import training
 
     keras.backend.clear_session()
     drawn = scenes(TRAINING, seed, confounded=confounded)
     model = training.train(name, drawn, seed)
-    cut = two_output.cut(model)
-    images = LabelledImages([str(i) for i in range(_CALIBRATION)], None, lambda i: drawn.images[i])
-    exported = exporting.export(
-        cut,
-        digest=weights_digest.digest(model),
+    exported = camlite_export.export(
+        model,
+        folder,
         name=name,
         labels=LABELS,
-        target=preprocessing(cut.image_shape, "unit", None, None, "stretch"),
-        calibration=images,
-        wanted=[("tflite", "float32"), ("tflite", "int8")],
-        folder=folder,
+        calibration=drawn.images[:_CALIBRATION],
+        formats="tflite",
+        precisions=PRECISIONS,
+        preprocess="unit",
     )
     model.save(folder / f"{name}.keras")
-    return dict(zip(PRECISIONS, (one.path for one in exported), strict=True))
+    return dict(zip(PRECISIONS, exported.paths.values(), strict=True))
 
 
 def _audit(artifact: Path, data: Path) -> tuple[float, list[ClassVerdict]]:

@@ -1,4 +1,26 @@
-"""camlite on the workstation: from a trained Keras classifier to artifacts that explain themselves.
+"""camlite on the workstation: from a trained classifier to artifacts that explain themselves.
 
-TensorFlow and its kin are imported inside the functions that need them: `camlite --help` must not wait for them.
+    import camlite_export
+
+    exported = camlite_export.export("flowers.keras", labels="labels.txt", calibration="photos")
+    exported  # in a notebook: a table, and a picture of heatmaps
+
+What the commands ``camlite export``, ``inspect`` and ``parity`` do, as functions with the same options. TensorFlow and
+its kin are imported inside the functions that need them: importing this module costs nothing.
 """
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # as in typing, whose import takes longer than this module's
+if TYPE_CHECKING:
+    from camlite_export.front_door import export, inspect, parity
+
+__all__ = ["export", "inspect", "parity"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module("camlite_export.front_door"), name)

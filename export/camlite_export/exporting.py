@@ -85,7 +85,6 @@ def kinds(
 def export(
     cut: TraceableCut,
     *,
-    digest: str,
     name: str,
     labels: tuple[str, ...],
     target: Preprocessing,
@@ -101,7 +100,6 @@ def export(
 
     Args:
         cut: of the classifier, see `camlite_export.cutting`.
-        digest: SHA-256 of its weights, see `camlite_export.sources.source.Source`.
         name: file names are ``NAME.PRECISION.tflite`` and ``NAME.PRECISION.onnx``.
         labels: one a class.
         target: how pixels become the classifier's input.
@@ -125,7 +123,7 @@ def export(
     models = _convert(cut, target, calibration, wanted, progress)
     files = {}
     for (container, precision), content in models.items():
-        card = _card(cut, digest, name, precision, labels, target, content)
+        card = _card(cut, name, precision, labels, target, content)
         carried = _as_the_model_has_them(arrays, content, cut.feature_shape)
         files[f"{name}.{precision}{SUFFIXES[container]}"] = artifact.pack(container, content, card, carried, sign)
     with interpreter_process.interpreter_processes() as process_of:
@@ -204,7 +202,6 @@ def _measure(
 
 def _card(
     cut: Cut,
-    digest: str,
     name: str,
     precision: Precision,
     labels: tuple[str, ...],
@@ -218,7 +215,7 @@ def _card(
         labels=labels,
         preprocessing=target,
         head=Head(cut.layer, height, width, channels, cut.activation, cut.evidence_method),
-        classifier_sha256=digest,
+        classifier_sha256=cut.source.digest,
         model_sha256=hashlib.sha256(content).hexdigest(),
         made_with={program: importlib.metadata.version(program) for program in _MADE_WITH},
     )

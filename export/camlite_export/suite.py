@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import camlite_export
 from camlite import artifact as artifact_files
 from camlite.artifact.container import SUFFIXES
 from camlite.errors import CamliteError
 from camlite_export.agreement import gates
-from camlite_export.agreement.compare import Comparison, Result, compare
+from camlite_export.agreement.compare import Comparison, Result
 from camlite_export.agreement.expected import Given
 
 __all__ = ["CHECKS", "Given", "parity_suite"]
@@ -61,7 +62,21 @@ def parity_suite(
 
     @functools.cache
     def comparison() -> Comparison:
-        return compare(Path(model), paths, source, given=given, limits=limits, backend=backend)
+        said = given or Given()
+        return camlite_export.parity(
+            model,
+            paths,
+            source,
+            labels=said.labels,
+            gates=limits,
+            backend=backend,
+            layer=said.layer,
+            preprocess=said.preprocess,
+            mean=said.mean,
+            std=said.std,
+            fit=said.fit,
+            trust=said.trusted,
+        )
 
     @pytest.mark.parametrize(
         ("artifact", "check"),

@@ -26,7 +26,6 @@ from camlite_export import exporting
 from camlite_export.agreement import interpreter_process
 from camlite_export.agreement.reference import inputs_of, reference_of
 from camlite_export.cutting import two_output
-from camlite_export.sources import weights_digest
 from camlite_export.sources.pixel_conventions import preprocessing
 from support import classifier_kinds
 from support.fresh_process import BACKENDS
@@ -83,7 +82,7 @@ def exported(
         "calibration": images_of(IMAGES),
         "folder": folder,
     }
-    return exporting.export(cut, digest=weights_digest.digest(model), wanted=wanted, **{**given, **options})
+    return exporting.export(cut, wanted=wanted, **{**given, **options})
 
 
 @pytest.fixture(scope="module")

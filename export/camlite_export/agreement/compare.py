@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from camlite import artifact as artifacts
 from camlite.artifact import Artifact
 from camlite.artifact.card import Precision, Preprocessing
-from camlite.images.labelled_images import LabelledImages, load
+from camlite.images import labelled_images
+from camlite.images.labelled_images import Images, LabelledImages
 from camlite_export.agreement import gates, rounding_noise, structure
 from camlite_export.agreement.expected import Expected, Given, open_expected
 from camlite_export.agreement.gates import Gate, Verdict
@@ -73,7 +75,7 @@ class Result:
         return not self.failures
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """Artifacts against the classifier, on the same images.
 
@@ -94,6 +96,23 @@ class Comparison:
         """Whether no check failed on any artifact."""
         return all(result.passed for result in self.results)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The record that ``camlite parity --json`` prints."""
+        from camlite_export.agreement import report  # which shows what is measured here
+
+        return report.record(self)
+
+    def __repr__(self) -> str:
+        failed = [result.artifact.path.name for result in self.results if not result.passed]
+        verdict = f"FAILED: {', '.join(failed)}" if failed else "all passed"
+        return f"<Comparison of {len(self.results)} artifacts with {self.expected.path} on {self.data}: {verdict}>"
+
+    def _repr_html_(self) -> str:
+        from camlite_export.agreement import summary
+        from camlite_export.reports import notebook
+
+        return notebook.table(summary.HEADER, [summary.row(one) for one in self.results], *summary.lines(self))
+
 
 Progress = Callable[[int, int], object]
 
@@ -102,9 +121,9 @@ Engine = Callable[[Preprocessing, int, Sequence[Path]], Iterator[tuple[int, list
 
 
 def compare(
-    model: Path,
+    classifier: Any,
     paths: Sequence[Path],
-    data: Path | None = None,
+    data: Images | None = None,
     *,
     given: Given | None = None,
     limits: Mapping[str, float] | None = None,
@@ -116,10 +135,10 @@ def compare(
     """Compare artifacts with the classifier they were exported from.
 
     Args:
-        model: a ``.keras`` or ``.h5`` file.
+        classifier: path of a file or a model object, see `camlite_export.sources.opening.open_source`.
         paths: the artifacts.
-        data: a folder of images or an ``.npz``; by default the first artifact's golden samples. Those are few, and
-            hard on purpose: they pass no gates but the caller's.
+        data: images, see `camlite.images.labelled_images.Images`; by default the first artifact's golden samples.
+            Those are few, and hard on purpose: they pass no gates but the caller's.
         given: what the caller says of the classifier.
         limits: gates by the names of their figures, in place of ours.
         backend: by default the installed one that is preferred, for each container.
@@ -133,9 +152,9 @@ def compare(
     read = [artifacts.read(path) for path in paths]
     with runners(read, backend) as opened:
         tensors = [runner.tensors() for runner in opened]
-        expected = open_expected(model, given or Given(), read[0])
-        images = load(data, expected.labels) if data else _golden_samples(read[0])
-        source = f"{len(images):,} images of {data}" if data else f"the {len(images)} golden samples of {paths[0]}"
+        expected = open_expected(classifier, given or Given(), read[0])
+        images = _golden_samples(read[0]) if data is None else labelled_images.of(data, expected.labels)
+        source = _told(data, len(images), paths[0])
         found = [structure.failures(one, *two, expected) for one, two in zip(read, tensors, strict=True)]
         able = [runner for runner, failures in zip(opened, found, strict=True) if structure.comparable(failures)]
         measured = dict(zip(map(id, able), _measure(able, expected, images, engine, progress), strict=True))
@@ -154,6 +173,13 @@ def compare(
             for runner, failures in zip(opened, found, strict=True)
         ]
     return Comparison(expected, source, images, tuple(results))
+
+
+def _told(data: Images | None, count: int, artifact: Path) -> str:
+    """What the images are, as text."""
+    if data is None:
+        return f"the {count} golden samples of {artifact}"
+    return f"{count:,} images of {data}" if isinstance(data, str | Path) else f"{count:,} images"
 
 
 def _judges(

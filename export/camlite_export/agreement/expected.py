@@ -36,6 +36,11 @@ class Expected:
     target: Preprocessing
     assumed: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        """The last part of its path, or the name itself."""
+        return self.path.rpartition("/")[2]
+
 
 @dataclass(frozen=True)
 class Given:
@@ -43,14 +48,14 @@ class Given:
 
     Attributes:
         layer: where to cut, see `camlite_export.cutting.cutter.cut`.
-        labels: a file with one label a line.
+        labels: one a class, or a file with one a line.
         preprocess, mean, std, fit: see `camlite_export.sources.pixel_conventions`; where one is given, the others
             have its defaults.
         trusted: whether code that the classifier's file carries may run.
     """
 
     layer: int | str | None = None
-    labels: Path | None = None
+    labels: str | Path | Sequence[str] | None = None
     preprocess: str | None = None
     mean: Sequence[float] | None = None
     std: Sequence[float] | None = None
@@ -82,7 +87,7 @@ def open_expected(classifier: Any, given: Given, artifact: Artifact) -> Expected
             given.std,
             given.fit or "stretch",
         )
-    labels = card.labels if given.labels is None else label_files.read(given.labels, cut.classes)
+    labels = card.labels if given.labels is None else label_files.of(given.labels, cut.classes)
     _check_fit(path, cut, artifact, target, labels)
     assumed = {
         "layer": given.layer is None,

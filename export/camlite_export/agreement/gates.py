@@ -284,11 +284,21 @@ def parse(text: str) -> tuple[str, float]:
         CamliteError: no such figure, or the value is no finite number.
     """
     name, _, value = text.partition("=")
+    return check(name, value)
+
+
+def check(name: str, value: float | str) -> tuple[str, float]:
+    """A figure's name and a limit.
+
+    Raises:
+        CamliteError: no such figure, or the value is no finite number.
+    """
+    text = f"{name}={value}"
     if name not in FIGURES:
         raise CamliteError(f"gate {text!r}: unknown figure; expected NAME=VALUE with one of {', '.join(FIGURES)}")
     try:
         limit = float(value)
-    except ValueError:
+    except (TypeError, ValueError):
         limit = math.nan
     if not math.isfinite(limit):
         raise CamliteError(f"gate {text!r}: {value!r} is no number; expected NAME=VALUE, as top1_agreement=0.99")

@@ -37,7 +37,9 @@ class Engine:
         self, target: Preprocessing, count: int, paths: Sequence[Path]
     ) -> Iterator[tuple[int, list[Measurement]]]:
         """Index of the first image and measurements of each batch, as they are finished."""
-        labels = self.given.labels and self.given.labels.absolute()
+        labels = self.given.labels
+        if isinstance(labels, str | Path):
+            labels = Path(labels).absolute()
         files = {name: getattr(self, name).absolute() for name in ("model", "data", "believed")}
         there = replace(self, **files, given=replace(self.given, labels=labels))
         opened = functools.partial(_open, there, [path.absolute() for path in paths])

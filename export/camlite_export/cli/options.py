@@ -5,16 +5,14 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from camlite.artifact.card import Fit
 from camlite.errors import ClassifierError
-from camlite_export import workarounds
 from camlite_export.sources import pixel_conventions
 
 if TYPE_CHECKING:
-    from camlite_export.cutting.two_output import TwoOutputModel
+    pass
 
 
 def add_classifier(parser: argparse.ArgumentParser) -> None:
@@ -53,11 +51,6 @@ def add_preprocessing(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def pixels_hint(cut: TwoOutputModel) -> str | None:
-    """What to say where nobody said what pixels a classifier takes, and its layers are known to want others."""
-    return cut.source.pixels.doubt
-
-
 def layer(text: str | None) -> int | str | None:
     """``-3`` is an index, ``conv_128`` a name."""
     if text is None:
@@ -81,15 +74,3 @@ def numbers(text: str) -> Sequence[float]:
 # argparse puts these into its messages
 size.__name__ = "size, as 224 or 240x320"
 numbers.__name__ = "list of numbers"
-
-
-def import_tensorflow_for(path: Path, trusted: bool) -> None:
-    """Import TensorFlow for a classifier; that takes seconds, so a file that is none is refused before.
-
-    Raises:
-        ClassifierError: see `camlite_export.sources.keras_files.examine`.
-    """
-    from camlite_export.sources import keras_files
-
-    keras_files.examine(path, trusted)
-    workarounds.quieten_tensorflow()

@@ -10,6 +10,10 @@ from camlite.artifact.card import ChannelOrder, Fit, Preprocessing
 from camlite.errors import ClassifierError
 
 
+class PixelsWarning(UserWarning):
+    """A classifier looks as if it had been trained on other pixels than those that are taken."""
+
+
 class Named(NamedTuple):
     """``(pixel - mean) / std`` on pixels 0..255; one number for all channels, or one a channel in their order."""
 

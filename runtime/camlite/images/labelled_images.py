@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,37 @@ class LabelledImages(Sequence[Pixels]):
         if self.classes is None:
             return [[i] for i in range(min(classes, len(self)))]
         return [np.flatnonzero(self.classes == k)[:images].tolist() for k in np.unique(self.classes)[:classes]]
+
+
+Images: TypeAlias = "str | Path | Pixels | LabelledImages"
+"""Images as callers have them: a folder, an ``.npz``, an array uint8 (N, H, W) or (N, H, W, channels), or those that
+are open.
+"""
+
+
+def of(images: Images, labels: Sequence[str]) -> LabelledImages:
+    """Images as callers have them, opened; the classes of an array are not known.
+
+    Raises:
+        ImageError: see `load`; or an array of another shape or dtype.
+    """
+    if isinstance(images, LabelledImages):
+        return images
+    if isinstance(images, str | Path):
+        return load(Path(images), labels)
+    return of_arrays(images)
+
+
+def of_arrays(images: Pixels, classes: NDArray[Any] | None = None, class_count: int | None = None) -> LabelledImages:
+    """Images, uint8 (N, H, W) or (N, H, W, channels), and their classes, integers (N,), where they are known.
+
+    Args:
+        class_count: how many classes there are; by default as many as are there.
+
+    Raises:
+        ImageError: another shape or dtype, or a class that there is none of.
+    """
+    return _checked(images, classes, class_count, "the array of images", "images")
 
 
 def load(path: Path, labels: Sequence[str]) -> LabelledImages:
@@ -109,19 +140,27 @@ def read_npz(path: Path, only: str | None = None) -> dict[str, NDArray[Any]]:
 
 def _npz(path: Path, class_count: int) -> LabelledImages:
     content = read_npz(path)
-    images = content.get("images")
-    if images is None or images.dtype != np.uint8 or images.ndim not in (3, 4) or not len(images):
+    if "images" not in content:
         received = {name: (array.dtype.name, array.shape) for name, array in content.items()}
         raise ImageError(f"{path}: expected `images` uint8 (N, H, W) or (N, H, W, channels), received {received}")
-    classes = content.get("classes")
+    return _checked(content["images"], content.get("classes"), class_count, str(path), str(path))
+
+
+def _checked(
+    images: NDArray[Any], classes: NDArray[Any] | None, class_count: int | None, where: str, name: str
+) -> LabelledImages:
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim not in (3, 4) or not len(images):
+        received = (images.dtype.name, images.shape) if isinstance(images, np.ndarray) else type(images).__name__
+        raise ImageError(f"{where}: expected `images` uint8 (N, H, W) or (N, H, W, channels), received {received}")
     if classes is not None:
+        most = class_count or np.iinfo(np.int64).max
         fits = classes.shape == images.shape[:1] and np.issubdtype(classes.dtype, np.integer)
-        if not fits or classes.min() < 0 or classes.max() >= class_count:
+        if not fits or classes.min() < 0 or classes.max() >= most:
             raise ImageError(
-                f"{path}: expected `classes` integers ({len(images)},) from 0 to {class_count - 1}, "
+                f"{where}: expected `classes` integers ({len(images)},) from 0 to {most - 1}, "
                 f"received {classes.dtype} {classes.shape}"
             )
         classes = classes.astype(np.int64)
     preprocessing.check(images[0])
-    names = [f"{path}[{i}]" for i in range(len(images))]
+    names = [f"{name}[{i}]" for i in range(len(images))]
     return LabelledImages(names, classes, lambda i: preprocessing.check(images[i]))

@@ -40,7 +40,7 @@ def test_any_language_with_or_without_a_byte_order_mark(tmp_path: Path) -> None:
 
 
 def test_without_a_file_classes_are_numbered() -> None:
-    assert labels.read(None, 3) == ("class 0", "class 1", "class 2")
+    assert labels.of(None, 3) == ("class 0", "class 1", "class 2")
 
 
 @pytest.mark.parametrize(("text", "count"), [("", 0), ("a\nb\n", 2), ("a\nb\nc\nd\n", 4)])

@@ -1,0 +1,49 @@
+"""A comparison in short: a row an artifact, and a line for each check that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from camlite_export.agreement.compare import Comparison, Result
+from camlite_export.agreement.gates import FIGURES
+
+_COLUMNS = {
+    "score_difference_max": "score diff.",
+    "top1_agreement": "top-1",
+    "accuracy": "accuracy",
+    "correlation_p5": "correlation p5",
+    "correlation_min": "worst",
+    "overlap_mean": "overlap",
+    "same_peak": "same peak",
+    "completeness_mean": "completeness",
+}
+HEADER = ("artifact", *_COLUMNS.values(), "")
+
+
+def row(result: Result) -> list[str]:
+    """One artifact, as text, with the columns of `HEADER`."""
+    measured = result.measurement
+    texts = [FIGURES[name].text(FIGURES[name].value(measured)) if measured else "" for name in _COLUMNS]
+    return [result.artifact.path.name, *texts, "ok" if result.passed else "FAILED"]
+
+
+def lines(comparison: Comparison) -> Iterator[str]:
+    """What the table does not say: failed checks, gates that were widened, and what was compared."""
+    for result in comparison.results:
+        for failure in result.failures:
+            yield f"{result.artifact.path}: {failure.check}: {failure.message}"
+        yield from _wide_gates(result)
+    expected = comparison.expected
+    believed = f"; {', '.join(expected.assumed)} as the card says" if expected.assumed else ""
+    yield f"{comparison.data} against {expected.path}{believed}"
+
+
+def _wide_gates(result: Result) -> Iterator[str]:
+    """Where an artifact only passes because the classifier itself is not steady."""
+    wide = [one for one in result.verdicts if one.gate.usual is not None]
+    if wide:
+        yield f"{result.artifact.path}: Keras itself, with its tensors rounded, is as far off; so this is asked:"
+    for one in wide:
+        figure, usual = one.gate.figure, one.gate.usual
+        asked, before = figure.text(one.limit), figure.text(usual)
+        yield f"  {figure.name} {asked} instead of {before}: {one.gate.reason}"

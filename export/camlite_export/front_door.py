@@ -1,0 +1,321 @@
+"""The functions of `camlite_export`: what its commands do, for scripts and notebooks."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from camlite.artifact import Container
+from camlite.artifact.card import Fit, Precision, Preprocessing
+from camlite.artifact.evidence_methods import EvidenceMethod
+from camlite.artifact.typed_json import check_text
+from camlite.backends import BACKENDS
+from camlite.errors import CamliteError, ClassifierError
+from camlite.images import labelled_images
+from camlite.images.labelled_images import Images, LabelledImages
+from camlite_export import contact_sheet, exporting, signing
+from camlite_export.agreement import gates as gates_of
+from camlite_export.agreement import report as reports
+from camlite_export.agreement.compare import Comparison, compare
+from camlite_export.agreement.expected import Given
+from camlite_export.cutting import cutter
+from camlite_export.cutting.heads import OF_AFFINE_HEADS
+from camlite_export.results import Export, Inspection
+from camlite_export.sources import labels as label_files
+from camlite_export.sources.opening import open_source
+from camlite_export.sources.pixel_conventions import NAMED, PixelsWarning, preprocessing
+from camlite_export.sources.source import Source
+
+_MOST_NAME_BYTES = 200
+_WORST_IMAGES = 4
+
+
+def export(
+    classifier: Any,
+    output: str | Path | None = None,
+    *,
+    name: str | None = None,
+    labels: str | Path | Sequence[str] | None = None,
+    calibration: Images | None = None,
+    formats: Sequence[Container] | Container | None = None,
+    precisions: Sequence[Precision] | Precision | None = None,
+    sign: str | Path | None = None,
+    evidence: EvidenceMethod = "device",
+    layer: int | str | None = None,
+    size: int | tuple[int, int] | None = None,
+    preprocess: str | None = None,
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
+    fit: Fit = "stretch",
+    trust: bool = False,
+    progress: Callable[[str, int, int], object] | None = None,
+) -> Export:
+    """Turn a trained classifier into artifacts, each one file with all that a device needs, and measure them.
+
+    All artifacts are made before the first is written, and each appears whole or not at all.
+
+    Args:
+        classifier: path of a ``.keras`` or ``.h5`` file, or a model object of Keras 3 or tf_keras. Left as it is.
+        output: folder of the artifacts; by default the path of the classifier without its suffix.
+        name: of the artifacts, ``NAME.PRECISION.tflite`` and ``NAME.PRECISION.onnx``; by default the file's or the
+            model's.
+        labels: one a class, in the order of the scores, or a text file with one a line; by default those that the
+            file holds, or ``class 0`` ...
+        calibration: representative images, which int8 and int16x8 need: a folder, an ``.npz`` with ``images``, uint8
+            (N, H, W) or (N, H, W, channels), or `camlite.images.labelled_images.LabelledImages`.
+        formats: ``tflite``, ``onnx``; by default both.
+        precisions: ``float32``, ``float16``, ``dynamic``, ``int8``, ``int16x8``; by default all that can be made.
+        sign: file of a private key (``camlite keygen``) that the artifacts are signed with.
+        evidence: ``device`` or ``graph``: where the evidence of an affine head is computed.
+        layer: cut behind this one, an index (-3 is the last but two) or a name; by default it is found.
+        size: of the images, one side or height and width in pixels, for a classifier that takes any.
+        preprocess: what the classifier was trained on: ``unit`` 0..1, ``signed`` -1..1, ``imagenet``, ``caffe`` or
+            ``raw`` 0..255; by default what the classifier itself tells.
+        mean, std: instead, of the pixels on 0..255: one number, or one a channel.
+        fit: how images of other sizes are made to fit, ``stretch`` or ``crop``.
+        trust: whether code that the classifier's file carries may run.
+        progress: called as each stage begins, with its name, how many have begun, and how many there are.
+
+    Returns:
+        What was written, with its agreement with the original; a notebook shows it as a table and a picture.
+
+    Raises:
+        CamliteError: something cannot be read, is not known, does not fit, or cannot be written.
+
+    Warns:
+        PixelsWarning: nobody said `preprocess`, and the classifier looks as if it had been trained on other pixels
+            than those that are taken.
+    """
+    path = Path(classifier) if isinstance(classifier, str | Path) else None
+    folder = _folder(output, path)
+    given_name = name or (path.stem if path else None)
+    if given_name:
+        _check_name(given_name)
+    containers = _several("formats", formats, Container)
+    wanted_precisions = _several("precisions", precisions, Precision)
+    _one("evidence", evidence, OF_AFFINE_HEADS)
+    _check_pixels(preprocess, fit)
+    signer = None if sign is None else signing.signer(Path(sign))  # a wrong key is told before the long work
+    source = open_source(classifier, size=_sides(size), trusted=trust)
+    cut = cutter.cut(source, layer, evidence)
+    class_labels = label_files.of(labels if labels is not None else source.labels, cut.classes)
+    images = None if calibration is None else labelled_images.of(calibration, class_labels)
+    wanted = exporting.kinds(
+        containers or exporting.CONTAINERS, wanted_precisions, images is not None, cut.affine is not None
+    )
+    shown_name = str(path or source.name)
+    if preprocess is None and mean is None and std is None and source.pixels.doubt:
+        warnings.warn(f"{shown_name}: {source.pixels.doubt}", PixelsWarning, stacklevel=2)
+    total, begun = exporting.stages(wanted) + 1, 0
+
+    def begin(stage: str) -> None:
+        nonlocal begun
+        begun += 1
+        if progress:
+            progress(stage, begun, total)
+
+    exported = exporting.export(
+        cut,
+        name=given_name or _check_name(source.name),
+        labels=class_labels,
+        target=_target(source, preprocess, mean, std, fit),
+        calibration=images,
+        wanted=wanted,
+        folder=folder,
+        progress=begin,
+        sign=signer,
+    )
+    begin("heatmaps.png")
+    picture = _picture(exported, images)
+    missing = None if wanted_precisions else _left_out(images, cut.affine is not None)
+    return Export(tuple(exported), folder, picture, missing)
+
+
+def inspect(
+    classifier: Any,
+    *,
+    layer: int | str | None = None,
+    size: int | tuple[int, int] | None = None,
+    trust: bool = False,
+) -> Inspection:
+    """What a classifier is: the journey of the image through its layers, and where it is cut.
+
+    Args:
+        classifier, layer, size, trust: see `export`.
+
+    Raises:
+        CamliteError: it cannot be read, or cannot be explained; the reason is in the message.
+    """
+    source = open_source(classifier, size=_sides(size), trusted=trust)
+    cut = cutter.cut(source, layer)
+    name = str(classifier) if isinstance(classifier, str | Path) else source.name
+    return Inspection(
+        name,
+        cut.image_shape,
+        cut.classes,
+        cut.activation,
+        source.parameters,
+        cut.evidence_method,
+        source.pixels,
+        tuple(source.steps),
+        cut.step,
+    )
+
+
+def parity(
+    classifier: Any,
+    artifacts: str | Path | Sequence[str | Path],
+    data: Images | None = None,
+    *,
+    labels: str | Path | Sequence[str] | None = None,
+    report: str | Path | None = None,
+    gates: Mapping[str, float] | None = None,
+    backend: str | None = None,
+    engine: Literal["local", "ray"] = "local",
+    layer: int | str | None = None,
+    preprocess: str | None = None,
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
+    fit: Fit | None = None,
+    trust: bool = False,
+    progress: Callable[[int, int], object] | None = None,
+) -> Comparison:
+    """Measure artifacts against the classifier that they were exported from: the original, as it was given.
+
+    Labels, layer and preprocessing that are not given are those of the first artifact's card.
+
+    Args:
+        classifier, labels, layer, preprocess, mean, std, fit, trust: see `export`.
+        artifacts: one file or several.
+        data: images as `calibration` of `export` takes them; by default the first artifact's golden samples. Those
+            are few, and hard on purpose: they pass no gates but the caller's.
+        report: folder for a page for people, and ``parity.json``.
+        gates: limits by the names of their figures, as ``{"top1_agreement": 0.99}``, in place of camlite's own.
+        backend: by default the installed one that is preferred, for each format.
+        engine: ``ray`` spreads batches over a Ray cluster; then classifier and data are paths.
+        progress: called with the number of images that are done, and of all.
+
+    Returns:
+        What was measured, and whether it `passed`; a notebook shows it as a table.
+
+    Raises:
+        CamliteError: something cannot be read, is not known, or cannot run. A check that fails does not raise.
+    """
+    paths = [Path(one) for one in ([artifacts] if isinstance(artifacts, str | Path) else artifacts)]
+    if not paths:
+        raise CamliteError("parity: no artifacts; give one or more of `camlite export`")
+    limits = dict(gates_of.check(figure, limit) for figure, limit in (gates or {}).items())
+    _check_pixels(preprocess, fit)
+    if backend is not None:
+        _one("backend", backend, BACKENDS)
+    folder = None if report is None else Path(report)
+    if folder:
+        reports.check_folder(folder)
+    given = Given(layer, labels, preprocess, _numbers(mean), _numbers(std), fit, trust)
+    comparison = compare(
+        classifier,
+        paths,
+        data,
+        given=given,
+        limits=limits,
+        backend=backend,
+        shown=_WORST_IMAGES if folder else 0,
+        engine=_engine(engine, classifier, data, given, backend, paths[0]),
+        progress=progress or (lambda _done, _all: None),
+    )
+    if folder:
+        reports.write(comparison, folder)
+    return comparison
+
+
+def _folder(output: str | Path | None, path: Path | None) -> Path:
+    if output is not None:
+        return Path(output)
+    if path is None:
+        raise ClassifierError("a model object lies in no folder: say where the artifacts are to go, with output=")
+    return path.with_suffix("")
+
+
+def _check_name(name: str) -> str:
+    """Of the artifacts, whose cards and files bear it; a wrong one is told before the long work."""
+    check_text(name, "the name of the artifacts")
+    if "/" in name or len(name.encode()) > _MOST_NAME_BYTES:
+        raise ClassifierError(
+            f"the name of the artifacts, {name[:40]}: expected at most {_MOST_NAME_BYTES} bytes without a slash; "
+            f"choose one with --name"
+        )
+    return name
+
+
+def _one(what: str, value: str, allowed: Collection[str]) -> str:
+    if value not in allowed:
+        raise ClassifierError(f"{what} {value!r}: expected {', '.join(allowed)}")
+    return value
+
+
+def _several(what: str, values: Sequence[str] | None, literal: Any) -> list[Any] | None:
+    """What was chosen of the words of a Literal, one or several; None where nothing was."""
+    if values is None:
+        return None
+    return [_one(what, value, get_args(literal)) for value in ([values] if isinstance(values, str) else values)]
+
+
+def _check_pixels(preprocess: str | None, fit: Fit | None) -> None:
+    if preprocess is not None:
+        _one("preprocess", preprocess, NAMED.keys())
+    if fit is not None:
+        _one("fit", fit, get_args(Fit))
+
+
+def _sides(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+        raise ClassifierError(f"size {size!r}: expected one side or height and width, in pixels")
+    return sides
+
+
+def _numbers(given: float | Sequence[float] | None) -> Sequence[float] | None:
+    return (float(given),) if isinstance(given, int | float) else given
+
+
+def _target(
+    source: Source,
+    preprocess: str | None,
+    mean: float | Sequence[float] | None,
+    std: float | Sequence[float] | None,
+    fit: Fit,
+) -> Preprocessing:
+    named = preprocess or source.pixels.preprocess
+    return preprocessing(source.image_shape, named, _numbers(mean), _numbers(std), fit)
+
+
+def _picture(exported: Sequence[exporting.Exported], images: LabelledImages | None) -> Path | None:
+    """Heatmaps of the int8 artifact, which has come the furthest from the original, else of any that ran."""
+    ran = [one.path for one in exported if one.measurement]
+    shown = next((path for path in ran if ".int8." in path.name), next(iter(ran), None))
+    return contact_sheet.draw(shown, images) if images and shown else None
+
+
+def _left_out(images: LabelledImages | None, affine: bool) -> str | None:
+    if images is None:
+        return "int8 and int16x8 were left out: they need representative images, --calibration FOLDER|NPZ"
+    return None if affine else "int16x8 was left out: it cannot compute the gradient of this classifier's head"
+
+
+def _engine(
+    engine: str, classifier: Any, data: Images | None, given: Given, backend: str | None, believed: Path
+) -> Any:
+    """None for this process, else what spreads batches."""
+    if _one("engine", engine, ("local", "ray")) == "local":
+        return None
+    if data is None:
+        raise CamliteError(f"--engine {engine}: the golden samples are too few to be spread; give --data")
+    if not isinstance(classifier, str | Path) or not isinstance(data, str | Path):
+        raise CamliteError(f"--engine {engine}: each node opens classifier and images itself; give their paths")
+    from camlite_export.agreement.ray_parity import Engine
+
+    return Engine(Path(classifier), Path(data), given, backend, believed)
