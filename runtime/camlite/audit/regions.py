@@ -68,7 +68,8 @@ def _cell_of(pixels: NDArray[np.intp], side: int, cells: int, start: float, stop
     """The cell that each pixel of an axis lies in; -1, or `cells` and more, outside of the grid."""
     if (start, stop) == (0, 1):
         return np.asarray(pixels * cells // side)
-    return np.floor(((pixels + 0.5) / side - start) / (stop - start) * cells).astype(np.intp)
+    found: NDArray[np.intp] = np.floor(((pixels + 0.5) / side - start) / (stop - start) * cells).astype(np.intp)
+    return found
 
 
 def positive_shares(evidence: Floats) -> Floats:
