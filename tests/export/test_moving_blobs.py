@@ -120,7 +120,6 @@ def export(folder: Path, name: str, geometry: Geometry) -> None:
     np.save(folder / f"{name}.npy", np.stack([blob(size, x, y) for x, y in places(geometry)]))
     exporting.export(
         two_output.cut(model),
-        digest="0" * 64,
         name=name,
         labels=("bright", "dark"),
         target=Preprocessing(*geometry.image, 1, (1 / 255,), (0.0,), "crop" if geometry.picture else "stretch"),
