@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from camlite import artifact, backends
 from camlite.artifact import Container
 from camlite.artifact.arrays import Arrays
-from camlite.artifact.card import Card, Head, Preprocessing
+from camlite.artifact.card import Card, Head, Preprocessing, Window
 from camlite.artifact.container import SUFFIXES
 from camlite.artifact.evidence_methods import EVIDENCE_METHODS
 from camlite.artifact.precisions import Precision
@@ -26,6 +26,7 @@ from camlite_export import golden_samples, output_folder
 from camlite_export.agreement import interpreter_process
 from camlite_export.agreement.measurement import Measurement, measure
 from camlite_export.agreement.reference import Reference, inputs_of, reference_of
+from camlite_export.cutting import measured_places
 from camlite_export.cutting.cut import Cut, TraceableCut
 from camlite_export.precisions import PRECISIONS, precisions_of
 from camlite_export.targets import TARGETS, weights_finder
@@ -129,9 +130,10 @@ def export(
         sign: signs each artifact, see `camlite_export.signing.signer`.
 
     Raises:
-        CamliteError: the folder cannot be written to.
+        CamliteError: the folder cannot be written to, or the classifier flips the image inside.
     """
     progress("head")
+    window = measured_places.of_cut(cut, target).window
     head = cut.affine
     golden_images = golden_samples.choose(calibration, target, cut)
     answers = reference_of(cut, inputs_of(list(golden_images), target))
@@ -142,7 +144,7 @@ def export(
     models = _convert(cut, target, calibration, wanted, progress)
     files = {}
     for (container, precision), content in models.items():
-        card = _card(cut, name, precision, labels, target, content)
+        card = _card(cut, name, precision, labels, target, window, content)
         carried = _as_the_model_has_them(arrays, content, cut.feature_shape)
         files[f"{name}.{precision}{SUFFIXES[container]}"] = artifact.pack(container, content, card, carried, sign)
     with interpreter_process.interpreter_processes() as process_of:
@@ -225,6 +227,7 @@ def _card(
     precision: Precision,
     labels: tuple[str, ...],
     target: Preprocessing,
+    window: Window,
     content: bytes,
 ) -> Card:
     height, width, channels = cut.feature_shape
@@ -233,7 +236,7 @@ def _card(
         precision=precision,
         labels=labels,
         preprocessing=target,
-        head=Head(cut.layer, height, width, channels, cut.activation, cut.evidence_method),
+        head=Head(cut.layer, height, width, channels, cut.activation, cut.evidence_method, window),
         classifier_sha256=cut.source.digest,
         model_sha256=hashlib.sha256(content).hexdigest(),
         made_with={program: importlib.metadata.version(program) for program in _MADE_WITH},

@@ -93,7 +93,7 @@ class Explanation:
 
     @property
     def heatmap(self) -> NDArray[np.float32]:
-        """Evidence at the size of the classifier's input, clipped at 0 and scaled to 0..1.
+        """Evidence at the size of the classifier's input, clipped at 0 and scaled to 0..1; 0 where no cell lies.
 
         float32 (height, width) of the top class, or (n, height, width) of the n classes asked for.
         """
@@ -121,17 +121,18 @@ class Explanation:
     def spread(self, height: int, width: int, index: int = 0) -> NDArray[np.float32]:
         """The heatmap over the whole image, at some size: float32 (height, width) in 0..1.
 
-        It is 0 where the classifier does not see the image (``fit: crop``).
+        It is 0 where the classifier does not see the image: ``fit: crop``, or what it crops itself.
 
         Args:
             height: of the result; the image's own, or that of the picture it is drawn as.
             width: likewise.
             index: which of the explained classes.
         """
-        rows, columns = preprocessing.window(height, width, self.explainer.artifact.card.preprocessing)
+        card = self.explainer.artifact.card
+        rows, columns = preprocessing.window(height, width, card.preprocessing)
         maps = self.evidence if self.evidence.ndim == 2 else self.evidence[index]
         seen = (rows.stop - rows.start, columns.stop - columns.start)
-        heat = resize.heatmap(maps, resize.Resizing((maps.shape[0], maps.shape[1]), seen))
+        heat = resize.heatmap(maps, resize.Resizing((maps.shape[0], maps.shape[1]), seen, card.head.window))
         if seen == (height, width):
             return heat
         whole = np.zeros((height, width), np.float32)
@@ -141,7 +142,7 @@ class Explanation:
     def overlay(self, opacity: float = 0.8, zoom: int = 1) -> Pixels:
         """The heatmap of the first explained class over the image: uint8 (H * zoom, W * zoom, 3).
 
-        What the classifier does not see of the image (``fit: crop``) stays grey.
+        What the classifier does not see of the image stays grey: ``fit: crop``, or what it crops itself.
 
         Args:
             opacity: of the hottest place, 0..1.
@@ -231,7 +232,7 @@ class Explainer:
         traits = head.evidence_traits
         self._maps = results["evidence"] if traits.adds_up and not traits.has_weights else None
         self._evidence = evidence.reading(artifact.arrays.weights, traits.top_only, self.outputs, results)
-        self.resizing = resize.Resizing((head.height, head.width), (target.height, target.width))
+        self.resizing = resize.Resizing((head.height, head.width), (target.height, target.width), head.window)
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as array_strategies
 from camlite import artifact
 from camlite.artifact import card as cards
 from camlite.artifact.arrays import Arrays
-from camlite.artifact.card import Card, Head, Preprocessing
+from camlite.artifact.card import Card, Head, Preprocessing, Window
 from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.texts import hidden_character
 
@@ -42,6 +42,7 @@ text = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Zl"
     lambda text: hidden_character(text) is None
 )
 sides = st.integers(1, 4)
+windows = st.builds(Window, *[st.floats(-2, 0.5)] * 2, *[st.floats(0.6, 3)] * 2)
 
 
 @st.composite
@@ -60,7 +61,7 @@ def card_strategy(draw: st.DrawFn) -> Card:
         precision=draw(st.sampled_from(get_args(cards.Precision))),
         labels=tuple(draw(st.lists(text, min_size=1, max_size=4))),
         preprocessing=draw(preprocessings()),
-        head=Head(draw(text), draw(sides), draw(sides), draw(sides), activation, evidence),
+        head=Head(draw(text), draw(sides), draw(sides), draw(sides), activation, evidence, draw(windows)),
         classifier_sha256=draw(text),
         model_sha256=draw(text),
         made_with=draw(st.dictionaries(text, text, max_size=3)),

@@ -179,7 +179,7 @@ def _case(case: Case, result: Result, comparison: Comparison) -> dict[str, Any]:
     difference = float(np.abs(case.received_evidence - case.expected_evidence).max())
     return {
         "name": comparison.images.names[case.index],
-        "panels": report_pictures.panels(case, expected.target),
+        "panels": report_pictures.panels(case, expected.target, result.artifact.card.head.window),
         "expected": f"{expected.labels[top]} {case.expected[top]:.3f}",
         "received": f"{expected.labels[other]} {case.received[other]:.3f}",
         "same": top == other,

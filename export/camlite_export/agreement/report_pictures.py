@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite.artifact.card import Preprocessing
+from camlite.artifact.card import Preprocessing, Window
 from camlite.images import preprocessing
 from camlite.maps import resize
 from camlite.show import colours
@@ -20,7 +20,7 @@ from camlite_export.reports import data_uri
 _LARGEST_SIDE = 128
 
 
-def panels(case: Case, target: Preprocessing) -> dict[str, str]:
+def panels(case: Case, target: Preprocessing, window: Window) -> dict[str, str]:
     """Four data URIs: the image, the heatmap of Keras, that of the artifact, and the difference of their evidence.
 
     The difference is scaled to its own largest: blue where the artifact sees less evidence, red where more.
@@ -31,7 +31,7 @@ def panels(case: Case, target: Preprocessing) -> dict[str, str]:
     small = target._replace(height=height, width=width, scale=(1.0,) * channels, offset=(0.0,) * channels, order="rgb")
     pixels = np.rint(preprocessing.prepare(case.image, small)).clip(0, 255).astype(np.uint8)
     received = np.nan_to_num(case.received_evidence, nan=0.0, posinf=0.0, neginf=0.0)
-    resizing = resize.Resizing((received.shape[0], received.shape[1]), (height, width))
+    resizing = resize.Resizing((received.shape[0], received.shape[1]), (height, width), window)
     return {
         "image": data_uri.png(pixels if channels == 3 else pixels.repeat(3, axis=2)),
         "Keras": data_uri.png(colours.colourize(resize.heatmap(case.expected_evidence, resizing))),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from camlite.artifact.card import Window
 from camlite.audit.bootstrap import Interval
 from camlite.audit.masked_images import Mask
 from camlite.images.preprocessing import Pixels
@@ -27,10 +28,10 @@ def plain(pixels: Pixels, mask: Mask | None = None) -> str:
     return data_uri.png(_outlined(drawn.repeat(3, axis=2) if drawn.shape[2] == 1 else drawn, mask))
 
 
-def overlaid(pixels: Pixels, evidence: cam.Floats, mask: Mask | None = None) -> str:
-    """Evidence (h, w) over a picture that the classifier sees as a whole, the object outlined."""
+def overlaid(pixels: Pixels, evidence: cam.Floats, window: Window, mask: Mask | None = None) -> str:
+    """Evidence (h, w) over its window of a classifier's input, the object outlined."""
     drawn = _sized(pixels)
-    resizing = resize.Resizing((evidence.shape[0], evidence.shape[1]), (drawn.shape[0], drawn.shape[1]))
+    resizing = resize.Resizing((evidence.shape[0], evidence.shape[1]), (drawn.shape[0], drawn.shape[1]), window)
     return data_uri.png(_outlined(lay_over(drawn, resize.heatmap(evidence, resizing), 0.75), mask))
 
 

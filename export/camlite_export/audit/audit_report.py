@@ -159,7 +159,7 @@ def _offender(audit: _Audit, row: int, key: str) -> dict[str, Any]:
         "name": _short(audit, index),
         "panels": [
             ("picture", f"{score:.2f}", audit_pictures.plain(seen, seen_mask)),
-            ("evidence", "", audit_pictures.overlaid(seen, evidence, seen_mask)),
+            ("evidence", "", audit_pictures.overlaid(seen, evidence, measure.window, seen_mask)),
             (_changes(key, mask)[0], f"{kept:.2f}", audit_pictures.plain(pair.kept)),
             (_changes(key, mask)[1], f"{removed:.2f}", audit_pictures.plain(pair.removed)),
         ],
@@ -178,7 +178,7 @@ def _view(audit: _Audit, row: int) -> dict[str, str]:
     pixels = audit.data.images[index]
     _, _, _, evidence = audit.measure.evidence(pixels, int(audit.figures.audited[row]))
     seen, _ = audit.measure.seen(pixels, None)
-    return {"name": _short(audit, index), "uri": audit_pictures.overlaid(seen, evidence)}
+    return {"name": _short(audit, index), "uri": audit_pictures.overlaid(seen, evidence, audit.measure.window)}
 
 
 def _short(audit: _Audit, index: int) -> str:

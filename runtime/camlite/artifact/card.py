@@ -33,6 +33,9 @@ ChannelOrder = Literal["rgb", "bgr"]
 
 _LARGEST_SIDE = 16_384
 _MOST_CLASSES = 1_000_000
+# Of a window's edges, in sides of the image; and the least that a window covers.
+_FARTHEST = 100
+_NARROWEST = 1e-4
 
 
 class Preprocessing(NamedTuple):
@@ -55,6 +58,23 @@ class Preprocessing(NamedTuple):
     order: ChannelOrder = "rgb"
 
 
+class Window(NamedTuple):
+    """Where the grid of cells lies over the classifier's input: its edges, in fractions of the input's sides.
+
+    The default is the whole input. Inside of 0..1 where the classifier crops, below 0 or above 1 where it pads.
+    Cell (i, j) of a grid (h, w) covers ``top + (bottom - top) * i / h`` to ``top + (bottom - top) * (i + 1) / h``
+    from top to bottom, and likewise from left to right.
+    """
+
+    top: float = 0.0
+    left: float = 0.0
+    bottom: float = 1.0
+    right: float = 1.0
+
+
+WHOLE = Window()
+
+
 class Head(NamedTuple):
     """What stands between features and scores.
 
@@ -63,6 +83,7 @@ class Head(NamedTuple):
         height, width, channels: shape of the features of one image.
         activation: what turns logits into scores.
         evidence: how evidence is made, a word of `camlite.artifact.evidence_methods`.
+        window: where the grid (height, width) lies over the classifier's input.
     """
 
     layer: str
@@ -71,6 +92,7 @@ class Head(NamedTuple):
     channels: int
     activation: Activation
     evidence: EvidenceMethod
+    window: Window = WHOLE
 
     @property
     def evidence_traits(self) -> EvidenceTraits:
@@ -108,7 +130,8 @@ def to_json(card: Card) -> str:
 
 def as_dict(card: Card) -> dict[str, Any]:
     """The card as objects of JSON."""
-    return {**card._asdict(), "preprocessing": card.preprocessing._asdict(), "head": card.head._asdict()}
+    head = {**card.head._asdict(), "window": card.head.window._asdict()}
+    return {**card._asdict(), "preprocessing": card.preprocessing._asdict(), "head": head}
 
 
 def from_json(text: str, where: str, has_weights: bool) -> Card:
@@ -165,5 +188,16 @@ def _check_ranges(card: Card, where: str) -> None:
         numbers = getattr(image, name)
         if len(numbers) != image.channels or not all(map(math.isfinite, numbers)):
             raise ArtifactError(f"{where}: card: {name} {str(numbers)[:60]}, expected {image.channels} finite numbers")
+    window = head.window
+    if not (_is_span(window.top, window.bottom) and _is_span(window.left, window.right)):
+        raise ArtifactError(
+            f"{where}: card: window {tuple(window)}, expected top < bottom and left < right, from "
+            f"-{_FARTHEST} to {_FARTHEST}, that meet the image, 0 to 1"
+        )
     if not 1 <= len(card.labels) <= _MOST_CLASSES:
         raise ArtifactError(f"{where}: card: {len(card.labels)} labels, expected 1 to {_MOST_CLASSES}")
+
+
+def _is_span(start: float, stop: float) -> bool:
+    """Whether an axis of a window meets the image; False where a number is none."""
+    return -_FARTHEST <= start < 1 and 0 < stop <= _FARTHEST and stop - start >= _NARROWEST

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import camlite
-from camlite.artifact.card import Preprocessing
+from camlite.artifact.card import Preprocessing, Window
 from camlite.audit import counterfactual, regions
 from camlite.audit.masked_images import Mask, MaskedImages, Partners
 from camlite.images import preprocessing
@@ -100,7 +100,7 @@ class Measuring:
     def __init__(self, explainer: camlite.Explainer, data: MaskedImages, map_every: int = 1) -> None:
         self._explainer, self._data, self._map_every = explainer, data, map_every
         head, target = explainer.artifact.card.head, explainer.artifact.card.preprocessing
-        self._weights = regions.region_weights(head.height, head.width)
+        self._weights = regions.region_weights(head.height, head.width, head.window)
         self._target = target
         self._whole = _plain(target)
         halves = regions.region_weights(target.height, target.width) > 0.5
@@ -113,6 +113,11 @@ class Measuring:
     def labels(self) -> tuple[str, ...]:
         """Of the classes."""
         return self._explainer.labels
+
+    @property
+    def window(self) -> Window:
+        """Where the grid of cells lies over the classifier's input."""
+        return self._explainer.artifact.card.head.window
 
     def __call__(self, indices: Sequence[int]) -> Figures:
         """Figures of these images, at least one of them.
@@ -167,7 +172,7 @@ class Measuring:
         cells = np.zeros(shares.shape, np.bool_)
         if mask is not None:
             rows, columns = preprocessing.window(mask.shape[0], mask.shape[1], self._target)
-            cells = regions.touched(mask[rows, columns], shares.shape[0], shares.shape[1])
+            cells = regions.touched(mask[rows, columns], shares.shape[0], shares.shape[1], self.window)
         beside = self._weights * ~cells
         found = {
             "inside": shares[cells].sum(),
@@ -175,7 +180,7 @@ class Measuring:
             "peak": cells.flat[shares.argmax()],
             "region": (shares * beside).sum(axis=(1, 2)),
             "region_share": beside.mean(axis=(1, 2)),
-            "off_centre": regions.off_centre(shares),
+            "off_centre": regions.off_centre(shares, self.window),
             "uniformity": regions.uniformity(shares),
         }
         missing = {"inside", "object_share", "peak"} if not cells.any() else set()

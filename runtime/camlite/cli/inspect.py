@@ -7,7 +7,7 @@ from pathlib import Path
 
 from camlite import artifact
 from camlite.artifact import Artifact
-from camlite.artifact.card import as_dict
+from camlite.artifact.card import WHOLE, Window, as_dict
 from camlite.cli import options
 from camlite.show import say
 from camlite.system.extensions import extension
@@ -63,6 +63,7 @@ def _lines(read: Artifact) -> list[tuple[str, str]]:
         ("image", f"{target.height} x {target.width} x {target.channels}, fit: {target.fit}"),
         ("pixels", f"pixel * {_numbers(target.scale)} + {_numbers(target.offset)}"),
         ("features", f"{head.height} x {head.width} x {head.channels}, layer {head.layer}"),
+        *([("cells", _cells(head.window))] if head.window != WHOLE else []),
         ("evidence", f"{head.evidence}: {head.evidence_traits.text}{sets}; scores by {head.activation}"),
         ("golden samples", str(len(arrays.golden_images))),
         ("made with", ", ".join(f"{name} {version}" for name, version in card.made_with.items())),
@@ -73,6 +74,11 @@ def _signature(read: Artifact) -> str:
     if read.signer is None:
         return "none"
     return f"by key {read.signer.hex()[:16]}, {'trusted' if read.trusted else 'not verified: no --trusted KEY given'}"
+
+
+def _cells(window: Window) -> str:
+    down, across = (f"{100 * start:.4g} to {100 * stop:.4g} %" for start, stop in (window[::2], window[1::2]))
+    return f"over {down} of the image from top to bottom, {across} from left to right"
 
 
 def _numbers(numbers: tuple[float, ...]) -> str:

@@ -7,19 +7,28 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
+from camlite.artifact.card import WHOLE, Window
 from camlite.maps.cam import Floats
 
 
 @functools.lru_cache(maxsize=64)
-def taps(size: int, target: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+def taps(
+    size: int, target: int, start: float = 0.0, stop: float = 1.0
+) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
     """Bilinear resizing of one axis: each of `target` numbers lies between two of `size`.
 
     Pixel centres at half coordinates, edges held, no antialiasing: what ``tf.image.resize`` computes.
 
+    Args:
+        size: of what is resized.
+        target: of the result.
+        start, stop: where the first number's edge and the last one's lie along the result, in fractions of it.
+
     Returns:
         Index of the number before, index of the one behind, and the share of the one behind, float32; (target,) each.
     """
-    centres = ((np.arange(target) + 0.5) * (size / target) - 0.5).clip(0, size - 1)
+    scale = size / (target * (stop - start))
+    centres = ((np.arange(target) + 0.5 - start * target) * scale - 0.5).clip(0, size - 1)
     before = np.floor(centres).astype(np.intp)
     found = before, np.minimum(before + 1, size - 1), (centres - before).astype(np.float32)
     for array in found:
@@ -27,27 +36,31 @@ def taps(size: int, target: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Fl
     return found
 
 
-def resize_matrix(size: int, target: int) -> Floats:
-    """`taps` as a matrix, float32 (target, size); its rows add up to 1."""
-    before, behind, share = taps(size, target)
+def resize_matrix(size: int, target: int, start: float = 0.0, stop: float = 1.0) -> Floats:
+    """`taps` as a matrix, float32 (target, size); its rows add up to 1, or to 0 outside of start to stop."""
+    before, behind, share = taps(size, target, start, stop)
     matrix = np.zeros((target, size), np.float32)
     rows = np.arange(target)
     np.add.at(matrix, (rows, before), 1 - share)
     np.add.at(matrix, (rows, behind), share)
+    centres = (rows + 0.5) / target
+    matrix[(centres < start) | (centres > stop)] = 0
     return matrix
 
 
 class Resizing:
     """Bilinear resizing of maps (h, w) to (H, W): two small matrices, made once and used often.
 
+    The map lies over its window of the result, which is 0 outside of it.
+
     Attributes:
         floor: zeros (H, W) that heatmaps are clipped at; numpy compares with an array ten times as fast as with a
             number.
     """
 
-    def __init__(self, size: tuple[int, int], target: tuple[int, int]) -> None:
-        self._rows = np.asfortranarray(resize_matrix(size[0], target[0]))
-        self._columns = np.ascontiguousarray(resize_matrix(size[1], target[1]).T)
+    def __init__(self, size: tuple[int, int], target: tuple[int, int], window: Window = WHOLE) -> None:
+        self._rows = np.asfortranarray(resize_matrix(size[0], target[0], window.top, window.bottom))
+        self._columns = np.ascontiguousarray(resize_matrix(size[1], target[1], window.left, window.right).T)
         self.floor = np.zeros(target, np.float32)
 
     def __call__(self, maps: Floats) -> Floats:

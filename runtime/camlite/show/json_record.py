@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,13 +18,15 @@ def of(explanation: Explanation) -> dict[str, Any]:
     """What is known of an image.
 
     ``label`` and ``score`` of the class with the highest score; ``scores`` of all; ``completeness``, see
-    `camlite.Explanation`; ``width`` and ``height`` of the image in pixels; the ``window`` that the classifier sees
-    of it; and ``explained``, one a class: its ``label``, ``score``, ``evidence`` (rows of the raw map,
-    in logits), ``peak`` (x, y, evidence), ``box`` (left, top, right, bottom) and ``quadrants``, see
-    `camlite.maps.hot_region.Region`; the last three are null where nothing speaks for the class.
+    `camlite.Explanation`; ``width`` and ``height`` of the image in pixels; the ``window`` of it that the map covers;
+    ``grid``, the edges of the map itself in pixels of the image, which may lie outside of it where the classifier pads;
+    and ``explained``, one a class: its ``label``, ``score``, ``evidence`` (rows of the raw map, in logits), ``peak``
+    (x, y, evidence), ``box`` (left, top, right, bottom) and ``quadrants``, see `camlite.maps.hot_region.Region`; the
+    last three are null where nothing speaks for the class.
     """
     labels, scores = explanation.explainer.labels, explanation.scores.tolist()
     height, width = explanation.image.shape[:2]
+    left, top, right, bottom = _grid(explanation)
     rows, columns = _window(explanation)
     return {
         "label": explanation.label,
@@ -32,7 +35,13 @@ def of(explanation: Explanation) -> dict[str, Any]:
         "completeness": explanation.completeness,
         "width": width,
         "height": height,
-        "window": _box(columns.start, rows.start, columns.stop, rows.stop),
+        "window": _box(
+            max(columns.start, math.floor(left)),
+            max(rows.start, math.floor(top)),
+            min(columns.stop, math.ceil(right)),
+            min(rows.stop, math.ceil(bottom)),
+        ),
+        "grid": {"left": left, "top": top, "right": right, "bottom": bottom},
         "explained": [_explained(explanation, index) for index in range(len(explanation.classes))],
     }
 
@@ -57,6 +66,19 @@ def _explained(explanation: Explanation, index: int) -> dict[str, Any]:
 def _window(explanation: Explanation) -> tuple[slice, slice]:
     height, width = explanation.image.shape[:2]
     return preprocessing.window(height, width, explanation.explainer.artifact.card.preprocessing)
+
+
+def _grid(explanation: Explanation) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of the grid of cells, in pixels of the image."""
+    rows, columns = _window(explanation)
+    grid = explanation.explainer.artifact.card.head.window
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    return (
+        columns.start + grid.left * width,
+        rows.start + grid.top * height,
+        columns.start + grid.right * width,
+        rows.start + grid.bottom * height,
+    )
 
 
 def _box(left: int, top: int, right: int, bottom: int) -> dict[str, int]:

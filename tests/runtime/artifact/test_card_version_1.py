@@ -17,6 +17,7 @@ def version_1(method: str = "cam", labels: tuple[str, ...] = SMALL.labels) -> di
     """The card `SMALL` as version 1 wrote it."""
     content = json.loads(cards.to_json(SMALL))
     del content["head"]["evidence"]
+    del content["head"]["window"]
     content["head"]["method"] = method
     return {**content, "format": 1, "labels": list(labels)}
 

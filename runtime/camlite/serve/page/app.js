@@ -106,25 +106,27 @@ function draw() {
     const { left, top, right, bottom } = answer.window;
     const x = view.width / answer.width, y = view.height / answer.height;
     context.imageSmoothingEnabled = true;
-    context.drawImage(heat(answer.explained[0].evidence, strength),
+    context.drawImage(heat(answer.explained[0].evidence, answer.window, answer.grid, strength),
       left * x, top * y, (right - left) * x, (bottom - top) * y);
   }
   view.hidden = false;
   element("stage").classList.add("filled");
 }
 
-// Bilinear with pixel centres at half coordinates, clipped at 0, scaled to its peak; the hotter, the more opaque.
-function heat(evidence, strength) {
+// Of the window of the image that the map covers; the map itself lies over the grid, which may be larger. Bilinear with
+// pixel centres at half coordinates, clipped at 0, scaled to its peak; the hotter, the more opaque.
+function heat(evidence, window, grid, strength) {
   const rows = evidence.length, columns = evidence[0].length, values = new Float32Array(GRID * GRID);
-  const at = (place, size) => {
-    const exact = Math.min(Math.max((place + 0.5) * size / GRID - 0.5, 0), size - 1), below = Math.floor(exact);
+  const at = (place, size, start, stop, first, last) => {
+    const share = (start + (place + 0.5) * (stop - start) / GRID - first) / (last - first);
+    const exact = Math.min(Math.max(share * size - 0.5, 0), size - 1), below = Math.floor(exact);
     return [below, Math.min(below + 1, size - 1), exact - below];
   };
   let peak = 0;
   for (let y = 0; y < GRID; y++) {
-    const [up, down, v] = at(y, rows);
+    const [up, down, v] = at(y, rows, window.top, window.bottom, grid.top, grid.bottom);
     for (let x = 0; x < GRID; x++) {
-      const [left, right, h] = at(x, columns);
+      const [left, right, h] = at(x, columns, window.left, window.right, grid.left, grid.right);
       const upper = evidence[up][left] * (1 - h) + evidence[up][right] * h;
       const lower = evidence[down][left] * (1 - h) + evidence[down][right] * h;
       const value = Math.max(0, upper * (1 - v) + lower * v);
