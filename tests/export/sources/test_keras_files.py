@@ -257,7 +257,7 @@ def test_a_file_is_only_read(tmp_path: Path) -> None:
 
 def test_the_version_of_keras_decides_how_a_file_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = []
-    monkeypatch.setattr(keras_files.legacy, "open_keras2", lambda path, *_: opened.append(path))
+    monkeypatch.setattr(keras_files.keras2, "open_keras2", lambda path, *_: opened.append(path))
     small().save(tmp_path / "model.h5")
     for version, is_legacy in {"3.4.1": False, "2.12.0": True, "2.2.4-tf": True, "2.0.6": True, None: True}.items():
         opened.clear()
