@@ -102,8 +102,7 @@ def damage_structure(structure: Any, seed: int) -> Any:
         if isinstance(holder, dict) and draw.random() < 0.2:
             holder[draw.choice(["x", "function", "layers", "units", "activation", "mean"])] = holder.pop(key)
         else:
-            holder[key] = draw.choice([*ODD, draw.choice(places)[0]])
-            changed = json.loads(json.dumps(changed)) if holder is not changed else changed
+            holder[key] = json.loads(json.dumps(draw.choice([*ODD, draw.choice(places)[0]])))
     return changed
 
 

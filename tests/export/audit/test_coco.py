@@ -114,3 +114,32 @@ def test_a_mask_of_another_size_than_its_picture_is_refused(tmp_path: Path) -> N
 
     with pytest.raises(ImageError, match=r"for an image of \(40, 60\), its picture is \(20, 30\)"):
         [data.mask(i, data.images[i]) for i in range(2)]
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        [[0, 0, 1e9, 0, 1e9, 1e9]],  # pycocotools 2.0.11 ends the process for it
+        [[0, 0, float("nan"), 0, 5, 5]],
+        [[1, 2]],
+        [["0", 0, 1, 0, 1, 1]],
+        [5],
+        "x",
+        {"counts": [0, 1 << 40], "size": [1 << 20, 1 << 20]},
+        {"counts": [0, 100_000], "size": [20, 30]},
+    ],
+    ids=str,
+)
+def test_segmentations_that_would_end_the_process_or_fill_memory(tmp_path: Path, segmentation: Any) -> None:
+    annotation = {"id": 1, "image_id": 7, "category_id": 5, "segmentation": segmentation, "area": 50, "iscrowd": 0}
+    data = Source(dataset(tmp_path, annotations=[annotation])).open(LABELS)
+    with pytest.raises(ImageError, match="annotation 1: "):
+        data.mask(0, data.images[0])
+
+
+def test_an_image_that_is_said_to_be_gigantic_takes_no_memory(tmp_path: Path) -> None:
+    image = {"id": 7, "file_name": "a.png", "height": 1 << 20, "width": 1 << 20}
+    annotation = {"id": 1, "image_id": 7, "category_id": 5, "segmentation": [[5, 5, 15, 5, 15, 10]], "area": 50}
+    data = Source(dataset(tmp_path, images=[image], annotations=[annotation])).open(LABELS)
+    with pytest.raises(ImageError, match=r"for an image of \(1048576, 1048576\), its picture is \(20, 30\)"):
+        data.mask(0, data.images[0])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite_export.sources.untrusted import allowed
-from camlite_export.sources.untrusted.refusals import Fields, Refusals, is_of_keras, shown
+from camlite_export.sources.untrusted.refusals import Fields, Refusals, is_of_keras, is_one_of, shown
 
 MOST = 1 << 31  # of a number that is whole
 DEEPEST_LIST = 16
@@ -40,7 +40,7 @@ class Arguments(Refusals):
             made[name] = False
 
     def _function_of_tensorflow(self, value: Any) -> str:
-        if not isinstance(value, str) or value not in allowed.FUNCTIONS_OF_TENSORFLOW:
+        if not is_one_of(value, allowed.FUNCTIONS_OF_TENSORFLOW):
             raise self.code_refusal(f"a call of tf.{value}")
         return value
 
@@ -79,7 +79,7 @@ class Arguments(Refusals):
         return value
 
     def _word(self, value: Any, name: str) -> Any:
-        if value is None or (isinstance(value, str) and value in allowed.WORDS[name]):
+        if value is None or is_one_of(value, allowed.WORDS[name]):
             return value
         if name in allowed.WORDS_OR_NUMBERS:
             return self.numbers(value, name)
@@ -91,7 +91,7 @@ class Arguments(Refusals):
         return value
 
     def _activation(self, value: Any, name: str) -> Any:
-        if isinstance(value, dict) and value.get("class_name") in allowed.ACTIVATION_LAYERS:
+        if isinstance(value, dict) and is_one_of(value.get("class_name"), allowed.ACTIVATION_LAYERS):
             return self.layer(value, 0)[0]
         function = self._identifier(value, allowed.ACTIVATIONS, name)
         return "softmax" if function == "softmax_v2" else function  # what tf.nn.softmax calls itself
@@ -101,13 +101,13 @@ class Arguments(Refusals):
         if isinstance(value, dict):
             kind, config = value.get("class_name"), value.get("config")
             config = config if isinstance(config, dict) else {}
-            if kind in allowed.QUANTIZED_POLICY_CLASSES:
+            if is_one_of(kind, allowed.QUANTIZED_POLICY_CLASSES):
                 value = f"{config.get('mode')}_from_{config.get('source_name')}"
-            elif kind in allowed.POLICY_CLASSES:
+            elif is_one_of(kind, allowed.POLICY_CLASSES):
                 value = config.get("name")
             else:
                 raise self.class_refusal(value)
-        if value is None or (isinstance(value, str) and (value in allowed.POLICIES or _is_quantization(value))):
+        if value is None or is_one_of(value, allowed.POLICIES) or _is_quantization(value):
             return value
         raise self.refusal(f"{name} is {shown(value)!r}")
 
@@ -128,7 +128,7 @@ class Arguments(Refusals):
         found = entry.get("class_name")
         if found == "function":
             found = entry.get("config")
-        if not isinstance(found, str) or found not in known:
+        if not is_one_of(found, known):
             raise self.class_refusal(entry) if isinstance(value, dict) else self.refusal(f"{name} is {shown(value)!r}")
         module, registered = entry.get("module", "builtins"), entry.get("registered_name")
         if not isinstance(module, str) or not (is_of_keras(module) or module == "builtins"):
@@ -148,7 +148,7 @@ class Arguments(Refusals):
         """What Keras writes of an array or a tensor."""
         config = value["config"]
         dtype = config.get("dtype")
-        if dtype not in allowed.DTYPES or dtype == "bfloat16":
+        if not is_one_of(dtype, allowed.DTYPES) or dtype == "bfloat16":
             raise self.refusal(f"{shown(name)} is of the type {shown(dtype)!r}")
         try:
             return np.array(self.numbers(config.get("value"), name), dtype)
@@ -180,6 +180,8 @@ def is_array(value: Any) -> bool:
     )
 
 
-def _is_quantization(policy: str) -> bool:
+def _is_quantization(policy: Any) -> bool:
+    if not isinstance(policy, str):
+        return False
     mode, _, source = policy.partition("_from_")
     return mode in allowed.QUANTIZATIONS and source in allowed.POLICIES

@@ -15,7 +15,7 @@ from typing import Any
 from camlite.errors import ClassifierError
 from camlite_export.sources.untrusted import allowed
 from camlite_export.sources.untrusted.calls import Calls, is_reference
-from camlite_export.sources.untrusted.refusals import Fields, is_of_keras, shown
+from camlite_export.sources.untrusted.refusals import Fields, is_of_keras, is_one_of, shown
 
 # The largest network of keras.applications has 1,041 layers; models in models, 3 deep, are what people save.
 _MOST_CALLS = 20_000
@@ -34,7 +34,7 @@ def read(structure: Any, where: str, keras2: bool) -> Fields:
         ClassifierError: it holds a class, a function or an argument that is on no list, or is no model.
     """
     reader = _Reader(where, keras2)
-    if not isinstance(structure, dict) or structure.get("class_name") not in allowed.MODELS:
+    if not isinstance(structure, dict) or not is_one_of(structure.get("class_name"), allowed.MODELS):
         raise reader.class_refusal(
             structure if isinstance(structure, dict) else {"class_name": type(structure).__name__}
         )

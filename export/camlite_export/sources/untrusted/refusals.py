@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, TypeGuard
 
 from camlite.errors import ClassifierError
 from camlite.texts import printable
@@ -53,6 +53,11 @@ class Refusals:
 def is_of_keras(module: str) -> bool:
     """Whether a module is one of Keras's own, by its name."""
     return module.partition(".")[0] in allowed.KERAS
+
+
+def is_one_of(value: Any, names: Collection[str]) -> TypeGuard[str]:
+    """Whether a value is a text, and on a list; other values may have no hash to look for."""
+    return isinstance(value, str) and value in names
 
 
 def shown(value: Any) -> str:

@@ -1,8 +1,8 @@
 """Read a model file in a process of its own first, with limits on time and memory: the second wall.
 
-A damaged HDF5 file can hold libhdf5 for ever, deaf to Ctrl-C (an attribute of 1 in 400 with flipped bytes, HDF5 1.14.6),
-and readers in C have ended processes before. What is read here is what will be read again: the structure and every array. Keras is
-not there: it would take as long as opening itself, and the model would have to come back.
+A damaged HDF5 file can hold libhdf5 for ever, deaf to Ctrl-C (an attribute of 1 in 400 with flipped bytes did, in HDF5
+1.14.6), and readers in C have ended processes before. What is read here is what will be read again: the structure and
+every array. Keras is not there: it would take as long as opening itself, and the model would have to come back.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def model(part: Fields, nodes: list[Any] | None = None) -> Fields:
     before = {**copy.deepcopy(INPUT), "module": "keras.layers", "inbound_nodes": []}
     behind = {**part, "name": "cage", "inbound_nodes": nodes or [[["image", 0, 0, {}]]]}
     config = {"name": "model", "layers": [before, behind], "input_layers": [], "output_layers": []}
-    return {"module": "keras", "class_name": "Functional", "config": config}
+    return {"module": "keras.src.models.functional", "class_name": "Functional", "config": config}
 
 
 def keras3_nodes(*values: Any, **options: Any) -> list[Any]:
