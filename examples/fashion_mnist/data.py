@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import gzip
 import io
+import math
 import os
 import sys
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +35,7 @@ LABELS = (
 )
 
 _IDX_UINT8 = 0x08
+_MOST_BYTES = 1 << 26  # 60,000 images have 47 MB
 
 
 class Split(NamedTuple):
@@ -77,17 +80,23 @@ def _from_keras(split: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 def _read_idx(path: Path) -> NDArray[np.uint8]:
     """The array of one IDX file (yann.lecun.com/exdb/mnist): magic, big-endian sizes, then bytes."""
     try:
-        raw = gzip.decompress(path.read_bytes())
-    except (OSError, EOFError) as error:
+        with gzip.open(path) as file:
+            raw = file.read(_MOST_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
         raise CamliteError(
             f"Fashion-MNIST: cannot read {path} ({error}); $FASHION_MNIST_DIR must hold the four "
             f"files *-ubyte.gz of github.com/zalandoresearch/fashion-mnist"
         ) from error
-    if len(raw) < 4 or raw[2] != _IDX_UINT8:
+    rank = raw[3] if len(raw) >= 4 else 0
+    start = 4 + 4 * rank
+    if rank not in (1, 3) or raw[2] != _IDX_UINT8 or len(raw) < start:
         raise CamliteError(f"Fashion-MNIST: {path} is no IDX file of unsigned bytes; download it again")
-    rank = raw[3]
-    shape = tuple(np.frombuffer(raw, ">u4", rank, offset=4))
-    return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape)
+    shape = [int(side) for side in np.frombuffer(raw, ">u4", rank, offset=4)]
+    if math.prod(shape) != len(raw) - start:
+        raise CamliteError(
+            f"Fashion-MNIST: {path} declares {shape} bytes and holds {len(raw) - start}; download it again"
+        )
+    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
 
 
 def main() -> int:

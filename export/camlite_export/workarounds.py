@@ -32,31 +32,99 @@ def run_through_graph(model: Any, inputs: Any, visit: Callable[..., Any]) -> Any
     return functional._run_through_graph(inputs, operation_fn=lambda operation: operation, call_fn=visit)
 
 
-def count_parameters_unmade(structure: Any, hdf5: bool, safe_mode: bool) -> int:
-    """How many parameters a Keras 3 model would have, by the JSON of its file, without memory for one of them.
+def count_parameters_unmade(structure: Any) -> int:
+    """How many parameters a Keras 3 model would have, by its structure, without memory for one of them.
 
     Keras 3.15 has no public way to build a model whose variables wait for their values; inside of it that is what a
     stateless scope does. Ends when Keras has one.
     """
-    import keras
     from keras.src.backend.common import global_state
     from keras.src.backend.common.stateless_scope import StatelessScope
-    from keras.src.legacy.saving import saving_utils
-    from keras.src.saving.serialization_lib import SafeModeScope
 
     waiting = "uninitialized_variables"
     before = list(global_state.get_global_attribute(waiting, [], set_to_default=True))
     try:
         with StatelessScope(initialize_variables=False):
-            if hdf5:
-                with SafeModeScope(safe_mode):
-                    model = saving_utils.model_from_config(structure)
-            else:
-                layers_alone = {name: part for name, part in structure.items() if name != "compile_config"}
-                model = keras.saving.deserialize_keras_object(layers_alone, safe_mode=safe_mode)
+            model = keras3_model(structure)
     finally:
         global_state.set_global_attribute(waiting, before)  # or the next scope would make them
     return sum(math.prod(variable.shape) for variable in model.variables)
+
+
+def keras3_model(structure: Any) -> Any:
+    """A Keras 3 model, not compiled, of a structure from `configuration.read`.
+
+    `keras.saving.deserialize_keras_object` makes a layer that two models share twice, unless it is in a scope that
+    Keras 3.15 keeps to itself. It also changes what it is given. Ends when Keras has a public one.
+    """
+    import keras
+    from keras.src.saving.serialization_lib import ObjectSharingScope
+
+    with ObjectSharingScope():
+        return keras.saving.deserialize_keras_object(copy.deepcopy(structure), safe_mode=True)
+
+
+def keras2_model(structure: Any) -> Any:
+    """The same with tf_keras 2.21, whose scope is as private."""
+    import tf_keras
+    from tf_keras.src.applications import convnext, inception_resnet_v2
+    from tf_keras.src.saving.legacy.serialization import SharedObjectLoadingScope
+
+    own = {
+        "CustomScaleLayer": inception_resnet_v2.CustomScaleLayer,
+        "LayerScale": convnext.LayerScale,
+        "StochasticDepth": convnext.StochasticDepth,
+    }
+    with SharedObjectLoadingScope():
+        return tf_keras.models.model_from_config(copy.deepcopy(structure), custom_objects=own)
+
+
+def layer_of_applications(kind: str) -> Any:
+    """A layer of keras.applications that Keras 3.15 does not export. Ends when it does."""
+    from keras.src.applications import convnext, inception_resnet_v2
+
+    return {
+        "CustomScaleLayer": inception_resnet_v2.CustomScaleLayer,
+        "LayerScale": convnext.LayerScale,
+        "StochasticDepth": convnext.StochasticDepth,
+    }[kind]
+
+
+def load_keras3_weights(model: Any, weights: Any, is_zip: bool) -> None:
+    """Give a Keras 3 model the weights of an open HDF5 file, that of a ``.keras`` or an ``.h5``.
+
+    ``model.load_weights`` of Keras 3.15 wants a path, and would open what has been looked at a second time, by its
+    suffix. Ends when it takes an open file.
+    """
+    from keras.src.legacy.saving import legacy_h5_format
+    from keras.src.saving import saving_lib
+
+    if not is_zip:
+        legacy_h5_format.load_weights_from_hdf5_group(weights["model_weights"], model)
+        return
+    store = saving_lib.H5IOStore.__new__(saving_lib.H5IOStore)
+    store.__dict__ |= {"mode": "r", "archive": None, "io_file": None, "path_or_io": None, "h5_file": weights}
+    failed: set[int] = set()
+    messages: dict[int, Any] = {}
+    saving_lib._load_state(
+        model, store, assets_store=None, inner_path="", visited_saveables=set(), failed_saveables=failed,
+        error_msgs=messages,
+    )  # fmt: skip
+    if failed:
+        saving_lib._raise_loading_failure(messages)
+
+
+def load_keras2_weights(model: Any, weights: Any, is_zip: bool) -> None:
+    """The same for tf_keras 2.21."""
+    from tf_keras.src.saving import saving_lib
+    from tf_keras.src.saving.legacy import hdf5_format
+
+    if not is_zip:
+        hdf5_format.load_weights_from_hdf5_group(weights["model_weights"], model)
+        return
+    store = saving_lib.H5IOStore.__new__(saving_lib.H5IOStore)
+    store.__dict__ |= {"mode": "r", "archive": None, "io_file": None, "root_path": None, "h5_file": weights}
+    saving_lib._load_state(model, store, assets_store=None, inner_path="", visited_trackables=set())
 
 
 def loadable_by_tflite_runtime(converter: Any) -> None:

@@ -15,6 +15,7 @@ from camlite.errors import ImageError
 from camlite.system import files as opening
 
 _MOST_BYTES = 1 << 30  # those of COCO itself are 450 MB
+_MOST_SIDES_AWAY = 2  # a corner of a polygon from that of its picture
 
 
 def load(path: Path, pictures: Path | None, labels: Sequence[str]) -> MaskedImages:
@@ -70,14 +71,11 @@ def _inside(folder: Path, name: str) -> Path:
 def _draw(shape: tuple[Any, dict[str, Any]], mask: Mask) -> None:
     coco, annotation = shape
     if annotation.get("segmentation"):
+        _check_segmentation(coco, annotation, mask)
         try:
             drawn = coco.annToMask(annotation).astype(bool)
         except Exception as error:  # its parser in C raises whatever it meets
             raise ImageError(f"annotation {annotation.get('id')}: its segmentation cannot be drawn ({error})") from None
-        if drawn.shape != mask.shape:
-            raise ImageError(
-                f"annotation {annotation.get('id')}: for an image of {drawn.shape}, its picture is {mask.shape}"
-            )
         mask |= drawn
         return
     try:
@@ -86,3 +84,29 @@ def _draw(shape: tuple[Any, dict[str, Any]], mask: Mask) -> None:
     except (KeyError, ValueError, TypeError, OverflowError):
         raise ImageError(f"annotation {annotation.get('id')}: neither segmentation nor bbox of four numbers") from None
     mask[rows, columns] = True
+
+
+def _check_segmentation(coco: Any, annotation: dict[str, Any], mask: Mask) -> None:
+    """Refuse what pycocotools' C would take memory for, or write outside of: a polygon at 1e9 ends the process."""
+    where = f"annotation {annotation.get('id')}"
+    image = coco.imgs[annotation["image_id"]]
+    size = (image.get("height"), image.get("width"))
+    if size != mask.shape:
+        raise ImageError(f"{where}: for an image of {size}, its picture is {mask.shape}")
+    parts = annotation["segmentation"]
+    if isinstance(parts, dict):
+        if parts.get("size") != list(mask.shape):
+            raise ImageError(f"{where}: run lengths for an image of {parts.get('size')}, its picture is {mask.shape}")
+        return
+    most = _MOST_SIDES_AWAY * max(mask.shape)
+    if not isinstance(parts, list) or not all(_is_polygon(part, most) for part in parts):
+        raise ImageError(f"{where}: its segmentation cannot be drawn; expected polygons in the picture, x, y, x, y ...")
+
+
+def _is_polygon(part: Any, most: int) -> bool:
+    return (
+        isinstance(part, list)
+        and len(part) >= 6
+        and len(part) % 2 == 0
+        and all(isinstance(one, (int, float)) and -most <= one <= most for one in part)
+    )

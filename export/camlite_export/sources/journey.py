@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from camlite.errors import ClassifierError
 from camlite_export import workarounds
+from camlite_export.sources import bounds
 from camlite_export.sources.source import Step
 
 if TYPE_CHECKING:
@@ -75,14 +76,19 @@ def walk(classifier: keras.Model, size: Size | None = None) -> Journey:
     steps: list[KerasStep] = []
     ends: dict[int, KerasStep] = {}
     calls: Counter[int] = Counter()
+    work = 0
 
     def visit(operation: Any, *arguments: Any, **options: Any) -> Any:
+        nonlocal work
         if isinstance(operation, keras.Model) and workarounds.is_graph_of_layers(operation):
             result = workarounds.run_through_graph(operation, arguments[0], visit)
         else:
             result = operation(*arguments, **options)
             steps.extend(_steps(operation, result, calls[id(operation)]))
             calls[id(operation)] += 1
+            shapes = [tuple(tensor.shape) for tensor in keras.tree.flatten(result)]
+            work += bounds.check(classifier.name, operation, shapes)
+            bounds.refuse_work(classifier.name, work)
         ends[id(operation)] = steps[-1]
         return result
 

@@ -7,18 +7,23 @@ from here on, everything behind knows Keras 3 alone.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from camlite.errors import ClassifierError
+from camlite.texts import printable
+from camlite_export import workarounds
+from camlite_export.sources import bounds
 from camlite_export.sources.journey import Size
 from camlite_export.sources.keras3 import Keras3Source
 from camlite_export.sources.source import Floats
+from camlite_export.sources.untrusted import allowed, model_file
+from camlite_export.sources.untrusted.model_file import ModelFile
 
 if TYPE_CHECKING:
     import keras
@@ -28,29 +33,9 @@ if TYPE_CHECKING:
 _ROUNDING = 1e-4
 _ROUNDING_16_BITS = 5e-2
 
-# Functions of TensorFlow that Keras 2 keeps as layers, such as `x / 127.5 - 1`. The others include some that read
-# and write files, and a model file is not to be trusted with them.
-_HARMLESS = ("math.", "nn.", "__operators__.", "image.resize")
+_PROBE = 64  # the side of images for a classifier that takes any
+
 _UNKNOWN = re.compile(r"(?:Unknown layer|Unknown object|Could not locate (?:class|function)):? '([^']+)'")
-_HARMLESS_ALONE = frozenset(
-    {
-        "cast",
-        "clip_by_value",
-        "concat",
-        "expand_dims",
-        "identity",
-        "reshape",
-        "reverse",
-        "squeeze",
-        "stack",
-        "transpose",
-    }
-)
-
-
-def is_harmless(symbol: str) -> bool:
-    """Whether a function of TensorFlow, by its name without ``tf.``, only computes."""
-    return symbol.startswith(_HARMLESS) or symbol in _HARMLESS_ALONE
 
 
 class Rebuilt(NamedTuple):
@@ -66,27 +51,32 @@ class Rebuilt(NamedTuple):
     layers: Mapping[int, Any]
 
 
-def open_keras2(path: Path, trusted: bool, permit: Callable[[int], None]) -> Rebuilt:
+def open_keras2(file: ModelFile, trusted: bool) -> Rebuilt:
     """Open a model file of Keras 2 as a Keras 3 model.
 
     Args:
-        path, trusted: see `classifier.open_classifier`.
-        permit: called with the number of parameters so far, each time before memory is taken for more; may raise.
+        file, trusted: see `keras_files.examine`.
 
     Raises:
         ClassifierError: tf_keras cannot open it, or it holds a layer that Keras 3 does not have.
     """
     import tf_keras
 
+    path = file.path
     try:
-        with _counted_variables(permit):
-            model = tf_keras.models.load_model(path, compile=False, safe_mode=not trusted)
+        with _counted_variables(functools.partial(model_file.refuse_bomb, path)):
+            if trusted:
+                model = tf_keras.models.load_model(path, compile=False, safe_mode=False)
+            else:
+                model = workarounds.keras2_model(file.structure)
+                with model_file.open_weights(path) as weights:
+                    workarounds.load_keras2_weights(model, weights, file.is_zip)
+        return rebuild(model, str(path))
     except ClassifierError:
         raise
     except Exception as error:  # the layers raise anything on a file's content
         why = reason(error)
         raise ClassifierError(f"{path}: Keras 2 (tf_keras {tf_keras.__version__}) cannot open it: {why}") from error
-    return rebuild(model, str(path))
 
 
 @contextlib.contextmanager
@@ -111,9 +101,9 @@ def reason(error: Exception) -> str:
     """Why Keras cannot open a file, on one line, with a remedy where it is a class that Keras does not know."""
     unknown = _UNKNOWN.search(str(error))
     if unknown is None:
-        return " ".join(str(error).split())[:300]
+        return printable(" ".join(str(error).split())[:300])
     return (
-        f"{unknown[1]!r} is no class of Keras's own; in Python, import what defines it, then call "
+        f"{printable(unknown[1])!r} is no class of Keras's own; in Python, import what defines it, then call "
         f"camlite.cli.main with this command's arguments and --trust"
     )
 
@@ -135,7 +125,9 @@ def rebuild(model: Any, where: str) -> Rebuilt:
     image = keras.Input(shape, name="image")
     rebuilding = _Rebuilding(where)
     rebuilt = keras.Model(image, rebuilding.call(model, image), name=model.name)
-    _prove(model, rebuilt, shape, where)
+    sides = [side or _PROBE for side in shape]
+    bounds.check_graph(where, rebuilt, sides)
+    _prove(model, rebuilt, sides, where)
     return Rebuilt(rebuilt, model, rebuilding.layers)
 
 
@@ -195,13 +187,13 @@ class _Rebuilding:
         import keras
 
         kind = type(layer).__name__
-        if kind in ("TFOpLambda", "SlicingOpLambda"):
-            self._refuse_harm(layer)
         if kind in ("TFOpLambda", "SlicingOpLambda", "Lambda"):  # a Lambda is only met where the file is trusted
             return _function(layer, f"tf.{layer.symbol}" if kind != "Lambda" else kind)
         if kind.startswith("Random"):  # outside training they do nothing
             return keras.layers.Identity(name=layer.name)  # type: ignore[no-any-return]
         counterpart = getattr(keras.layers, kind, None)
+        if counterpart is None and kind in allowed.LAYERS_OF_APPLICATIONS:
+            counterpart = workarounds.layer_of_applications(kind)
         if counterpart is None:
             raise ClassifierError(f"{self._where}: layer {layer.name!r} is a {kind}, which Keras 3 does not have")
         known = inspect.signature(counterpart.__init__).parameters.keys() - {"dtype"}
@@ -210,13 +202,6 @@ class _Rebuilding:
         if isinstance(config.get("axis"), (list, tuple)) and len(config["axis"]) == 1:
             config["axis"] = config["axis"][0]
         return counterpart.from_config(config)  # type: ignore[no-any-return]
-
-    def _refuse_harm(self, layer: Any) -> None:
-        if not is_harmless(layer.symbol):
-            raise ClassifierError(
-                f"{self._where}: layer {layer.name!r} calls tf.{layer.symbol}, which camlite does not run from a "
-                f"file; rebuild the classifier with layers"
-            )
 
 
 def _function(layer: Any, shown: str) -> Callable[..., Any]:
@@ -232,8 +217,8 @@ def _function(layer: Any, shown: str) -> Callable[..., Any]:
     return Function(name=layer.name)
 
 
-def _prove(model: Any, rebuilt: keras.Model, shape: tuple[int | None, ...], where: str) -> None:
-    probe = np.random.default_rng(0).uniform(-1, 1, (4, *(side or 64 for side in shape))).astype(np.float32)
+def _prove(model: Any, rebuilt: keras.Model, sides: list[int], where: str) -> None:
+    probe = np.random.default_rng(0).uniform(-1, 1, (4, *sides)).astype(np.float32)
     expected, received = (np.asarray(one(probe, training=False), np.float32) for one in (model, rebuilt))
     difference = np.abs(expected - received).max()
     in_16_bits = any("16" in str(part.compute_dtype) for part in model.submodules if hasattr(part, "compute_dtype"))

@@ -11,7 +11,7 @@ from camlite.system import files
 from camlite.texts import hidden_character, printable
 
 _MOST_BYTES = 1 << 26
-_NUMBERED = re.compile(r"(\d+)[ \t]+(\S.*)")
+_NUMBERED = re.compile(r"(\d{1,7})[ \t]+(\S.*)")  # Python refuses to read a number of 5,000 digits
 
 
 def of(given: str | Path | Sequence[str] | None, classes: int) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from camlite.explainer import Explainer
 from camlite.images import picture_files
 from camlite.show import drawing, json_record, say
 from camlite.show.drawing import Drawing
+from camlite.system import large_blocks
 from camlite.texts import one_line
 from camlite.watch import frames
 from camlite.watch.folder import Folder, Limits
@@ -71,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Explain until interrupted, or until the folder (--once) or the video is done; 2 where an image was refused."""
+    large_blocks.return_when_freed()
     explainer = options.open_explainer(arguments, arguments.artifact)
     choice = options.choice(arguments)
     choice.check(explainer)

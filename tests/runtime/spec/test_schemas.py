@@ -219,6 +219,17 @@ def test_a_field_of_another_name_is_refused_by_both(name, other):
     assert not reads(content)
 
 
+def test_the_examples_on_the_page_are_those_of_the_vector_that_they_are_taken_from():
+    page = (SPEC / "artifact.md").read_text("utf-8")
+    card, place = (json.loads(text) for text in re.findall(r"```json\n(.*?)```", page, re.DOTALL))
+    read = artifact.read(spec_vectors.FOLDER / "bgr.int8.tflite")
+
+    CARD.validate(card)
+    abridged = {name: card[name] for name in ("classifier_sha256", "model_sha256", "made_with")}
+    assert json.loads(cards.to_json(read.card)) | abridged == card
+    assert place == read.arrays.stored_weights._asdict()
+
+
 def test_the_page_links_to_the_schemas():
     page = (SPEC / "artifact.md").read_text("utf-8")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -15,12 +16,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("PIL")
-
 from camlite.images import picture_files
 from camlite.system import files
 from support import watched_folder
 from support.fresh_process import run_camlite
+from support.memory_limit import memory_limit
+
+Image = pytest.importorskip("PIL.Image")
 
 VERTICAL = watched_folder.STRIPES["vertical"]
 PNG = picture_files.encode(VERTICAL)
@@ -225,3 +227,42 @@ def test_pictures_that_change_and_vanish_while_they_are_read_end_nothing(artifac
 
     assert "bug" not in errors
     assert process.returncode == 130
+
+
+PAGE = (Path(__file__).parents[3] / "docs" / "device.md").read_text(encoding="utf-8")
+UNIT_MEMORY = int(re.search(r"^MemoryMax=(\d+)M$", PAGE, re.MULTILINE)[1]) << 20
+
+
+def test_the_largest_pictures_of_every_format_are_explained_within_the_memory_of_the_unit_in_the_docs(artifact, source):
+    """16 megapixels, or what of a format is refused for the memory that it takes; one after another."""
+    squares = np.random.default_rng(0).integers(0, 256, (63, 63, 3)).astype(np.uint8)
+    whole = Image.fromarray(np.kron(squares, np.ones((64, 64, 1), np.uint8))[:4000, :4000])
+    for name, picture, options in (
+        ("jpg.jpg", whole, {"quality": 90}),
+        ("progressive.jpg", whole, {"progressive": True, "subsampling": 0}),
+        ("cmyk.jpg", whole.convert("CMYK"), {}),
+        ("colour.png", whole, {"compress_level": 1}),
+        ("alpha.png", whole.convert("RGBA"), {"compress_level": 1}),
+        ("wide.png", Image.fromarray(np.asarray(whole.convert("L")).astype(np.uint16) * 257), {"compress_level": 1}),
+        ("palette.gif", whole.quantize(16), {}),
+        ("plain.bmp", whole, {}),
+        ("plain.ppm", whole, {}),
+        ("deflate.tif", whole, {"compression": "tiff_deflate"}),
+        ("turned.tif", whole, {"compression": "tiff_deflate", "tiffinfo": {274: 6}}),
+        ("lossy.webp", whole, {"method": 0}),
+    ):
+        picture.save(source / name, **options)
+    del whole, picture
+    command = [sys.executable, "-m", "camlite", "watch", artifact, source, "--output", source.parent / "out", "--once"]
+
+    with memory_limit(UNIT_MEMORY) as limited:
+        finished = subprocess.run(command, capture_output=True, text=True, timeout=300, preexec_fn=limited)
+
+    assert finished.returncode in (0, 2), finished.stderr  # and not killed
+    said = results(source)
+    assert len(said) == 14
+    for name, one in said.items():
+        assert one.get("label") or " of memory, expected at most " in one["error"] or "cannot hold" in one["error"], (
+            name
+        )
+    assert all(said[name].get("label") for name in ("jpg.jpg", "colour.png", "palette.gif", "plain.bmp", "plain.ppm"))
