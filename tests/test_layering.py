@@ -190,6 +190,7 @@ ORDER = (
     "ray_engine",
     "sources",
     "cutting",
+    "rightness",
     "targets",
     "agreement",
     "golden_samples",
