@@ -21,7 +21,7 @@ help: ## list the targets
 
 export: $(READY) ## turn the reference classifier into eight artifacts, and draw their heatmaps
 	$(CAMLITE) export $(REFERENCE).keras --labels $(REFERENCE).labels.txt \
-	    --calibration $(REFERENCE).calibration.npz --layer=-3
+	    --calibration $(REFERENCE).calibration.npz --preprocess unit --layer=-3
 
 test: $(READY) ## run the tests
 	$(PYTHON) -m pytest

@@ -107,7 +107,15 @@ def _export(found: dict[str, Any]) -> None:
     keras, calibration = REFERENCE.with_suffix(".keras"), REFERENCE.with_suffix(".calibration.npz")
     seconds: dict[str, list[float]] = {"converters": [], "camlite export": []}
     with tempfile.TemporaryDirectory() as folder:
-        options = ["--labels", REFERENCE.with_suffix(".labels.txt"), "--calibration", calibration, "--layer=-3"]
+        options = [
+            "--labels",
+            REFERENCE.with_suffix(".labels.txt"),
+            "--calibration",
+            calibration,
+            "--preprocess",
+            "unit",
+            "--layer=-3",
+        ]
         for _ in range(5):
             _say("converters")
             start = time.perf_counter()

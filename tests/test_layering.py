@@ -191,6 +191,7 @@ ORDER = (
     "ray_engine",
     "sources",
     "cutting",
+    "rightness",
     "targets",
     "agreement",
     "golden_samples",

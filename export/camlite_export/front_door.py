@@ -24,6 +24,8 @@ from camlite_export.agreement.expected import Given
 from camlite_export.cutting import cutter
 from camlite_export.cutting.heads import OF_AFFINE_HEADS
 from camlite_export.results import Export, Inspection
+from camlite_export.rightness.pixel_decision import UndecidedPixelsError, decide
+from camlite_export.rightness.views import view_of
 from camlite_export.sources import labels as label_files
 from camlite_export.sources.opening import open_source
 from camlite_export.sources.pixel_conventions import NAMED, PixelsWarning, preprocessing
@@ -49,7 +51,7 @@ def export(
     preprocess: str | None = None,
     mean: float | Sequence[float] | None = None,
     std: float | Sequence[float] | None = None,
-    fit: Fit = "stretch",
+    fit: Fit | None = None,
     trust: bool = False,
     progress: Callable[[str, int, int], object] | None = None,
 ) -> Export:
@@ -62,8 +64,8 @@ def export(
         output: folder of the artifacts; by default the path of the classifier without its suffix.
         name: of the artifacts, ``NAME.PRECISION.tflite`` and ``NAME.PRECISION.onnx``; by default the file's or the
             model's.
-        labels: one a class, in the order of the scores, or a text file with one a line; by default those that the
-            file holds, or ``class 0`` ...
+        labels: one a class, in the order of the scores, or a text file with one a line; by default the names of
+            the folders of `calibration`, those that the classifier's file holds, or ``class 0`` ...
         calibration: representative images, which int8 and int16x8 need: a folder, an ``.npz`` with ``images``, uint8
             (N, H, W) or (N, H, W, channels), or `camlite.images.labelled_images.LabelledImages`.
         formats: ``tflite``, ``onnx``; by default both.
@@ -73,9 +75,10 @@ def export(
         layer: cut behind this one, an index (-3 is the last but two) or a name; by default it is found.
         size: of the images, one side or height and width in pixels, for a classifier that takes any.
         preprocess: what the classifier was trained on: ``unit`` 0..1, ``signed`` -1..1, ``imagenet``, ``caffe`` or
-            ``raw`` 0..255; by default what the classifier itself tells.
+            ``raw`` 0..255; by default it is decided by evidence, see `camlite_export.rightness.pixel_decision`.
         mean, std: instead, of the pixels on 0..255: one number, or one a channel.
-        fit: how images of other sizes are made to fit, ``stretch`` or ``crop``.
+        fit: how images of other sizes are made to fit, ``stretch`` or ``crop``; by default as the classifier's
+            family does, else stretched.
         trust: whether code that the classifier's file carries may run.
         progress: called as each stage begins, with its name, how many have begun, and how many there are.
 
@@ -83,11 +86,11 @@ def export(
         What was written, with its agreement with the original; a notebook shows it as a table and a picture.
 
     Raises:
+        UndecidedPixelsError: nothing tells which pixels it was trained on; say `preprocess`.
         CamliteError: something cannot be read, is not known, does not fit, or cannot be written.
 
     Warns:
-        PixelsWarning: nobody said `preprocess`, and the classifier looks as if it had been trained on other pixels
-            than those that are taken.
+        PixelsWarning: evidence speaks against `preprocess`, or `mean` and `std`.
     """
     path = Path(classifier) if isinstance(classifier, str | Path) else None
     folder = _folder(output, path)
@@ -101,14 +104,18 @@ def export(
     signer = None if sign is None else signing.signer(Path(sign))  # a wrong key is told before the long work
     source = open_source(classifier, size=_sides(size), trusted=trust)
     cut = cutter.cut(source, layer, evidence)
-    class_labels = label_files.of(labels if labels is not None else source.labels, cut.classes)
+    class_labels, labels_from = label_files.choose(labels, calibration, source.labels, cut.classes)
     images = None if calibration is None else labelled_images.of(calibration, class_labels)
     wanted = exporting.kinds(
         containers or exporting.CONTAINERS, wanted_precisions, images is not None, cut.affine is not None
     )
     shown_name = str(path or source.name)
-    if preprocess is None and mean is None and std is None and source.pixels.doubt:
-        warnings.warn(f"{shown_name}: {source.pixels.doubt}", PixelsWarning, stacklevel=2)
+    given = _given(source, preprocess, mean, std, fit)
+    pixels = decide(view_of(source), images, class_labels, given, fit)
+    if pixels.target is None:
+        raise UndecidedPixelsError(shown_name, pixels)
+    for doubt in pixels.warnings:
+        warnings.warn(f"{shown_name}: {doubt}", PixelsWarning, stacklevel=2)
     total, begun = exporting.stages(wanted) + 1, 0
 
     def begin(stage: str) -> None:
@@ -121,7 +128,7 @@ def export(
         cut,
         name=given_name or _check_name(source.name),
         labels=class_labels,
-        target=_target(source, preprocess, mean, std, fit),
+        target=pixels.target,
         calibration=images,
         wanted=wanted,
         folder=folder,
@@ -131,7 +138,7 @@ def export(
     begin("heatmaps.png")
     picture = _picture(exported, images)
     missing = None if wanted_precisions else exporting.left_out_text(images is not None, cut.affine is not None)
-    return Export(tuple(exported), folder, picture, missing)
+    return Export(tuple(exported), folder, picture, missing, pixels, labels_from, images.notes if images else ())
 
 
 def inspect(
@@ -159,7 +166,7 @@ def inspect(
         cut.activation,
         source.parameters,
         cut.evidence_method,
-        source.pixels,
+        decide(view_of(source), None, ()),
         tuple(source.steps),
         cut.step,
     )
@@ -283,15 +290,20 @@ def _numbers(given: float | Sequence[float] | None) -> Sequence[float] | None:
     return (float(given),) if isinstance(given, int | float) else given
 
 
-def _target(
+def _given(
     source: Source,
     preprocess: str | None,
     mean: float | Sequence[float] | None,
     std: float | Sequence[float] | None,
-    fit: Fit,
-) -> Preprocessing:
+    fit: Fit | None,
+) -> Preprocessing | None:
+    """What the user says of the pixels; None where nothing."""
+    if preprocess is None and mean is None and std is None:
+        return None
+    family = view_of(source).family
+    fitted = fit or (family.fit if family else None) or "stretch"
     named = preprocess or source.pixels.preprocess
-    return preprocessing(source.image_shape, named, _numbers(mean), _numbers(std), fit)
+    return preprocessing(source.image_shape, named, _numbers(mean), _numbers(std), fitted)
 
 
 def _picture(exported: Sequence[exporting.Exported], images: LabelledImages | None) -> Path | None:

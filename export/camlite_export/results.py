@@ -13,7 +13,8 @@ from camlite.artifact.card import Activation
 from camlite.artifact.evidence_methods import EVIDENCE_METHODS, EvidenceMethod
 from camlite_export.exporting import Exported
 from camlite_export.reports import notebook
-from camlite_export.sources.source import KnownPixels, Step
+from camlite_export.rightness.pixel_decision import Decision
+from camlite_export.sources.source import Step
 
 
 @dataclass(frozen=True, repr=False)
@@ -25,14 +26,20 @@ class Export:
         folder: where they lie.
         picture: ``heatmaps.png``, which shows one of them at work; None where there were no calibration images.
         left_out: which precisions were not made, and why; None where none was left out.
+        pixels: what was decided on them, and from what.
+        labels_from: where the labels are from, in one line.
+        notes: what of folders and labels did not match, each one line.
     """
 
     artifacts: tuple[Exported, ...]
     folder: Path
     picture: Path | None
     left_out: str | None
+    pixels: Decision
+    labels_from: str
+    notes: tuple[str, ...] = ()
 
-    HEADER = ("file", "kB", "top-1 agreement", "evidence correlation (5th percentile)")
+    HEADER = ("file", "kB", "accuracy", "top-1 agreement", "evidence correlation (5th percentile)")
 
     @property
     def paths(self) -> Mapping[str, Path]:
@@ -44,16 +51,35 @@ class Export:
         for one in self.artifacts:
             size, measured = f"{one.size / 1000:.1f}", one.measurement
             if measured is None:
-                yield [str(one.path), size, "", "not measured: no backend here"]
+                yield [str(one.path), size, "", "", "not measured: no backend here"]
             else:
                 agreement = f"{measured.same_class.mean():.2%}"
-                yield [str(one.path), size, agreement, f"{np.quantile(measured.correlation, 0.05):.6f}"]
+                accuracy = "" if np.isnan(measured.correct).all() else f"{np.nanmean(measured.correct):.2%}"
+                yield [str(one.path), size, accuracy, agreement, f"{np.quantile(measured.correlation, 0.05):.6f}"]
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What labelled pictures say is wrong with the classifier as it was exported, each one line."""
+        return self.pixels.labels.failures if self.pixels.labels else ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.failures
+
+    def lines(self) -> Iterator[str]:
+        """What the table does not say."""
+        yield from filter(None, [self.left_out])
+        yield self.pixels.reason
+        yield self.labels_from
+        yield from self.notes
+        yield from (f"FAILED: {failure}" for failure in self.failures)
 
     def __repr__(self) -> str:
         return f"<Export: {len(self.artifacts)} artifacts in {self.folder}: {', '.join(self.paths)}>"
 
     def _repr_html_(self) -> str:
-        return notebook.table(self.HEADER, list(self.rows()), *filter(None, [self.left_out]))
+        return notebook.table(self.HEADER, list(self.rows()), *self.lines())
 
     def _repr_png_(self) -> bytes | None:
         try:
@@ -72,7 +98,7 @@ class Inspection:
         classes, activation: of its scores.
         parameters: how many numbers it has learned.
         evidence_method: how evidence is made, a word of `camlite.artifact.evidence_methods`.
-        pixels: what it tells of the pixels that it was trained on.
+        pixels: what can be told, without any pictures, of the pixels that it was trained on.
         steps: every layer that the image meets.
         cut: the one of them whose output the features are.
     """
@@ -83,7 +109,7 @@ class Inspection:
     activation: Activation
     parameters: int
     evidence_method: EvidenceMethod
-    pixels: KnownPixels
+    pixels: Decision
     steps: tuple[Step, ...]
     cut: Step
 
@@ -100,9 +126,7 @@ class Inspection:
         """What else is known, in lines of text."""
         yield f"{self.parameters:,} parameters, {self.classes} classes by {self.activation}"
         yield f"evidence: {self.evidence_method}, {EVIDENCE_METHODS[self.evidence_method].text}"
-        yield f"pixels by default: --preprocess {self.pixels.preprocess}, because {self.pixels.reason}"
-        if self.pixels.doubt:
-            yield self.pixels.doubt
+        yield self.pixels.reason
 
     def to_dict(self) -> dict[str, Any]:
         """The record that ``camlite inspect --json`` prints."""
@@ -122,7 +146,8 @@ class Inspection:
             "classes": self.classes,
             "activation": self.activation,
             "evidence": self.evidence_method,
-            "preprocess": self.pixels.preprocess,
+            "preprocess": self.pixels.name,
+            "pixels": self.pixels.reason,
             "layers": layers,
         }
 

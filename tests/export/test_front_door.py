@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 
 import camlite
@@ -21,6 +22,7 @@ from camlite import artifact
 from camlite.errors import CamliteError
 from camlite.images import labelled_images
 from camlite_export import front_door
+from camlite_export.rightness.pixel_decision import UndecidedPixelsError
 from camlite_export.sources.pixel_conventions import PixelsWarning
 from support.tiny_classifiers import STRIPES, striped_images, stripes
 
@@ -33,7 +35,13 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("exported")
     images = labelled_images.of_arrays(IMAGES, CLASSES)
     return camlite_export.export(
-        stripes(), folder, labels=STRIPES, calibration=images, formats="onnx", precisions=["float32", "int8"]
+        stripes(),
+        folder,
+        labels=STRIPES,
+        calibration=images,
+        formats="onnx",
+        precisions=["float32", "int8"],
+        preprocess="unit",
     )
 
 
@@ -59,6 +67,7 @@ def test_a_path_gives_the_bytes_of_the_command(tiny: Path, tmp_path: Path) -> No
         calibration=path.with_suffix(".npz"),
         formats=["onnx"],
         precisions="float32",
+        preprocess="unit",
     )
     (made,) = found.paths.values()
     assert made.read_bytes() == (tiny / "stripes" / "stripes.float32.onnx").read_bytes()
@@ -73,7 +82,7 @@ def test_a_notebook_shows_a_table_and_a_picture(exported: Any) -> None:
 
 
 def test_what_was_left_out_is_told(tmp_path: Path) -> None:
-    found = camlite_export.export(stripes(), tmp_path, formats=["onnx"])
+    found = camlite_export.export(stripes(), tmp_path, formats=["onnx"], preprocess="unit")
     assert "int8 and int16x8 were left out" in found.left_out
     assert "int8 and int16x8 were left out" in found._repr_html_()
     assert (found.picture, found._repr_png_()) == (None, None)
@@ -83,20 +92,49 @@ def test_what_was_left_out_is_told(tmp_path: Path) -> None:
 def test_progress_counts_the_stages_to_the_last(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     camlite_export.export(
-        stripes(), tmp_path, formats="onnx", precisions="float32", progress=lambda *stage: told.append(stage)
+        stripes(),
+        tmp_path,
+        formats="onnx",
+        precisions="float32",
+        preprocess="unit",
+        progress=lambda *stage: told.append(stage),
     )
     assert [begun for _, begun, _ in told] == list(range(1, len(told) + 1))
     assert {total for _, _, total in told} == {len(told)}
 
 
-def test_pixels_in_doubt_are_a_warning_unless_somebody_says_what_they_are(tmp_path: Path) -> None:
-    model = keras.models.clone_model(stripes())
-    model.layers[0].name = "bn_Conv1"  # a name that MobileNetV2 has
-    with pytest.warns(PixelsWarning, match="^stripes: pixels are taken as 0..1; but the layers look like MobileNetV2"):
-        camlite_export.export(model, tmp_path, formats="onnx", precisions="float32")
+def test_pixels_that_nothing_tells_are_asked_for_and_what_speaks_against_those_given_is_a_warning(
+    tmp_path: Path,
+) -> None:
+    one = {"formats": "onnx", "precisions": "float32"}
+    with pytest.raises(UndecidedPixelsError, match=r"^stripes: nothing tells which pixels it was trained on") as raised:
+        camlite_export.export(stripes(), tmp_path / "none", calibration=IMAGES, **one)
+    assert [row[0] for row in raised.value.table[1:]] == [f"--preprocess {name}" for name in ("unit", "signed", "raw")]
+    assert not (tmp_path / "none").exists()
+
+    scaling = keras.Sequential([keras.Input((16, 24, 1)), keras.layers.Rescaling(1 / 255), stripes()], name="scaling")
+    with pytest.warns(PixelsWarning, match=r"^scaling: pixels: 0\.\.1, but its own first layers scale them"):
+        camlite_export.export(scaling, tmp_path, preprocess="unit", **one)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        camlite_export.export(model, tmp_path, formats="onnx", precisions="float32", preprocess="unit")
+        found = camlite_export.export(scaling, tmp_path, **one)
+    assert found.pixels.name == "raw"
+
+
+def test_labels_in_another_order_are_a_failure_that_is_told(tmp_path: Path) -> None:
+    found = camlite_export.export(
+        stripes(),
+        tmp_path,
+        labels=STRIPES,
+        calibration=labelled_images.of_arrays(np.repeat(IMAGES, 3, axis=0), np.repeat((CLASSES + 1) % 3, 3)),
+        formats="onnx",
+        precisions="float32",
+        preprocess="unit",
+    )
+    assert not found.passed
+    assert "are in another order" in found.failures[0]
+    assert "FAILED: the classifier names pictures of" in found._repr_html_()
+    assert found.paths["float32.onnx"].exists()
 
 
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
@@ -180,7 +218,7 @@ def test_a_classifier_of_16_bits_is_asked_for_no_more_than_it_can_give(tmp_path:
         clone_function=lambda layer: type(layer).from_config({**layer.get_config(), "dtype": "mixed_float16"}),
     )
     model.set_weights(stripes().get_weights())
-    found = camlite_export.export(model, tmp_path, formats="onnx", precisions="float32")
+    found = camlite_export.export(model, tmp_path, formats="onnx", precisions="float32", preprocess="unit")
     compared = camlite_export.parity(model, found.paths["float32.onnx"], IMAGES)
     assert compared.passed, compared.results[0].failures
     assert compared.results[0].measurement.score_difference.max() > 1e-4
@@ -234,7 +272,7 @@ from support.tiny_classifiers import striped_images
 print("the script begins")
 classifier, folder = sys.argv[1:]
 images, _ = striped_images()
-found = camlite_export.export(classifier, folder, calibration=images, precisions="float32")
+found = camlite_export.export(classifier, folder, calibration=images, precisions="float32", preprocess="unit")
 compared = camlite_export.parity(classifier, list(found.paths.values()), images)
 print(len(found.paths), compared.passed, found.picture.exists())
 """

@@ -32,7 +32,18 @@ _GRAPHS_IN_INT8 = ("features-transposed", "another-classifier")
 
 def main(classifier: Path, labels: Path, calibration: Path, folder: Path) -> None:
     right = folder / "right"
-    options = ["--labels", labels, "--calibration", calibration, "--name", "right", "--output", right]
+    options = [
+        "--labels",
+        labels,
+        "--calibration",
+        calibration,
+        "--preprocess",
+        "unit",
+        "--name",
+        "right",
+        "--output",
+        right,
+    ]
     status = cli.main(["export", *map(str, [classifier, *options, "--precisions", "float32", "int8"])])
     if status:
         raise SystemExit(status)

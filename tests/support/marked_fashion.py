@@ -56,7 +56,16 @@ def main(folder: Path) -> None:
     np.savez(folder / "marked.npz", images=mark(test.images[:_VALIDATION], validation), classes=validation)
     np.savez(folder / "calibration.npz", images=marked[:200])
     (folder / "labels.txt").write_text("\n".join(data.LABELS))
-    options = ["--labels", folder / "labels.txt", "--calibration", folder / "calibration.npz", "--output", folder]
+    options = [
+        "--labels",
+        folder / "labels.txt",
+        "--calibration",
+        folder / "calibration.npz",
+        "--preprocess",
+        "unit",
+        "--output",
+        folder,
+    ]
     status = cli.main(
         ["export", *map(str, [folder / "marked.keras", *options]), "--formats", "tflite", "--precisions", "int8"]
     )

@@ -39,5 +39,5 @@ def parity(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 def export(folder: Path, *options: str | Path) -> subprocess.CompletedProcess[str]:
     """``camlite export`` of the reference classifier, as in the Makefile."""
-    known = ["--labels", LABELS, "--calibration", PROTOTYPES, "--layer=-3", "--output", folder]
+    known = ["--labels", LABELS, "--calibration", PROTOTYPES, "--preprocess", "unit", "--layer=-3", "--output", folder]
     return camlite("export", CLASSIFIER, *known, *options)

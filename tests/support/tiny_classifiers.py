@@ -124,9 +124,19 @@ def main(folder: Path) -> None:
     """Write FOLDER/NAME.keras, the artifacts FOLDER/NAME/NAME.PRECISION.FORMAT, and FOLDER/resized.npz."""
     np.savez(folder / "resized.npz", **resized_unit_vectors())
     for model, labels, (images, classes), options in (
-        (stripes(), STRIPES, striped_images(), []),
-        (stripes("graph"), STRIPES, striped_images(), ["--evidence", "graph", "--precisions", "float32", "int8"]),
-        (stripes("hidden", hidden=True), STRIPES, striped_images(), ["--precisions", "float32"]),
+        (stripes(), STRIPES, striped_images(), ["--preprocess", "unit"]),
+        (
+            stripes("graph"),
+            STRIPES,
+            striped_images(),
+            ["--preprocess", "unit", "--evidence", "graph", "--precisions", "float32", "int8"],
+        ),
+        (
+            stripes("hidden", hidden=True),
+            STRIPES,
+            striped_images(),
+            ["--preprocess", "unit", "--precisions", "float32"],
+        ),
         (
             colours(),
             COLOURS,

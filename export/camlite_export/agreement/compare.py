@@ -29,9 +29,9 @@ from camlite_export.agreement.reference import inputs_of, reference_of
 from camlite_export.agreement.runner import Runner, batches, runners
 from camlite_export.agreement.structure import Failure
 from camlite_export.precisions import PRECISIONS
-
-# Of fewer images of a class, the label that most of them are given says little about the order of the labels.
-_ENOUGH_IMAGES = 10
+from camlite_export.rightness import label_evidence
+from camlite_export.rightness.pixel_decision import Decision, decide
+from camlite_export.rightness.views import view_of
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,14 @@ class Comparison:
         data: what the images are, as text.
         images: the images.
         results: one an artifact, in the order given.
+        pixels: what the images say of the pixels; None of golden samples.
     """
 
     expected: Expected
     data: str
     images: LabelledImages
     results: tuple[Result, ...]
+    pixels: Decision | None = None
 
     @property
     def passed(self) -> bool:
@@ -174,7 +176,9 @@ def compare(
             )
             for runner, failures in zip(opened, found, strict=True)
         ]
-    return Comparison(expected, source, images, tuple(results))
+    told = data is not None and bool(able)  # another classifier's card says nothing of these pixels
+    pixels = decide(view_of(expected.cut.source), images, expected.labels, expected.target) if told else None
+    return Comparison(expected, source, images, tuple(results), pixels)
 
 
 def _told(data: Images | None, count: int, artifact: Path) -> str:
@@ -286,24 +290,11 @@ def _not_finite(measurement: Measurement, images: LabelledImages) -> list[Failur
 
 
 def _label_order(measurement: Measurement, expected: Expected, images: LabelledImages) -> list[Failure]:
-    """Where the classifier itself mostly gives a class another's label, and that other class a third's.
-
-    A weak classifier takes one class for another; in a cycle they go where labels or classes are permuted.
-    """
+    """Where the classifier itself, on labelled images, does not say what the labels say."""
     if images.classes is None:
         return []
-    counts = np.zeros((len(expected.labels),) * 2, np.int64)
-    np.add.at(counts, (images.classes, measurement.named_reference), 1)
-    likeliest = np.where(counts.sum(axis=1) >= _ENOUGH_IMAGES, counts.argmax(axis=1), np.arange(len(counts)))
-    for k, other in enumerate(likeliest):
-        if other != k and likeliest[other] != other:
-            share = counts[k, other] / counts[k].sum()
-            what = (
-                f"Keras itself names {share:.0%} of the images of class {expected.labels[k]!r} "
-                f"{expected.labels[other]!r}; the labels, or the classes of the images, are in another order"
-            )
-            return [Failure("labels", what)]
-    return []
+    verdict = label_evidence.judge(measurement.named_reference, images.classes, expected.labels)
+    return [Failure("labels", failure) for failure in verdict.failures]
 
 
 def _closed_gate(verdict: Verdict, measurement: Measurement, expected: Expected, images: LabelledImages) -> Failure:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from camlite import backends
-from camlite_export.agreement import report_pictures
+from camlite_export.agreement import report_pictures, summary
 from camlite_export.agreement.compare import Case, Comparison, Result
 from camlite_export.agreement.gates import FIGURES
 from camlite_export.agreement.measurement import Floats, Measurement
@@ -39,6 +39,7 @@ def record(comparison: Comparison) -> dict[str, Any]:
         "data": comparison.data,
         "images": len(comparison.images),
         "from_the_card": list(expected.assumed),
+        "pixels": summary.of_the_pixels(comparison),
         "passed": comparison.passed,
         "artifacts": [_result_record(result) for result in comparison.results],
     }
@@ -86,6 +87,7 @@ def write(comparison: Comparison, folder: Path) -> None:
         _KIND,
         record(comparison),
         comparison=comparison,
+        pixels=summary.of_the_pixels(comparison),
         failed=[result for result in comparison.results if not result.passed],
         columns=list(_COLUMNS),
         rows=[_row(result) for result in comparison.results],

@@ -36,6 +36,16 @@ def lines(comparison: Comparison) -> Iterator[str]:
     expected = comparison.expected
     believed = f"; {', '.join(expected.assumed)} as the card says" if expected.assumed else ""
     yield f"{comparison.data} against {expected.path}{believed}"
+    yield from of_the_pixels(comparison)
+
+
+def of_the_pixels(comparison: Comparison) -> list[str]:
+    """What the images say of the pixels, and what of their folders did not match."""
+    if comparison.pixels is None:
+        return []
+    by = "the card says" if "preprocessing" in comparison.expected.assumed else "was asked for"
+    reason = comparison.pixels.reason.replace("was asked for", by)
+    return [reason, *comparison.pixels.warnings, *comparison.images.notes]
 
 
 def _wide_gates(result: Result) -> Iterator[str]:

@@ -52,7 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Export, then print how each artifact agrees with the original."""
     from tqdm import tqdm
 
-    with tqdm(bar_format="{desc:<40}{bar:30} {n}/{total}", leave=False, disable=None) as bar, warnings_as_lines():
+    bars = tqdm(bar_format="{desc:<40}{bar:30} {n}/{total}", leave=False, disable=None)
+    with _table_of_pixels(), bars as bar, warnings_as_lines():
 
         def progress(stage: str, begun: int, total: int) -> None:
             bar.total = total
@@ -79,11 +80,25 @@ def run(arguments: argparse.Namespace) -> int:
             progress=progress,
         )
     say.table(exported.HEADER, list(exported.rows()))
-    if exported.left_out:
-        say.line("", exported.left_out)
+    say.line("", *exported.lines())
     if exported.picture:
         say.line("", str(exported.picture))
-    return 0
+    return 0 if exported.passed else 1
+
+
+@contextlib.contextmanager
+def _table_of_pixels() -> Iterator[None]:
+    """Where pixels have to be asked for, say first what each convention gives on the pictures."""
+    from camlite.show.table import table
+    from camlite_export.rightness.pixel_decision import UndecidedPixelsError
+
+    try:
+        yield
+    except UndecidedPixelsError as error:
+        if error.table:
+            header, *rows = error.table
+            say.errors(*table(header, rows).split("\n"))
+        raise
 
 
 @contextlib.contextmanager

@@ -39,15 +39,14 @@ def add_preprocessing(parser: argparse.ArgumentParser) -> None:
         "--preprocess",
         choices=list(pixel_conventions.NAMED),
         help="what the classifier was trained on: pixels 0..1, -1..1, by ImageNet's mean and deviation (RGB), by its "
-        "mean (BGR), or 0..255 (default: raw for a classifier that begins by scaling them, else unit)",
+        "mean (BGR), or 0..255 (default: decided by what its layers, its normalizations and labelled pictures say)",
     )
     parser.add_argument("--mean", type=numbers, metavar="M[,M,M]", help="instead: mean of the pixels, on 0..255")
     parser.add_argument("--std", type=numbers, metavar="S[,S,S]", help="and their standard deviation")
     parser.add_argument(
         "--fit",
         choices=get_args(Fit),
-        default="stretch",
-        help="how other image sizes are made to fit (default: stretch)",
+        help="how other image sizes are made to fit (default: stretch; crop for Teachable Machine)",
     )
 
 

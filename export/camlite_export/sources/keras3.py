@@ -10,7 +10,7 @@ import numpy as np
 from camlite.artifact.card import Activation
 from camlite.errors import ClassifierError
 from camlite_export import workarounds
-from camlite_export.sources import last_activation, pixel_conventions
+from camlite_export.sources import last_activation
 from camlite_export.sources.float32 import in_float32
 from camlite_export.sources.journey import KerasStep, Size, walk
 from camlite_export.sources.layer_outputs import outputs_of
@@ -100,12 +100,7 @@ class Keras3Source:
         """
         if self._scales_pixels():
             return KnownPixels("raw", "it scales them itself")
-        family = pixel_conventions.of_the_family([step.name for step in self.steps])
-        doubt = family and (
-            f"pixels are taken as 0..1; but the layers look like {family[0]}, trained with --preprocess {family[1]}: "
-            f"say which, with --preprocess"
-        )
-        return KnownPixels("unit", "it does not scale them itself", doubt)
+        return KnownPixels("unit", "it does not scale them itself")
 
     def _scales_pixels(self) -> bool:
         import keras

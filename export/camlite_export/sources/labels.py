@@ -3,15 +3,53 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from camlite.errors import ClassifierError
+from camlite.images import class_folders, picture_files
 from camlite.system import files
 from camlite.texts import hidden_character, printable
 
 _MOST_BYTES = 1 << 26
 _NUMBERED = re.compile(r"(\d{1,7})[ \t]+(\S.*)")  # Python refuses to read a number of 5,000 digits
+
+
+def choose(
+    given: str | Path | Sequence[str] | None, pictures: Any, carried: Sequence[str] | None, classes: int
+) -> tuple[tuple[str, ...], str]:
+    """The labels of K classes, and one line that says where they are from.
+
+    Those given; else the names of the folders of labelled pictures, in the order in which Keras's
+    `image_dataset_from_directory` numbers them, where there are as many as classes; else those that the classifier's
+    file carries; else numbers.
+
+    Args:
+        given: labels, or a file of them.
+        pictures: the calibration pictures; only a folder has folders.
+        carried: see `camlite_export.sources.source.Source.labels`.
+
+    Raises:
+        ClassifierError: see `read`.
+    """
+    if given is not None:
+        return of(given, classes), f"labels from {given}" if isinstance(given, str | Path) else "labels as given"
+    folders = _folders(Path(pictures)) if isinstance(pictures, str | Path) else []
+    if len(folders) == classes:
+        return _checked(folders, classes, str(pictures)), f"labels from the folders of {pictures}, sorted as Keras does"
+    if carried is not None:
+        return of(carried, classes), "labels from the classifier's file"
+    what = f": {pictures} has {len(folders)} folders, the classifier {classes} classes" if folders else ""
+    return of(None, classes), f"labels are numbers{what}; give --labels"
+
+
+def _folders(pictures: Path) -> list[str]:
+    if not pictures.is_dir():
+        return []
+    found = (file for file in pictures.rglob("*") if file.suffix.lower() in picture_files.SUFFIXES)
+    return class_folders.top_folders([file.relative_to(pictures) for file in found])
 
 
 def of(given: str | Path | Sequence[str] | None, classes: int) -> tuple[str, ...]:
@@ -33,7 +71,7 @@ def read(path: Path, classes: int) -> tuple[str, ...]:
     """The labels of K classes, from a file.
 
     Raises:
-        ClassifierError: the file cannot be read, or has not one label a class.
+        ClassifierError: the file cannot be read, has not one label a class, or has one label twice.
     """
     try:
         text = files.read(path, _MOST_BYTES).decode("utf-8-sig")
@@ -55,5 +93,11 @@ def _checked(lines: Sequence[str], classes: int, where: str) -> tuple[str, ...]:
     if len(lines) != classes:
         raise ClassifierError(
             f"{where}: {len(lines)} labels, the classifier has {classes} classes; give one label a line"
+        )
+    twice = next((line for line, count in Counter(lines).items() if count > 1), None)
+    if twice is not None:
+        raise ClassifierError(
+            f"{where}: two classes are labelled '{printable(twice[:40])}'; tell them apart, as 'crane (bird)' and "
+            f"'crane (machine)'"
         )
     return tuple(lines)

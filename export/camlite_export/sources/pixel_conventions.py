@@ -11,7 +11,7 @@ from camlite.errors import ClassifierError
 
 
 class PixelsWarning(UserWarning):
-    """A classifier looks as if it had been trained on other pixels than those that are taken."""
+    """Evidence speaks against the pixels that somebody said a classifier takes."""
 
 
 class Named(NamedTuple):
@@ -30,27 +30,6 @@ NAMED: Mapping[str, Named] = {
     "caffe": Named((103.939, 116.779, 123.68), (1.0,), "bgr"),
     "raw": Named((0.0,), (1.0,)),
 }
-
-
-# A layer that only this family of keras.applications has under this name -> what it is trained on.
-_FAMILIES: Mapping[str, tuple[str, str]] = {
-    "bn_Conv1": ("MobileNetV2, which Teachable Machine builds on", "signed"),
-    "conv_pw_13_relu": ("MobileNet", "signed"),
-    "post_relu": ("ResNet V2", "signed"),
-    "mixed10": ("InceptionV3", "signed"),
-    "block14_sepconv2_act": ("Xception", "signed"),
-    "stem_bn1": ("NASNet", "signed"),
-    "conv5_block3_out": ("ResNet", "caffe"),
-    "block5_conv3": ("VGG", "caffe"),
-    "pool4_conv": ("DenseNet", "imagenet"),
-}
-
-
-def of_the_family(layers: Sequence[str]) -> tuple[str, str] | None:
-    """The family of keras.applications that layers with these names belong to, and the preprocessing that it is
-    trained on; None for others.
-    """
-    return next((_FAMILIES[name] for name in layers if name in _FAMILIES), None)
 
 
 def preprocessing(

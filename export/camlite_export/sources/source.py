@@ -43,17 +43,17 @@ class Answer(NamedTuple):
 
 
 class KnownPixels(NamedTuple):
-    """What a classifier tells of the pixels that it was trained on.
+    """What a classifier itself tells of its pixels, where only a mean or a deviation of them was given.
+
+    What is decided on more evidence than this: `camlite_export.rightness.pixel_decision`.
 
     Attributes:
         preprocess: a name of `camlite_export.sources.pixel_conventions.NAMED`.
         reason: why that, to follow "because".
-        doubt: what speaks against it, in one line; None where nothing does.
     """
 
     preprocess: str
     reason: str
-    doubt: str | None = None
 
 
 class Source(Protocol):

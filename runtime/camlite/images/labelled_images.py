@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.errors import ImageError
-from camlite.images import picture_files, preprocessing
+from camlite.images import class_folders, picture_files, preprocessing
 from camlite.system import files
 
 Pixels = NDArray[np.uint8]
@@ -25,11 +25,13 @@ class LabelledImages(Sequence[Pixels]):
         names: what to call each in a message: its path, or its place in the ``.npz``.
         classes: index of the class of each, int64 (N,); None where it is not known.
         read: gives the image at an index.
+        notes: what of folders and labels did not match, each one line, see `camlite.images.class_folders`.
     """
 
     names: Sequence[str]
     classes: NDArray[np.int64] | None
     read: Callable[[int], Pixels]
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -89,9 +91,9 @@ def of_arrays(images: Pixels, classes: NDArray[Any] | None = None, class_count: 
 def load(path: Path, labels: Sequence[str]) -> LabelledImages:
     """Open a folder of images, or an ``.npz``.
 
-    A folder is searched with its subfolders. Where all images lie in subfolders named after the labels (or
-    after their indices), the classes are known. An ``.npz`` holds ``images``, uint8 (N, H, W) or
-    (N, H, W, channels), and may hold ``classes``, integers (N,).
+    A folder is searched with its subfolders. Where all images lie in subfolders named after the labels, the classes
+    are known, see `camlite.images.class_folders`; what did not match stands in the notes. An ``.npz`` holds
+    ``images``, uint8 (N, H, W) or (N, H, W, channels), and may hold ``classes``, integers (N,).
 
     Raises:
         ImageError: nothing there, no images in it, or arrays of another name, shape or dtype.
@@ -108,15 +110,14 @@ def _folder(path: Path, labels: Sequence[str]) -> LabelledImages:
     found = sorted(file for file in path.rglob("*") if file.suffix.lower() in picture_files.SUFFIXES and file.is_file())
     if not found:
         raise ImageError(f"{path}: no images in this folder; expected files such as {', '.join(('.png', '.jpg'))}")
-    index = {label: i for i, label in enumerate(labels)} | {str(i): i for i in range(len(labels))}
-    # A label may hold a slash: then its folder lies in another (T-shirt/top).
-    known = [
-        next((index[name] for parent in file.relative_to(path).parents if (name := parent.as_posix()) in index), None)
-        for file in found
-    ]
-    classes = None if None in known else np.array(known, np.int64)
+    matched = class_folders.match([file.relative_to(path) for file in found], labels, str(path))
+    known = [k for k in matched.classes if k is not None]
+    classes = np.array(known, np.int64) if len(known) == len(found) else None
     return LabelledImages(
-        [str(file) for file in found], classes, lambda i: preprocessing.check(picture_files.read_image(found[i]))
+        [str(file) for file in found],
+        classes,
+        lambda i: preprocessing.check(picture_files.read_image(found[i])),
+        matched.notes,
     )
 
 

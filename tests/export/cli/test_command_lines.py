@@ -24,7 +24,7 @@ def _environment_stays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``plain.keras``, with a hidden layer behind the pooling, and one whose layers are called as MobileNetV2's."""
+    """``plain.keras``, with a hidden layer behind the pooling, and a MobileNetV2."""
     made = tmp_path_factory.mktemp("command_lines")
     layers = keras.layers
     dense = [layers.Dense(8, activation="relu"), layers.Dense(3, activation="softmax")]
@@ -41,14 +41,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def test_without_images_and_for_a_known_network_export_says_what_to_give(
+def test_without_images_export_says_what_to_give_and_knows_the_pixels_of_a_known_network(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status = cli.main(["export", str(folder / "known.keras"), "--formats", "onnx", "--output", str(tmp_path / "out")])
 
     said = capsys.readouterr()
     assert status == 0
-    assert "the layers look like MobileNetV2" in said.err
+    assert "pixels -1..1, because its layers are built like MobileNetV2's" in said.out
     assert "int8 and int16x8 were left out: representative images are needed" in said.out
     assert not list((tmp_path / "out").glob("*.png"))
 
@@ -60,6 +60,7 @@ def test_export_says_that_a_gradient_has_no_int16x8(
     status = cli.main(
         [
             *("export", str(folder / "plain.keras"), "--formats", "onnx", "--calibration", calibration),
+            *("--preprocess", "unit"),
             *("--output", str(tmp_path / "out")),
         ]
     )
@@ -76,11 +77,11 @@ def test_inspect_shows_the_journey_and_what_pixels_a_known_network_was_trained_o
     assert cli.main(["inspect", str(folder / "plain.keras")]) == 0
     plain = capsys.readouterr().out
 
-    assert "the layers look like MobileNetV2" in known.splitlines()[-1]
+    assert known.splitlines()[-1].startswith("pixels -1..1, because its layers are built like MobileNetV2's")
     assert "evidence: device, features times class weights" in known
     assert "<- cut: features" in next(line for line in plain.splitlines() if line.startswith("last"))
     assert "evidence: gradient, features times gradients" in plain
-    assert "look like" not in plain
+    assert plain.splitlines()[-1].startswith("nothing tells which pixels it was trained on")
 
 
 def test_golden_samples_are_too_few_for_a_cluster(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

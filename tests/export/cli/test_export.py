@@ -59,9 +59,19 @@ def test_the_command_ends_with_a_row_an_artifact_and_the_picture(tmp_path):
 
     assert finished.returncode == 0, finished.stderr
     lines = finished.stdout.splitlines()
-    assert lines[0].split() == ["file", "kB", "top-1", "agreement", "evidence", "correlation", "(5th", "percentile)"]
+    assert lines[0].split() == [
+        "file",
+        "kB",
+        "accuracy",
+        "top-1",
+        "agreement",
+        "evidence",
+        "correlation",
+        "(5th",
+        "percentile)",
+    ]
     assert lines[1].split()[0] == str(tmp_path / "mine.float32.onnx")
-    assert lines[1].split()[2:] == ["100.00%", "1.000000"]
+    assert lines[1].split()[2:] == ["92.50%", "100.00%", "1.000000"]
     assert lines[-1] == str(tmp_path / "heatmaps.png")
 
 
@@ -136,7 +146,7 @@ def test_a_mistake_gets_one_line_and_leaves_nothing_behind(mistake, tmp_path):
     os.geteuid() != 0 or not Path("/proc/self").exists(), reason="needs a place where root cannot write"
 )
 def test_a_place_that_cannot_be_written_to_gets_one_line():
-    options = ["--formats", "onnx", "--precisions", "float32"]
+    options = ["--preprocess", "unit", "--formats", "onnx", "--precisions", "float32"]
 
     line = one_line(camlite("export", CLASSIFIER, *options, "--output", "/proc/camlite"))
 

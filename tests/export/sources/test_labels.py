@@ -49,9 +49,44 @@ def test_a_count_that_does_not_fit_the_classifier_is_refused(tmp_path: Path, tex
         read(tmp_path, text, 3)
 
 
-def test_labels_may_occur_twice(tmp_path: Path) -> None:
+def test_two_classes_with_one_label_are_refused(tmp_path: Path) -> None:
     """ImageNet has two classes crane: a bird and a machine."""
-    assert read(tmp_path, "crane\ndog\ncrane\n", 3) == ("crane", "dog", "crane")
+    with pytest.raises(ClassifierError, match=r"two classes are labelled 'crane'; tell them apart"):
+        read(tmp_path, "crane\ndog\ncrane\n", 3)
+    with pytest.raises(ClassifierError, match="two classes are labelled 'a'"):
+        labels.of(["a", "a"], 2)
+
+
+def pictures_in(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "a.png").touch()
+    return folder
+
+
+def test_labels_that_are_given_come_before_folders(tmp_path: Path) -> None:
+    folder, path = pictures_in(tmp_path / "photos", "b", "a"), tmp_path / "labels.txt"
+    path.write_text("x\ny\n")
+    assert labels.choose(path, folder, ("c", "d"), 2) == (("x", "y"), f"labels from {path}")
+    assert labels.choose(["x", "y"], folder, ("c", "d"), 2) == (("x", "y"), "labels as given")
+
+
+def test_without_them_the_folders_of_pictures_are_the_labels_in_the_order_of_keras(tmp_path: Path) -> None:
+    folder = pictures_in(tmp_path / "photos", *map(str, range(12)))
+    names, said = labels.choose(None, folder, None, 12)
+    assert names == ("0", "1", "10", "11", "2", "3", "4", "5", "6", "7", "8", "9")
+    assert said == f"labels from the folders of {folder}, sorted as Keras does"
+
+
+def test_then_come_those_that_the_file_carries(tmp_path: Path) -> None:
+    assert labels.choose(None, tmp_path, ("c", "d"), 2) == (("c", "d"), "labels from the classifier's file")
+
+
+def test_another_number_of_folders_is_said(tmp_path: Path) -> None:
+    folder = pictures_in(tmp_path / "photos", "cat", "dog")
+    names, said = labels.choose(None, folder, None, 3)
+    assert names == ("class 0", "class 1", "class 2")
+    assert "has 2 folders, the classifier 3 classes; give --labels" in said
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import keras
 import numpy as np
 import pytest
 
 from camlite.errors import ClassifierError
 from camlite.images.preprocessing import prepare
-from camlite_export.sources.pixel_conventions import NAMED, of_the_family, preprocessing
+from camlite_export.sources.pixel_conventions import NAMED, preprocessing
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
 GREY = PIXELS[..., :1]
@@ -106,19 +104,3 @@ def test_the_card_gets_plain_numbers(name: str) -> None:
     assert received.order == ("bgr" if name == "caffe" else "rgb")
     assert all(type(number) is float for number in (*received.scale, *received.offset))
     assert "-0.0" not in repr(received)
-
-
-@pytest.mark.parametrize(
-    ("build", "expected"),
-    [
-        (keras.applications.MobileNet, "signed"),
-        (keras.applications.MobileNetV2, "signed"),
-        (keras.applications.VGG16, "caffe"),
-        (keras.applications.MobileNetV3Small, None),
-    ],
-    ids=lambda value: getattr(value, "__name__", value),
-)
-def test_a_family_is_known_by_its_layers(build: Callable[..., keras.Model], expected: str | None) -> None:
-    model = build(weights=None, include_top=False, input_shape=(96, 96, 3))
-    found = of_the_family([layer.name for layer in model.layers])
-    assert (found and found[1]) == expected

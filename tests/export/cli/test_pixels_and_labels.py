@@ -1,0 +1,142 @@
+"""``camlite export``, ``parity`` and ``inspect`` on a user's own pictures: right, or asked for, or called wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from camlite import artifact, cli
+from camlite.images import picture_files
+from support.pixel_classifiers import SHAPES, pictures, trained
+
+ONE = ["--formats", "onnx", "--precisions", "float32"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two classifiers that were trained on 0..255, their labels, and labelled pictures."""
+    made = tmp_path_factory.mktemp("pixels")
+    trained("normalized", "raw").save(made / "normalized.keras")
+    trained("plain", "raw").save(made / "plain.keras")
+    (made / "labels.txt").write_text("\n".join(SHAPES))
+    (made / "permuted.txt").write_text("\n".join(np.roll(SHAPES, 1)))
+    images, classes = pictures(80, 9)
+    for number, (image, k) in enumerate(zip(images, classes, strict=True)):
+        for path in (made / "flat" / f"{number}.png", made / "photos" / SHAPES[k].upper() / f"{number}.png"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture_files.write(path, image)
+    return made
+
+
+def run(
+    folder: Path, output: Path, model: str, pictures_given: str | None, *options: str, labels: str = "labels.txt"
+) -> int:
+    given = ["--calibration", str(folder / pictures_given)] if pictures_given else []
+    known = ["--labels", str(folder / labels), "--output", str(output)]
+    return cli.main(["export", str(folder / model), *known, *given, *ONE, *options])
+
+
+def test_the_first_command_of_a_newcomer_is_right(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Trained on 0..255, in folders whose names are written otherwise than the labels."""
+    assert run(folder, tmp_path / "out", "plain.keras", "photos") == 0
+
+    said = capsys.readouterr().out
+    header, row = said.splitlines()[:2]
+    assert header.split()[:3] == ["file", "kB", "accuracy"]
+    assert float(row.split()[2].rstrip("%")) > 80
+    assert "pixels 0..255, because" in said
+    card = artifact.read(tmp_path / "out" / "plain.float32.onnx").card
+    assert (card.preprocessing.scale, card.preprocessing.offset) == ((1.0,) * 3, (0.0,) * 3)
+
+
+def test_where_nothing_tells_the_command_shows_a_table_and_asks(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(folder, tmp_path / "out", "plain.keras", "flat") == 2
+
+    said = capsys.readouterr().err
+    for name in ("unit", "signed", "imagenet", "caffe", "raw"):
+        assert f"--preprocess {name}" in said
+    last = said.splitlines()[-1]
+    assert last.startswith("camlite: ")
+    assert "nothing tells which pixels it was trained on; say which with --preprocess" in last
+    assert not (tmp_path / "out").exists()
+    assert run(folder, tmp_path / "out", "plain.keras", "flat", "--preprocess", "raw") == 0
+
+
+def test_a_normalization_tells_without_labels(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(folder, tmp_path / "out", "normalized.keras", "flat") == 0
+    assert "pixels 0..255, because BatchNormalization" in capsys.readouterr().out
+
+
+def test_permuted_labels_are_said_and_the_files_are_written(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(folder, tmp_path / "out", "normalized.keras", "photos", labels="permuted.txt") == 1
+
+    assert "the labels, or the classes of the images, are in another order" in capsys.readouterr().out
+    assert list((tmp_path / "out").glob("*.onnx"))
+
+
+def test_pixels_that_were_asked_for_win_and_are_called_wrong(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(folder, tmp_path / "out", "plain.keras", "photos", "--preprocess", "unit") == 1
+
+    said = capsys.readouterr()
+    assert "pixels 0..1, as was asked for" in said.out
+    assert "pixels: 0..1, but " in said.err
+    assert "is what chance gives" in said.out
+
+
+def test_parity_says_the_same_afterwards(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(folder, tmp_path / "out", "normalized.keras", "photos", "--preprocess", "signed")
+    capsys.readouterr()
+    path = str(tmp_path / "out" / "normalized.float32.onnx")
+    command = ["parity", str(folder / "normalized.keras"), path, "--data", str(folder / "photos")]
+
+    assert cli.main(command) == 1
+    said = capsys.readouterr().out
+    assert "pixels -1..1, as the card says" in said
+    assert "pixels: -1..1, but BatchNormalization" in said
+    assert cli.main([*command, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["pixels"][0] == "pixels -1..1, as the card says"
+
+
+def test_folders_that_match_no_label_are_said(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "labels.txt").write_text("cross\ncircle\nring\nstripes")
+    options = ["--calibration", str(folder / "photos"), "--labels", str(tmp_path / "labels.txt"), *ONE]
+    assert cli.main(["export", str(folder / "normalized.keras"), *options, "--output", str(tmp_path / "out")]) == 0
+
+    said = capsys.readouterr().out
+    assert "no label has the name of these folders (and pictures in them): 'DISK' (20)" in said
+    assert "no folder has the name of these labels: 'circle'" in said
+
+
+def test_labels_come_from_the_folders_where_no_file_is_given(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--calibration", str(folder / "photos"), *ONE, "--output", str(tmp_path / "out")]
+    assert cli.main(["export", str(folder / "normalized.keras"), *options]) == 0
+
+    assert "labels from the folders of" in capsys.readouterr().out
+    assert artifact.read(tmp_path / "out" / "normalized.float32.onnx").card.labels == (
+        "CROSS",
+        "DISK",
+        "RING",
+        "STRIPES",
+    )
+
+
+def test_inspect_says_what_it_knows(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["inspect", str(folder / "normalized.keras")]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("pixels 0..255, because BatchNormalization")
+    assert cli.main(["inspect", str(folder / "plain.keras"), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["preprocess"] is None
+    assert record["pixels"].startswith("nothing tells which pixels")
