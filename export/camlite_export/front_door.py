@@ -25,10 +25,10 @@ from camlite_export.cutting import cutter
 from camlite_export.cutting.heads import OF_AFFINE_HEADS
 from camlite_export.results import Export, Inspection
 from camlite_export.rightness.pixel_decision import UndecidedPixelsError, decide
-from camlite_export.rightness.views import view_of
 from camlite_export.sources import labels as label_files
 from camlite_export.sources.opening import open_source
 from camlite_export.sources.pixel_conventions import NAMED, PixelsWarning, preprocessing
+from camlite_export.sources.pixel_views import view_of
 from camlite_export.sources.source import Source
 
 _MOST_NAME_BYTES = 200

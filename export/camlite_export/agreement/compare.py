@@ -31,7 +31,7 @@ from camlite_export.agreement.structure import Failure
 from camlite_export.precisions import PRECISIONS
 from camlite_export.rightness import label_evidence
 from camlite_export.rightness.pixel_decision import Decision, decide
-from camlite_export.rightness.views import view_of
+from camlite_export.sources.pixel_views import view_of
 
 
 @dataclass(frozen=True)

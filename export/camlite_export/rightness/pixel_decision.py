@@ -19,7 +19,7 @@ from camlite.images.labelled_images import LabelledImages
 from camlite_export.rightness import candidates, label_evidence, pixel_evidence
 from camlite_export.rightness.label_evidence import LabelVerdict
 from camlite_export.rightness.pixel_evidence import Evidence, Targets
-from camlite_export.rightness.view import View
+from camlite_export.sources.pixel_view import View
 
 # Pictures that are looked at: for labels as many as export measures, for what normalizations remember fewer.
 _MOST_LABELLED = 200

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from camlite.artifact.card import Preprocessing
 from camlite_export.rightness import candidates, training_pictures
-from camlite_export.rightness.view import Floats, Moments, Remembered, View
 from camlite_export.sources.known_families import Family
+from camlite_export.sources.pixel_view import Floats, Moments, Remembered, View
 
 Source = Literal["layers", "family", "statistics", "accuracy"]
 Targets = Mapping[str, Preprocessing]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from camlite.artifact.card import Preprocessing
 from camlite_export.rightness import candidates
-from camlite_export.rightness.view import View
+from camlite_export.sources.pixel_view import View
 
 # Of photographs, mean and deviation as shares of the way from black to white: ImageNet 0.45 and 0.27, CIFAR-10 0.47
 # and 0.25; the rest of the prior is for drawings, scans, digits (0.13 and 0.31) and clothes (0.29 and 0.35).

@@ -12,10 +12,10 @@ from keras import layers
 
 from camlite.images.labelled_images import LabelledImages
 from camlite_export.rightness.pixel_decision import Decision, decide
-from camlite_export.rightness.view import View
-from camlite_export.rightness.views import view_of
 from camlite_export.sources.opening import open_source
 from camlite_export.sources.pixel_conventions import preprocessing
+from camlite_export.sources.pixel_view import View
+from camlite_export.sources.pixel_views import view_of
 from support import photographs
 from support.pixel_classifiers import SHAPES, SIDE, as_given, behind, pictures, trained
 

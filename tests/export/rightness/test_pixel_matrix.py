@@ -12,9 +12,9 @@ from keras import layers
 
 from camlite.images.labelled_images import LabelledImages
 from camlite_export.rightness.pixel_decision import Decision, decide
-from camlite_export.rightness.views import view_of
 from camlite_export.sources.opening import open_source
 from camlite_export.sources.pixel_conventions import NAMED
+from camlite_export.sources.pixel_views import view_of
 from support.pixel_classifiers import SHAPES, Kind, as_given, behind, pictures, trained
 
 MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite_export.rightness.keras_pixels import KerasPixels
-from camlite_export.rightness.view import Moments, Remembered, View, scores_of
 from camlite_export.sources.keras3 import Keras3Source
+from camlite_export.sources.keras_pixels import KerasPixels
 from camlite_export.sources.known_families import Family
+from camlite_export.sources.pixel_view import Moments, Remembered, View, scores_of
 from camlite_export.sources.source import Source
 
 
@@ -20,7 +20,7 @@ def view_of(source: Source) -> View:
 
 
 class Answers:
-    """A classifier that only answers, as `camlite_export.rightness.view.View`."""
+    """A classifier that only answers, as `camlite_export.sources.pixel_view.View`."""
 
     family: Family | None = None
     remembered: Sequence[Remembered] = ()

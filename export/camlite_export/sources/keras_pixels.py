@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite_export.rightness.view import Moments, Remembered, joined, scores_of
 from camlite_export.sources.journey import KerasStep
 from camlite_export.sources.keras3 import Keras3Source
 from camlite_export.sources.known_families import Family, family_of
+from camlite_export.sources.pixel_view import Moments, Remembered, joined, scores_of
 
 _MOST_IMAGES = 128
 _MOST_BYTES = 1 << 23  # of inputs; the values behind a first layer are some ten times as many
 
 
 class KerasPixels:
-    """A model of Keras as `camlite_export.rightness.view.View`."""
+    """A model of Keras as `camlite_export.sources.pixel_view.View`."""
 
     def __init__(self, source: Keras3Source) -> None:
         self._source = source
