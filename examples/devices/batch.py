@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import camlite
-from camlite.images import picture_files
 
 explainer = camlite.load(sys.argv[1])
 
@@ -14,9 +13,9 @@ with Path(sys.argv[3]).open("w", newline="") as file:
     table.writerow(["file", "label", "score", "completeness", *explainer.labels])
     for path in sorted(Path(sys.argv[2]).glob("*.png")):
         try:
-            explanation = explainer.explain(picture_files.read_image(path))
+            explanation = explainer.explain(camlite.read_image(path))
         except camlite.ImageError as error:
             print(error, file=sys.stderr)
             continue
         table.writerow([path.name, explanation.label, explanation.score, explanation.completeness, *explanation.scores])
-        picture_files.write(path.with_suffix(".overlay"), explanation.overlay())
+        explanation.save(path.with_suffix(".overlay.jpg"))

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from camlite import artifact, backends
 from camlite.artifact import Container
 from camlite.artifact.arrays import Arrays
-from camlite.artifact.card import Card, Head, Precision, Preprocessing, Window
+from camlite.artifact.card import Card, Head, Preprocessing, Window
 from camlite.artifact.container import SUFFIXES
 from camlite.artifact.evidence_methods import EVIDENCE_METHODS
+from camlite.artifact.precisions import Precision
 from camlite.errors import ClassifierError
 from camlite.images.labelled_images import LabelledImages
 from camlite_export import golden_samples, output_folder
@@ -27,14 +28,11 @@ from camlite_export.agreement.measurement import Measurement, measure
 from camlite_export.agreement.reference import Reference, inputs_of, reference_of
 from camlite_export.cutting import measured_places
 from camlite_export.cutting.cut import Cut, TraceableCut
+from camlite_export.precisions import PRECISIONS, precisions_of
 from camlite_export.targets import TARGETS, weights_finder
 
 CONTAINERS: tuple[Container, ...] = get_args(Container)
 _OF_SUFFIX: Mapping[str, Container] = {suffix: container for container, suffix in SUFFIXES.items()}
-PRECISIONS: Mapping[Container, tuple[Precision, ...]] = {name: one.PRECISIONS for name, one in TARGETS.items()}
-NEED_CALIBRATION: frozenset[Precision] = frozenset({"int8", "int16x8"})
-
-_NO_GRADIENT: frozenset[Precision] = frozenset({"int16x8"})
 
 _MOST_CALIBRATION_IMAGES = 200
 _MOST_MEASURED_IMAGES = 200
@@ -65,22 +63,43 @@ def kinds(
     """
     wanted = precisions or get_args(Precision)
     found = [
-        (container, precision) for container in containers for precision in PRECISIONS[container] if precision in wanted
+        (container, precision)
+        for container in containers
+        for precision in precisions_of(container)
+        if precision in wanted
     ]
     for precision in precisions or ():
         if precision not in {found_precision for _, found_precision in found}:
             raise ClassifierError(f"precision {precision} does not exist in {' or '.join(containers)}; drop it")
-        if precision in NEED_CALIBRATION and not calibrated:
+        if PRECISIONS[precision].needs_calibration and not calibrated:
             raise ClassifierError(
                 f"precision {precision} needs calibration images: give --calibration a folder of images or an .npz"
             )
-        if precision in _NO_GRADIENT and not affine:
+        if not (affine or PRECISIONS[precision].has_comparisons):
             raise ClassifierError(
                 f"precision {precision}: TFLite has no comparisons in it, which the gradient of a head that is not "
                 f"affine is made of; choose another"
             )
-    left_out = (frozenset() if calibrated else NEED_CALIBRATION) | (frozenset() if affine else _NO_GRADIENT)
-    return [kind for kind in found if kind[1] not in left_out]
+    return [kind for kind in found if kind[1] not in left_out(calibrated, affine)]
+
+
+def left_out(calibrated: bool, affine: bool) -> dict[Precision, str]:
+    """The precisions that cannot be made, and why."""
+    found: dict[Precision, str] = {}
+    for precision, traits in PRECISIONS.items():
+        if traits.needs_calibration and not calibrated:
+            found[precision] = "representative images are needed, --calibration FOLDER|NPZ"
+        elif not (affine or traits.has_comparisons):
+            found[precision] = "the gradient of this classifier's head cannot be computed in it"
+    return found
+
+
+def left_out_text(calibrated: bool, affine: bool) -> str | None:
+    """The same for people, in one line; None where all can be made."""
+    missing = left_out(calibrated, affine)
+    names = {why: [precision for precision in missing if missing[precision] == why] for why in missing.values()}
+    texts = [f"{' and '.join(of)} {'was' if len(of) == 1 else 'were'} left out: {why}" for why, of in names.items()]
+    return "; ".join(texts) or None
 
 
 def export(

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from camlite.artifact import Container
-from camlite.artifact.card import Fit, Precision, Preprocessing
+from camlite.artifact.card import Fit, Preprocessing
 from camlite.artifact.evidence_methods import EvidenceMethod
+from camlite.artifact.precisions import Precision
 from camlite.artifact.typed_json import check_text
 from camlite.backends import BACKENDS
 from camlite.errors import CamliteError, ClassifierError
@@ -129,7 +130,7 @@ def export(
     )
     begin("heatmaps.png")
     picture = _picture(exported, images)
-    missing = None if wanted_precisions else _left_out(images, cut.affine is not None)
+    missing = None if wanted_precisions else exporting.left_out_text(images is not None, cut.affine is not None)
     return Export(tuple(exported), folder, picture, missing)
 
 
@@ -298,12 +299,6 @@ def _picture(exported: Sequence[exporting.Exported], images: LabelledImages | No
     ran = [one.path for one in exported if one.measurement]
     shown = next((path for path in ran if ".int8." in path.name), next(iter(ran), None))
     return contact_sheet.draw(shown, images) if images and shown else None
-
-
-def _left_out(images: LabelledImages | None, affine: bool) -> str | None:
-    if images is None:
-        return "int8 and int16x8 were left out: they need representative images, --calibration FOLDER|NPZ"
-    return None if affine else "int16x8 was left out: it cannot compute the gradient of this classifier's head"
 
 
 def _engine(

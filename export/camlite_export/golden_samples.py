@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from camlite import artifact, backends
 from camlite.artifact import Container, Sign
 from camlite.artifact.card import Preprocessing
+from camlite.artifact.precisions import Tolerance
 from camlite.images import preprocessing
 from camlite.images.labelled_images import LabelledImages
 from camlite.maps import resize
-from camlite.self_check import Tolerance
 from camlite.system.files import scratch
 from camlite_export.agreement import interpreter_process
 from camlite_export.agreement.reference import inputs_of, reference_of

@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from camlite import artifact as artifacts
 from camlite import backends
 from camlite.artifact import Artifact
-from camlite.errors import AnswerError, CamliteError
+from camlite.errors import AnswerError, CamliteError, ImageError
 from camlite.images import preprocessing
 from camlite.images.preprocessing import Pixels
 from camlite.maps import cam, evidence, resize
 from camlite.show.overlay import lay_over
+
+# Classes that the text of an explanation names.
+_MOST_TOLD = 5
 
 
 def load(
@@ -148,6 +151,59 @@ class Explanation:
         large = self.image if zoom == 1 else self.image.repeat(zoom, axis=0).repeat(zoom, axis=1)
         heat = self.spread(large.shape[0], large.shape[1])
         return lay_over(large, heat, opacity)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture of `camlite explain`: the overlay of each explained class with label and score.
+
+        Needs Pillow (extra ``image``).
+
+        Args:
+            path: ends with ``.png``, ``.jpg`` or ``.jpeg``; a file that is there is replaced. It appears whole or not
+                at all.
+
+        Returns:
+            The path.
+
+        Raises:
+            ImageError: another suffix, it cannot be written there, or Pillow is not installed.
+        """
+        from camlite.images import picture_files
+        from camlite.show import drawing
+
+        target = Path(path)
+        form = picture_files.FORMS.get(target.suffix.lower())
+        if form is None:
+            known = ", ".join(picture_files.FORMS)
+            raise ImageError(f"{target}: a picture is saved as {known}; choose one of these suffixes")
+        picture_files.write(target, drawing.draw(self, drawing.Drawing()), form)
+        return target
+
+    def to_dict(self) -> dict[str, Any]:
+        """What ``camlite explain --json`` says of an image, see `camlite.show.json_record.of`; ready for `json.dumps`.
+
+        A number that is not finite is None.
+        """
+        from camlite.show import json_record, say
+
+        record: dict[str, Any] = say.finite(json_record.of(self))
+        return record
+
+    def __repr__(self) -> str:
+        labels, scores = self.explainer.labels, self.scores
+        told = ", ".join(f"{labels[k]} {scores[k]:.3f}" for k in self.classes[:_MOST_TOLD])
+        more = ", ..." if len(self.classes) > _MOST_TOLD else ""
+        height, width = self.image.shape[:2]
+        return f"<Explanation of an image {height} x {width}: {told}{more}>"
+
+    def _repr_png_(self) -> bytes | None:
+        """What a notebook shows: the picture of `save`; nothing where Pillow is not installed."""
+        from camlite.images import picture_files
+        from camlite.show import drawing
+
+        try:
+            return picture_files.encode(drawing.draw(self, drawing.Drawing()))
+        except ImageError:
+            return None
 
 
 class Explainer:

@@ -8,52 +8,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camlite.artifact import Artifact
-from camlite.artifact.card import Precision
+from camlite.artifact.precisions import PRECISIONS, Tolerance
 from camlite.explainer import Explainer
-
-
-class Tolerance(NamedTuple):
-    """The most that each figure of a golden sample may be, see `Sample`."""
-
-    score_difference: float
-    evidence_error: float
-    completeness: float
-
 
 # An artifact carries how far it was from Keras where it was exported. Here it may be this many times as far, ...
 _TIMES = 2
 
-# ... and this much further, as another interpreter rounds elsewhere. Measured: ai-edge-litert 2.3 against
-# tflite-runtime 2.14, reference classifier, 5,000 test images, by how much a figure of theirs differs at the most:
-# float32 3e-7, float16 4e-7, dynamic 0.005, int8 0.084, 0.006 and 0.070, int16x8 2e-4. float32 and float16 have room
-# for CPUs that multiply and add in one step, or compute in half precision (1e-3).
-ALLOWANCES: Mapping[Precision, Tolerance] = {
-    "float32": Tolerance(1e-5, 1e-5, 1e-5),
-    "float16": Tolerance(5e-3, 5e-3, 2e-3),
-    "dynamic": Tolerance(0.01, 0.005, 0.005),
-    "int8": Tolerance(0.1, 0.01, 0.1),
-    "int16x8": Tolerance(1e-3, 1e-3, 1e-3),
-}
-
-# Where nothing was measured at the export, for want of an interpreter: about twice what the worst of 10,000 test
-# images needs (reference classifier; float32 2e-6, 1e-6, 1e-6; float16 0.007, 0.002, 0.001; dynamic 0.06, 0.05, 0.04;
-# int8 0.12, 0.24, 0.10; int16x8 0.05, 0.25, 0.04), and more for float32. Deep classifiers in 8 bits need more still.
-UNMEASURED: Mapping[Precision, Tolerance] = {
-    "float32": Tolerance(1e-4, 1e-4, 1e-4),
-    "float16": Tolerance(0.015, 0.005, 0.002),
-    "dynamic": Tolerance(0.15, 0.1, 0.1),
-    "int8": Tolerance(0.25, 0.45, 0.2),
-    "int16x8": Tolerance(0.1, 0.45, 0.1),
-}
+# ... and by the allowance of its precision further.
 
 
 @dataclass(frozen=True)
@@ -134,10 +103,10 @@ def check(explainer: Explainer) -> Check:
 
 
 def _tolerances(artifact: Artifact) -> list[Tolerance]:
-    precision, errors = artifact.card.precision, artifact.arrays.golden_errors
+    traits, errors = PRECISIONS[artifact.card.precision], artifact.arrays.golden_errors
     if errors is None:
-        return [UNMEASURED[precision]] * len(artifact.arrays.golden_images)
-    return [Tolerance(*map(float, _TIMES * error + ALLOWANCES[precision])) for error in errors]
+        return [traits.unmeasured] * len(artifact.arrays.golden_images)
+    return [Tolerance(*map(float, _TIMES * error + traits.allowance)) for error in errors]
 
 
 def _sample(

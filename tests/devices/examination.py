@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 
 from camlite import artifact as artifacts
-from camlite.artifact.card import Precision
+from camlite.artifact.precisions import Precision
 from camlite.images import picture_files
 from devices.environments import Device, here
 from devices.machine import PROJECT, DeviceError, succeed

@@ -18,8 +18,8 @@ from keras import layers
 
 from camlite import artifact
 from camlite.artifact import Container
-from camlite.artifact.card import Precision
 from camlite.artifact.evidence_methods import EvidenceMethod
+from camlite.artifact.precisions import Precision
 from camlite.errors import CamliteError, ClassifierError
 from camlite.images.labelled_images import LabelledImages
 from camlite_export import exporting

@@ -12,8 +12,8 @@ import pytest
 
 import camlite
 from camlite import artifact
-from camlite.artifact.card import Precision
-from camlite.self_check import ALLOWANCES, UNMEASURED, Check, Sample, Tolerance
+from camlite.artifact.precisions import PRECISIONS, Precision, Tolerance
+from camlite.self_check import Check, Sample
 from support.fresh_process import fresh_process, run_camlite
 
 GOOD = Sample("boot", "boot", 0.1, 0.2, 0.3, Tolerance(0.1, 0.2, 0.3))
@@ -110,7 +110,7 @@ def test_an_artifact_is_held_against_what_it_did_where_it_was_exported(stripes: 
     errors = artifact.read(stripes).arrays.golden_errors
     assert errors is not None
     received = [sample.tolerance for sample in checked(stripes).samples]
-    assert np.array(received) == pytest.approx(2 * errors + np.array(ALLOWANCES["float32"]))
+    assert np.array(received) == pytest.approx(2 * errors + np.array(PRECISIONS["float32"].allowance))
 
 
 def test_the_exporters_own_interpreter_does_here_what_it_did_there(
@@ -125,7 +125,7 @@ def test_the_exporters_own_interpreter_does_here_what_it_did_there(
 
 def test_without_a_measurement_at_the_export_a_tolerance_of_the_precision_holds(stripes: Path, tmp_path: Path) -> None:
     result = checked(resealed(stripes, tmp_path, golden_errors=None))
-    assert {sample.tolerance for sample in result.samples} == {UNMEASURED["float32"]}
+    assert {sample.tolerance for sample in result.samples} == {PRECISIONS["float32"].unmeasured}
     assert result.passed
 
 
@@ -146,10 +146,10 @@ def test_what_an_artifact_does_not_give_is_not_asked_for() -> None:
     assert checked_by_hand(dataclasses.replace(GOOD, completeness=None, evidence_error=None)).passed
 
 
-@pytest.mark.parametrize("precision", UNMEASURED)
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_evidence_of_another_place_is_beyond_every_tolerance(precision: Precision) -> None:
     """A map that is moved differs from itself by about its own size."""
-    assert ALLOWANCES[precision].evidence_error <= UNMEASURED[precision].evidence_error < 0.5
+    assert PRECISIONS[precision].allowance.evidence_error <= PRECISIONS[precision].unmeasured.evidence_error < 0.5
 
 
 def test_the_worst_sample_is_the_one_that_is_furthest_beyond_its_own_tolerance() -> None:

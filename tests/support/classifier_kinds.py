@@ -693,7 +693,7 @@ def _page() -> Any:
     yield from inspect.cleandoc("""
         - `.keras` of Keras 3 and of Keras 2 (tf_keras), `.h5` and `.hdf5` of all their versions. A model of Keras 2
           is rebuilt layer by layer in Keras 3, and its scores are held against those in Keras 2.
-        - In Python, a model object of Keras 3 or of tf_keras: `camlite_export.sources.keras_files.from_object(model)`.
+        - In Python, a model object of Keras 3 or of tf_keras: `camlite_export.export(model, folder)`.
     """).splitlines()
     yield ""
     yield from ("| file that is refused | what camlite says |", "|---|---|")

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from camlite import artifact as artifacts
 from camlite.artifact import Artifact
-from camlite.artifact.card import Precision, Preprocessing
+from camlite.artifact.card import Preprocessing
+from camlite.artifact.precisions import Precision
 from camlite.images import labelled_images
 from camlite.images.labelled_images import Images, LabelledImages
 from camlite_export.agreement import gates, rounding_noise, structure
@@ -27,6 +28,7 @@ from camlite_export.agreement.measurement import Measurement, join, measure
 from camlite_export.agreement.reference import inputs_of, reference_of
 from camlite_export.agreement.runner import Runner, batches, runners
 from camlite_export.agreement.structure import Failure
+from camlite_export.precisions import PRECISIONS
 
 # Of fewer images of a class, the label that most of them are given says little about the order of the labels.
 _ENOUGH_IMAGES = 10
@@ -193,7 +195,7 @@ def _judges(
     """Gates for an artifact; where one is closed, no stricter than the classifier's own steadiness allows."""
     precision = runner.artifact.card.precision
     judges = gates.of(precision, limits, ours)
-    as_precise = precision == original == "float32"  # rounding is no excuse
+    as_precise = PRECISIONS[precision].noise_bits is None and original == "float32"  # rounding is no excuse
     if measurement is None or as_precise or all(one.passed for one in gates.judge(measurement, judges)):
         return judges
     _, outputs = runner.tensors()

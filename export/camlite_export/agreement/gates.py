@@ -1,6 +1,6 @@
 """What a measurement comes down to: one number a figure, and the gate each precision must pass.
 
-Each limit stands beside what was measured: GATES says on what.
+The gates of a precision, each beside what was measured, are in `camlite_export.precisions`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Literal
 
 import numpy as np
 
-from camlite.artifact.card import Precision
+from camlite.artifact.precisions import Precision
 from camlite.errors import CamliteError
 from camlite_export.agreement.measurement import Floats, Measurement
+from camlite_export.precisions import GATES_MEASURED_ON, PRECISIONS
 
 
 @dataclass(frozen=True)
@@ -128,47 +129,6 @@ _LIST = (
 )
 FIGURES: Mapping[str, Figure] = {figure.name: figure for figure in _LIST}
 
-# precision -> figure -> limit, and why it stands there. Figures of tflite / onnx: the reference classifier, the 10,000
-# test images of Fashion-MNIST, ai-edge-litert 2.3 and onnxruntime 1.32, x86-64.
-_MEASURED_ON = 10_000
-_WEIGHTS_IN_8_BITS: Mapping[str, tuple[float, str]] = {
-    "top1_agreement": (0.99, "dynamic 99.84 %, int16x8 99.84 %: images between two classes change sides"),
-    "accuracy_loss": (0.003, "dynamic 0 points, int16x8 0: as many go wrong as come right"),
-    "score_difference_mean": (0.005, "dynamic 0.0018, int16x8 0.0020"),
-    "evidence_error_mean": (0.02, "dynamic 0.0057, int16x8 0.0045; class weights that are 5 % off make it 0.05"),
-    "correlation_p5": (0.999, "dynamic 0.99986, int16x8 0.99991"),
-    "same_peak": (0.99, "dynamic 99.39 %, int16x8 99.50 %: peaks move between places that are almost equal"),
-    "completeness_mean": (0.005, "dynamic 0.0013, int16x8 0.0016"),
-}
-GATES: Mapping[Precision, Mapping[str, tuple[float, str]]] = {
-    "float32": {
-        "score_difference_max": (1e-4, "1.3e-06 / 1.7e-06: rounding alone; 4e-05 through InceptionV3"),
-        "top1_agreement": (0.999, "100 % / 100 %; two scores may be equal but for rounding"),
-        "evidence_error_max": (1e-3, "9.8e-07 / 1.1e-06: rounding alone; 1.4e-04 through InceptionV3"),
-        "completeness_max": (1e-5, "1.0e-06 / 9.5e-07: rounding alone"),
-    },
-    "float16": {
-        "score_difference_max": (0.02, "0.0035 / 0.0068: three digits in each layer, and most near a border"),
-        "top1_agreement": (0.999, "100 % / 99.99 %"),
-        "accuracy_loss": (0.003, "0 / 0.01 points"),
-        "evidence_error_max": (0.01, "0.0015 / 0.0021"),
-        "correlation_p5": (0.9999, "0.9999995 / 0.9999991"),
-        "same_peak": (0.999, "99.95 % / 99.95 %"),
-        "completeness_mean": (1e-4, "1.4e-05 / 1.8e-05"),
-    },
-    "dynamic": _WEIGHTS_IN_8_BITS,
-    "int8": {
-        "top1_agreement": (0.99, "99.63 % / 99.73 %: images between two classes change sides"),
-        "accuracy_loss": (0.003, "0.01 / 0.10 points: nearly as many go wrong as come right"),
-        "score_difference_mean": (0.015, "0.0060 / 0.0025; a TFLite score in 8 bits is up to 0.002 off by itself"),
-        "evidence_error_mean": (0.03, "0.0093 / 0.0080; class weights that are 5 % off make it 0.05"),
-        "correlation_p5": (0.999, "0.99957 / 0.99969"),
-        "same_peak": (0.99, "99.03 % / 99.10 %: peaks move between places that are almost equal"),
-        "completeness_mean": (0.015, "0.0055 / 0.0017"),
-    },
-    "int16x8": _WEIGHTS_IN_8_BITS,
-}
-
 
 @dataclass(frozen=True)
 class Gate:
@@ -236,21 +196,19 @@ def judge(measurement: Measurement, gates: Mapping[str, Gate]) -> list[Verdict]:
 
 def of(precision: Precision, limits: Mapping[str, float], ours: bool = True) -> dict[str, Gate]:
     """Gates by the names of their figures: ours of a precision, and the caller's limits in their place."""
-    own = GATES[precision] if ours else {}
-    gates = {name: Gate(FIGURES[name], limit, reason, _MEASURED_ON) for name, (limit, reason) in own.items()}
+    own = PRECISIONS[precision].gates if ours else {}
+    gates = {name: Gate(FIGURES[name], limit, reason, GATES_MEASURED_ON) for name, (limit, reason) in own.items()}
     for name, limit in limits.items():
         gates[name] = Gate(FIGURES[name], limit, "set by the caller")
     return gates
 
 
-_EIGHT_BITS = "with tensors in 8 bits; kernels in them do as much again"
-_ROUNDED: Mapping[Precision, str] = {
-    "float32": "in float32 against its own 16 bits",
-    "float16": "with tensors in 16 bits; kernels in them do as much again",
-    "dynamic": _EIGHT_BITS,
-    "int8": _EIGHT_BITS,
-    "int16x8": _EIGHT_BITS,
-}
+def _rounded(precision: Precision) -> str:
+    """What was done to the classifier that an artifact of this precision is held against."""
+    bits = PRECISIONS[precision].noise_bits
+    if bits is None:
+        return "in float32 against its own 16 bits"
+    return f"with tensors in {bits} bits; kernels in them do as much again"
 
 
 def as_steady_as(gates: Mapping[str, Gate], noise: Measurement, precision: Precision) -> dict[str, Gate]:
@@ -272,7 +230,7 @@ def as_steady_as(gates: Mapping[str, Gate], noise: Measurement, precision: Preci
         limit = figure.perfect + figure.doubled * (value - figure.perfect)
         limit = min(1.0, max(0.0, limit)) if figure.share else limit
         if (limit < gate.limit) == (figure.better == "higher"):
-            reason = f"{figure.text(value)} of the classifier {_ROUNDED[precision]}"
+            reason = f"{figure.text(value)} of the classifier {_rounded(precision)}"
             found[name] = Gate(figure, limit, reason, len(noise), gate.limit)
     return found
 

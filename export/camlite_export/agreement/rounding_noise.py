@@ -8,20 +8,21 @@ that, and so `camlite_export.agreement.compare` asks no more of an artifact than
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite.artifact.card import Precision
+from camlite.artifact.precisions import Precision
 from camlite.maps import cam
 from camlite_export.agreement import measurement as measurements
 from camlite_export.agreement.interpreter_process import Answers
 from camlite_export.agreement.reference import Reference
 from camlite_export.cutting.cut import Cut
+from camlite_export.precisions import PRECISIONS
 from camlite_export.sources.source import Floats
-
-_LEVELS = 255
 
 
 def measure(
@@ -40,13 +41,13 @@ def measure(
         truth: the true classes (N,), where they are known.
         rounds_evidence: an artifact's graph gives evidence of all classes in 8 bits, with one scale for all.
     """
-    round_ = {"float32": _as_it_is, "float16": _to_half}.get(precision, _to_8_bits)
+    round_ = _rounding_to(PRECISIONS[precision].noise_bits)
     features, logits = cut.answer_changed(prepared, round_)
     scores = cam.activate(round_(logits), cut.activation).astype(np.float32)
     answers = _answers(cut, features, scores, reference.classes)
     if rounds_evidence and cut.affine:
         every = [cam.evidence(one, cut.affine.weights, range(cut.classes)) for one in features]
-        maps = _to_8_bits(np.stack(every))
+        maps = _to_integers(np.stack(every), 8)
         answers = replace(answers, evidence=maps[np.arange(len(maps)), reference.classes])
     return measurements.measure(reference, answers, truth)
 
@@ -61,6 +62,12 @@ def _answers(cut: Cut, features: Floats, scores: Floats, classes: NDArray[np.int
     return Answers(scores, classes, evidence, completeness, np.isfinite(features).all(axis=(1, 2, 3)))
 
 
+def _rounding_to(bits: int | None) -> Callable[[Floats], Floats]:
+    if bits is None:
+        return _as_it_is
+    return _to_half if bits == 16 else functools.partial(_to_integers, bits=bits)
+
+
 def _as_it_is(tensor: Floats) -> Floats:
     return tensor
 
@@ -70,9 +77,9 @@ def _to_half(tensor: Floats) -> Floats:
         return tensor.astype(np.float16).astype(np.float32)
 
 
-def _to_8_bits(tensor: Floats) -> Floats:
+def _to_integers(tensor: Floats, bits: int) -> Floats:
     """In steps of the same size from the least to the largest, 0 among them: as good a range as there is."""
     least, largest = min(tensor.min(), np.float32(0)), max(tensor.max(), np.float32(0))
-    step = max((largest - least) / np.float32(_LEVELS), np.finfo(np.float32).tiny)
+    step = max((largest - least) / np.float32(2**bits - 1), np.finfo(np.float32).tiny)
     zero = np.rint(least / step)
     return np.asarray((np.rint(tensor / step - zero) + zero) * step, np.float32)

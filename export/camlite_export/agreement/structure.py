@@ -11,6 +11,7 @@ import numpy as np
 from camlite.artifact import Artifact
 from camlite.artifact.card import Preprocessing
 from camlite.backends.interpreter import Tensor
+from camlite_export.precisions import PRECISIONS
 
 if TYPE_CHECKING:
     from camlite_export.agreement.expected import Expected
@@ -48,8 +49,9 @@ def _names(artifact: Artifact, outputs: Mapping[str, Tensor], expected: Expected
 
 
 def _dtypes(artifact: Artifact, image: Tensor, outputs: Mapping[str, Tensor]) -> Iterator[str]:
-    """Integers stand at both ends of an int8 .tflite, and nowhere else."""
-    integers = artifact.container == "tflite" and artifact.card.precision == "int8"
+    """Integers stand at both ends where the precision says so, and nowhere else."""
+    conversion = PRECISIONS[artifact.card.precision].conversion(artifact.container)
+    integers = conversion is not None and conversion.integer_ends
     wanted = dict.fromkeys(outputs, np.dtype(np.int8 if integers else np.float32))
     wanted["image"] = np.dtype(np.uint8 if integers else np.float32)
     for name, tensor in {"image": image, **outputs}.items():

@@ -11,10 +11,13 @@ from typing import Any, get_args
 
 import camlite_export
 from camlite.artifact import Container
-from camlite.artifact.card import Precision
+from camlite.artifact.precisions import Precision
 from camlite.show import say
 from camlite_export.cli import options
 from camlite_export.cutting.heads import OF_AFFINE_HEADS
+from camlite_export.precisions import PRECISIONS
+
+_CALIBRATED = [precision for precision, traits in PRECISIONS.items() if traits.needs_calibration]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--calibration",
         type=Path,
         metavar="FOLDER|NPZ",
-        help="representative images, needed for int8 and int16x8: a folder of pictures, or an .npz with `images`",
+        help=f"representative images, needed for {' and '.join(_CALIBRATED)}: a folder of pictures, or an .npz with "
+        "`images`",
     )
     parser.add_argument("--formats", nargs="+", choices=get_args(Container), default=get_args(Container))
     parser.add_argument("--precisions", nargs="+", choices=get_args(Precision), help="default: all that can be made")

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from camlite_export.cutting.cut import ChangeKernel, NormalizedConvolution
+from camlite_export.precisions import Rounding
 from camlite_export.sources.source import Floats
 
 
@@ -40,7 +41,15 @@ def corrected(convolutions: Sequence[NormalizedConvolution], rounded: ChangeKern
             convolution.set_bias(values)
 
 
-def to_8_bits(kernel: Floats, channel_axes: tuple[int, ...], steps: float = 127) -> Floats:
+def kernel_rounding(rounding: Rounding) -> ChangeKernel:
+    """What a rounding makes of a kernel."""
+    if rounding.steps is None:
+        return to_16_bits
+    steps, least = rounding.steps / 2, rounding.least
+    return lambda kernel, axes: kernel if kernel.size < least else to_integers(kernel, axes, steps)
+
+
+def to_integers(kernel: Floats, channel_axes: tuple[int, ...], steps: float) -> Floats:
     """A kernel as it comes back from symmetric integers, each output channel with a step of its own.
 
     Args:
@@ -48,7 +57,7 @@ def to_8_bits(kernel: Floats, channel_axes: tuple[int, ...], steps: float = 127)
     """
     others = tuple(axis for axis in range(kernel.ndim) if axis not in channel_axes)
     step = np.abs(kernel).max(axis=others, keepdims=True) / steps
-    integers = np.rint(kernel / np.where(step == 0, 1, step)).clip(-128, 127)
+    integers = np.rint(kernel / np.where(step == 0, 1, step)).clip(-steps, steps)
     return np.asarray(integers * step, np.float32)
 
 

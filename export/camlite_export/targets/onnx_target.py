@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite.artifact.card import Precision
+from camlite.artifact.precisions import Precision
 from camlite.errors import ClassifierError
 from camlite.soundness import onnx_model
 from camlite_export import workarounds
 from camlite_export.cutting.cut import TraceableCut
+from camlite_export.precisions import PRECISIONS
 from camlite_export.targets import quantize_onnx, rounding
-from camlite_export.targets.bias_correction import to_8_bits
-from camlite_export.targets.rounding import Rounding
 
 if TYPE_CHECKING:
     import onnx
 
-PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "int8")
-
 # What onnxruntime 1.16 still reads: operator set 19 and file version 9 are its newest.
 _OPSET = 17
 _IR_VERSION = 8
-
-ROUNDINGS: Mapping[Precision, Rounding] = {"int8": Rounding(to_8_bits, steps=254)}
-"""How the quantizer rounds weights."""
 
 
 def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32] | None) -> bytes:
@@ -41,15 +34,18 @@ def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32]
     Raises:
         ClassifierError: ONNX has no operator for it, or `camlite.soundness.onnx_model` would refuse it on the device.
     """
-    with rounding.made_up_for(cut, ROUNDINGS.get(precision), images):
+    conversion = PRECISIONS[precision].onnx
+    if conversion is None:
+        raise ValueError(f"{precision} does not exist in ONNX")
+    with rounding.made_up_for(cut, conversion.rounding, images):
         model = _trace(cut)
-    if precision == "float16":
+    if conversion.change == "float16":
         from onnxruntime.transformers.float16 import convert_float_to_float16
 
         model = convert_float_to_float16(model, keep_io_types=True)
-    if precision == "int8":
+    if conversion.change == "static":
         if images is None:
-            raise ValueError("int8 needs representative images")
+            raise ValueError(f"{precision} needs representative images")
         model = quantize_onnx.quantize(model, images)
     serialized: bytes = model.SerializeToString(deterministic=True)
     try:

@@ -7,22 +7,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite.artifact.card import Precision
+from camlite.artifact.precisions import Precision
 from camlite_export.cutting.cut import TraceableCut
 
 
 class Target(Protocol):
-    """Converts a cut classifier to one format, in several precisions.
+    """Converts a cut classifier to one container, in several precisions.
 
-    A target is a module, or an object, with these two members, and has its line in `camlite_export.targets.TARGETS`.
+    A target is a module, or an object, with this member, and has its line in `camlite_export.targets.TARGETS`. What
+    each precision is there, and which it has, says `camlite_export.precisions`.
     It gives the bare model, the same bytes each time; sealing, signing, golden samples and measuring are done by
     others. It imports libraries inside its functions.
-
-    Attributes:
-        PRECISIONS: those it has, in the order in which they are exported.
     """
-
-    PRECISIONS: tuple[Precision, ...]
 
     def convert(self, cut: TraceableCut, precision: Precision, images: NDArray[np.float32] | None) -> bytes:
         """The model of one precision.
@@ -32,7 +28,7 @@ class Target(Protocol):
 
         Args:
             cut: of the classifier. What is adjusted in its weights is as it was when this returns, or raises.
-            precision: one of `PRECISIONS`.
+            precision: one that exists in this container.
             images: representative inputs, float32 (N, H, W, channels); never None where the precision rounds
                 activations. Where it is there, weights may be rounded with it in mind.
 

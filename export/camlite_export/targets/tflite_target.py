@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite.artifact.card import Precision
+from camlite.artifact.precisions import Precision
 from camlite.errors import ClassifierError
 from camlite.soundness import tflite_model
 from camlite_export import workarounds
 from camlite_export.cutting.cut import TraceableCut
-from camlite_export.sources.source import Floats
+from camlite_export.precisions import PRECISIONS, Tflite
 from camlite_export.targets import rounding
-from camlite_export.targets.bias_correction import to_8_bits, to_16_bits
-from camlite_export.targets.rounding import Rounding
-
-PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "dynamic", "int8", "int16x8")
-
-_SMALL_KERNEL = 1024
-
-
-def _large_to_8_bits(kernel: Floats, channel_axes: tuple[int, ...]) -> Floats:
-    """The converter leaves small kernels alone where only the weights are to be integers."""
-    return kernel if kernel.size < _SMALL_KERNEL else to_8_bits(kernel, channel_axes)
-
-
-ROUNDINGS: Mapping[Precision, Rounding] = {
-    "float16": Rounding(to_16_bits),
-    "dynamic": Rounding(_large_to_8_bits, steps=254, least=_SMALL_KERNEL),
-    "int8": Rounding(to_8_bits, steps=254),
-    "int16x8": Rounding(to_8_bits, steps=254),
-}
-"""How the converter rounds weights."""
 
 
 def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32] | None) -> bytes:
@@ -49,8 +28,11 @@ def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32]
         ClassifierError: TFLite has no operator for it, or one that `camlite.soundness.tflite_model` would refuse
             on the device.
     """
-    with rounding.made_up_for(cut, ROUNDINGS.get(precision), images), cut.saved_model() as folder:
-        converter = _converter(str(folder), precision, images)
+    traits = PRECISIONS[precision]
+    if traits.tflite is None or (traits.needs_calibration and images is None):
+        raise ValueError(f"{precision} does not exist in TFLite, or needs representative images")
+    with rounding.made_up_for(cut, traits.tflite.rounding, images), cut.saved_model() as folder:
+        converter = _converter(str(folder), traits.tflite, images if traits.needs_calibration else None)
         try:
             with workarounds.silent_native_code(), workarounds.new_objects_alone_collected():
                 model: bytes = converter.convert()
@@ -68,25 +50,20 @@ def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32]
     return model
 
 
-def _converter(folder: str, precision: Precision, images: NDArray[np.float32] | None) -> Any:
+def _converter(folder: str, conversion: Tflite, images: NDArray[np.float32] | None) -> Any:
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-    if precision != "float32":
+    if conversion.optimized:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         workarounds.loadable_by_tflite_runtime(converter)
-    if precision == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    if precision in ("int8", "int16x8"):
-        if images is None:
-            raise ValueError(f"{precision} needs representative images")
+    if conversion.weights:
+        converter.target_spec.supported_types = [tf.dtypes.as_dtype(conversion.weights)]
+    if images is not None:
         converter.representative_dataset = lambda: ([image[np.newaxis]] for image in images)
-    if precision == "int8":
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    if conversion.operators:
+        converter.target_spec.supported_ops = [tf.lite.OpsSet[conversion.operators]]
+    if conversion.integer_ends:
         converter.inference_input_type = tf.uint8
         converter.inference_output_type = tf.int8
-    if precision == "int16x8":
-        converter.target_spec.supported_ops = [
-            tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-        ]
     return converter

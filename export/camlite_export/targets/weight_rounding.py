@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite_export.cutting.cut import BiasedConvolution
+from camlite_export.precisions import Rounding
 from camlite_export.sources.source import Floats
 
 Doubles = NDArray[np.float64]
@@ -26,19 +27,17 @@ _DAMPING = 0.01
 
 
 @contextlib.contextmanager
-def rounded(convolutions: Sequence[BiasedConvolution], steps: int | None, least: int = 0) -> Iterator[None]:
+def rounded(convolutions: Sequence[BiasedConvolution], rounding: Rounding) -> Iterator[None]:
     """Round the kernels in place; when the context ends they are as they were.
 
     Args:
-        steps: how many the converter makes between the largest weight of an output channel and its negative; None
-            where it does not round.
-        least: of how many weights a kernel must be for the converter to round it.
+        rounding: what the converter makes of them; floating-point numbers have no steps, and are left as they are.
     """
     kept = [convolution.kernel for convolution in convolutions]
     try:
         for convolution, kernel in zip(convolutions, kept, strict=True):
-            if steps is not None and kernel.size >= least:
-                convolution.set_kernel(_rounded(convolution, kernel, steps))
+            if rounding.steps is not None and kernel.size >= rounding.least:
+                convolution.set_kernel(_rounded(convolution, kernel, rounding.steps))
         yield
     finally:
         for convolution, kernel in zip(convolutions, kept, strict=True):

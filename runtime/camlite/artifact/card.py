@@ -22,11 +22,11 @@ from typing import Any, Literal, NamedTuple
 from camlite.artifact import card_version_1, typed_json
 from camlite.artifact.card_version_1 import CardVersion1
 from camlite.artifact.evidence_methods import EVIDENCE_METHODS, EvidenceMethod, EvidenceTraits
+from camlite.artifact.precisions import Precision
 from camlite.errors import ArtifactError
 
 FORMAT_VERSION = 2
 
-Precision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 Fit = Literal["stretch", "crop"]
 Activation = Literal["softmax", "sigmoid", "linear"]
 ChannelOrder = Literal["rgb", "bgr"]

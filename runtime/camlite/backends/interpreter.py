@@ -45,10 +45,25 @@ class Tensor(NamedTuple):
 class Interpreter(Protocol):
     """A loaded model, and the memory that its native code reads and writes: nothing is copied in or out.
 
+    To add a backend: a module ``NAME_backend.py`` beside this one with
+
+        def open_model(model: bytes, threads: int) -> Interpreter
+
+    and its line in `camlite.backends`. The module is imported only where its interpreter is to run, and imports that
+    inside `open_model`. The model has been proven sound before, see `camlite.soundness`; `threads` is how many one run
+    may use. What cannot be loaded is a RuntimeError, ValueError or ImportError, whose text becomes a BackendError.
+
+    - Tensors are found by their names, never by their positions: one input, ``image``, and the outputs ``features``,
+      ``scores`` and, where the model gives it, ``evidence``.
+    - Arrays are of one image, without the batch axis, C-contiguous, in the order of axes that the model has:
+      (height, width, channels).
+    - `image` and `results` are the interpreter's own memory, or bound to it, and stay where they are for as long as
+      this lives. An array that outlives it must keep the memory alive.
+    - One thread at a time calls it; Python's lock should be released while the model runs.
+
     Attributes:
-        input: the image; `image` is its memory, to be filled before `invoke`.
-        outputs: features and scores (and evidence), by name; `results` is their memory, valid until `invoke`
-            is called again.
+        input: the image's tensor; `image` is its memory, to be filled before `invoke`.
+        outputs: the outputs' tensors, by name; `results` is their memory, valid until `invoke` is called again.
     """
 
     input: Tensor
@@ -57,5 +72,11 @@ class Interpreter(Protocol):
     results: Mapping[str, NDArray[Any]]
 
     def invoke(self) -> None:
-        """Run the model on what is in `image`, and leave the answer in `results`."""
+        """Run the model on what is in `image`, and leave the answer in `results`.
+
+        The same image gives the same answer, whatever was answered before.
+
+        Raises:
+            RuntimeError: the interpreter fails; then nothing is said of `results`.
+        """
         ...

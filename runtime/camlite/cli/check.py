@@ -8,9 +8,10 @@ from pathlib import Path
 
 import camlite
 from camlite import backends
+from camlite.artifact.precisions import Tolerance
 from camlite.cli import complain, options
 from camlite.errors import CamliteError
-from camlite.self_check import Check, Sample, Tolerance
+from camlite.self_check import Check, Sample
 from camlite.show import say
 
 

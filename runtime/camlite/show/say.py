@@ -65,12 +65,13 @@ def to_json(content: Any, indent: int | None = None) -> str:
     try:
         return json.dumps(content, allow_nan=False, indent=indent)
     except ValueError:
-        return json.dumps(_finite(content), indent=indent)
+        return json.dumps(finite(content), indent=indent)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """A value of dicts, lists and numbers with None in place of each number that is not finite, as JSON has none."""
     if isinstance(value, Mapping):
-        return {key: _finite(inner) for key, inner in value.items()}
+        return {key: finite(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(inner) for inner in value]
+        return [finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from camlite.artifact.precisions import PRECISIONS
 from camlite.soundness.limits import Proof
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def check(proof: Proof, card: Card) -> None:
         raise ValueError(
             f"the model has outputs {received} for an image {proof.image.shape}, its card says {expected} for {image}"
         )
-    allowed = ("float32", "uint8", "int8") if card.precision == "int8" else ("float32",)
+    allowed = ("float32", "uint8", "int8") if PRECISIONS[card.precision].integer_ends else ("float32",)
     for name, port in {"image": proof.image, **proof.outputs}.items():
         if port.dtype not in allowed:
             raise ValueError(f"{name} is {port.dtype}, expected {' or '.join(allowed)} for {card.precision}")

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from camlite.artifact.card import Precision
+from camlite.artifact.precisions import Precision
 from camlite.errors import CamliteError
 from camlite_export.agreement import gates
-from camlite_export.agreement.gates import FIGURES, GATES, Gate, Verdict
+from camlite_export.agreement.gates import FIGURES, Gate, Verdict
 from camlite_export.agreement.measurement import Measurement
+from camlite_export.precisions import PRECISIONS
 
 NAN = float("nan")
 
@@ -168,14 +169,14 @@ def test_a_figure_says_how_far_an_image_is_off() -> None:
     assert FIGURES["correlation_p5"].how_far(found, 1) == "0.500000, scores differ by 0.25"
 
 
-@pytest.mark.parametrize("precision", GATES)
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_every_gate_stands_beside_what_was_measured(precision: Precision) -> None:
-    for figure, (_, reason) in GATES[precision].items():
+    for figure, (_, reason) in PRECISIONS[precision].gates.items():
         assert figure in FIGURES
         assert any(character.isdigit() for character in reason), figure
 
 
-@pytest.mark.parametrize("precision", GATES)
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_perfect_agreement_passes_every_gate(precision: Precision) -> None:
     assert all(one.passed for one in gates.judge(measurement(), gates.of(precision, {})))
 

@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 import support.classifier_kinds as kinds
-from camlite.artifact.card import Precision
+from camlite.artifact.precisions import Precision
 from camlite.maps import resize
 from camlite_export.agreement import measurement, rounding_noise
 from camlite_export.agreement.reference import reference_of
@@ -82,8 +82,8 @@ def test_accuracy_is_known_where_the_classes_are() -> None:
 
 def test_8_bits_are_256_steps_that_hold_zero_and_both_ends() -> None:
     values = np.linspace(-1, 3, 10_001).astype(np.float32)
-    rounded = np.asarray(rounding_noise._to_8_bits(values))
+    rounded = np.asarray(rounding_noise._to_integers(values, 8))
     assert len(np.unique(rounded)) in (255, 256)
     assert np.abs(rounded - values).max() <= 4 / 255 / 2 * 1.01
     assert 0 in rounded
-    np.testing.assert_array_equal(rounding_noise._to_8_bits(np.zeros(3, np.float32)), 0)
+    np.testing.assert_array_equal(rounding_noise._to_integers(np.zeros(3, np.float32), 8), 0)

@@ -11,11 +11,14 @@ import pytest
 from keras import layers
 
 import support.classifier_kinds as kinds
+from camlite.artifact import Container
+from camlite.artifact.precisions import Precision
 from camlite_export.cutting import two_output
 from camlite_export.cutting.convolutions import NormalizedConvolution, normalized
 from camlite_export.cutting.cut import ChangeKernel
+from camlite_export.precisions import PRECISIONS
 from camlite_export.targets import onnx_target, tflite_target
-from camlite_export.targets.bias_correction import corrected, to_8_bits, to_16_bits
+from camlite_export.targets.bias_correction import corrected, kernel_rounding, to_16_bits, to_integers
 
 IMAGES = np.random.default_rng(0).uniform(0, 1, (6, 12, 10, 3)).astype(np.float32)
 
@@ -30,7 +33,7 @@ def model(*parts: Any) -> keras.Model:
 
 def coarse(kernel: np.ndarray, channel_axes: tuple[int, ...]) -> np.ndarray:
     """Rounding that shows: three steps up and three down."""
-    return to_8_bits(kernel, channel_axes, steps=3)
+    return to_integers(kernel, channel_axes, steps=3)
 
 
 def mean_output(convolution: NormalizedConvolution, rounded: ChangeKernel) -> np.ndarray:
@@ -158,16 +161,20 @@ def kernels_of_onnx(serialized: bytes) -> Iterator[np.ndarray]:
     [("tflite", "float16"), ("tflite", "dynamic"), ("tflite", "int8"), ("tflite", "int16x8"), ("onnx", "int8")],
 )
 def test_kernels_are_rounded_as_the_converters_round_them(
-    two_kernels: two_output.TwoOutputModel, container: str, precision: Any
+    two_kernels: two_output.TwoOutputModel, container: Container, precision: Precision
 ) -> None:
     made_by = {"tflite": (tflite_target, kernels_of_tflite), "onnx": (onnx_target, kernels_of_onnx)}
     converter, kernels = made_by[container]
     found = {kernel.shape: kernel for kernel in kernels(converter.convert(two_kernels, precision, IMAGES))}
     convolutions = normalized(two_kernels.model, IMAGES)
     assert len(convolutions) == 2
+    conversion = PRECISIONS[precision].conversion(container)
+    assert conversion
+    assert conversion.rounding
+    rounded = kernel_rounding(conversion.rounding)
     for convolution in convolutions:
         folded = np.asarray(convolution.layer.kernel) * convolution.scale
-        expected = converter.ROUNDINGS[precision].kernel(folded, (3,))
+        expected = rounded(folded, (3,))
         # Folded in another order, a number between two steps may go to the other one: one in a hundred at the most.
         differs = np.abs(found[folded.shape] - expected) > 1e-3 * np.abs(folded).max(axis=(0, 1, 2))
         assert differs.mean() < 0.01
@@ -175,9 +182,9 @@ def test_kernels_are_rounded_as_the_converters_round_them(
 
 def test_8_bits_are_symmetric_steps_of_each_output_channel() -> None:
     kernel = np.array([[1.0, -100], [0.503, 30.1], [-1.0, 0]], np.float32).reshape(3, 1, 1, 2)
-    rounded = to_8_bits(kernel, (3,)).reshape(3, 2)
+    rounded = to_integers(kernel, (3,), 127).reshape(3, 2)
     np.testing.assert_allclose(rounded, [[1, -100], [64 / 127, 38 * 100 / 127], [-1, 0]], rtol=1e-6)
-    np.testing.assert_array_equal(to_8_bits(np.zeros((3, 3, 1, 2), np.float32), (3,)), 0)
+    np.testing.assert_array_equal(to_integers(np.zeros((3, 3, 1, 2), np.float32), (3,), 127), 0)
 
 
 def test_16_bits_are_float16() -> None:
