@@ -51,6 +51,7 @@ _SMALLEST = 0.2  # of the extent
 _WIDTHS = np.array(
     [0.35, 0.5, 0.7, 1.0, 1.5, 2.2, 3.3, 5.0]
 )  # of a cell's view, in cells, or in bands if they are wider
+_FEWEST_CELLS = 4  # that a fit needs to tell a place from the width of a view
 _FOLLOWS = 0.5  # of the responses' variance: a fit that explains less has found no places
 
 
@@ -170,11 +171,9 @@ def _span(
     found = _look(features, images, axis, name) if side > 1 else None
     if found is None:
         return 0.0, float(side), 0.0  # nothing arrives, which says nothing
-    expected = found.seen
-    if front is not None:
-        expected = _expected(found, _look(front, images, axis, name))
+    expected = _expected(found, None if front is None else _look(front, images, axis, name), side)
     edges = found.edges()
-    if edges is None or found.cells == 1:
+    if edges is None or found.cells < _FEWEST_CELLS:
         return *expected, 0.0
     pitch = (edges[1] - edges[0]) / found.cells
     off = max(found.spread(), _ROUNDED)
@@ -186,16 +185,19 @@ def _span(
     return start, stop, off
 
 
-def _expected(found: _Axis, front: _Axis | None) -> tuple[float, float]:
-    """The edges of what is seen, unless what stands in front puts the grid's elsewhere."""
+def _expected(found: _Axis, front: _Axis | None, side: int) -> tuple[float, float]:
+    """The edges of the image, unless less is seen of it, or what stands in front puts those of the grid elsewhere."""
+    moved = _MOVED * (found.seen[1] - found.seen[0]) / found.cells
+    start, stop = found.seen
+    seen = (0.0 if start < moved else start, float(side) if side - stop < moved else stop)
     edges = front and front.edges()
     if front is None or edges is None:
-        return found.seen
+        return seen
     cell = (edges[1] - edges[0]) / found.cells
     pixel = (edges[1] - edges[0]) / front.cells
     start, stop = (
         limit if abs(edge - limit) < _MOVED * cell else _whole(edge, max(0.3, pixel / 2))
-        for edge, limit in zip(edges, found.seen, strict=True)
+        for edge, limit in zip(edges, seen, strict=True)
     )
     return start, stop
 

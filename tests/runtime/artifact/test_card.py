@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from camlite import ArtifactError
 from camlite.artifact import card as cards
+from camlite.artifact.card import Window
 from support.small_artifacts import SMALL, card_strategy, changed
 
 WHERE = "folder/file.tflite"
@@ -135,6 +136,11 @@ def test_a_field_of_the_right_kind_but_the_wrong_content_is_named(place, value):
         ("preprocessing.offset", (math.inf,), "offset (inf,), expected 1 finite numbers"),
         ("preprocessing.scale", (), "scale (), expected 1 finite numbers"),
         ("labels", (), "0 labels, expected 1 to 1000000"),
+        ("head.window", Window(top=1.0), "expected top < bottom and left < right"),
+        ("head.window", Window(right=0.0), "that meet the image, 0 to 1"),
+        ("head.window", Window(left=math.nan), "window (0.0, nan, 1.0, 1.0)"),
+        ("head.window", Window(bottom=math.inf), "from -100 to 100"),
+        ("head.window", Window(0.5, 0.0, 0.50001, 1.0), "expected top < bottom"),
     ],
 )
 def test_a_field_out_of_range_is_named(place, value, said):

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from camlite.artifact.card import Window
 from camlite.maps import resize
 
 sides = st.integers(1, 6)
@@ -136,3 +137,15 @@ def test_what_is_kept_between_calls_cannot_be_written_to():
     for array in resize.taps(3, 8):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1
+
+
+def test_a_map_lies_over_its_window_and_nothing_outside_of_it():
+    maps = np.array([[1, 2], [3, 4]], np.float32)
+    inner = resize.Resizing((2, 2), (4, 4))(maps)
+
+    cropped = resize.Resizing((2, 2), (8, 8), Window(0.25, 0.5, 0.75, 1.0))(maps)
+    assert np.array_equal(cropped[2:6, 4:], inner)
+    cropped[2:6, 4:] = 0
+    assert not cropped.any()
+    padded = resize.Resizing((2, 2), (2, 3), Window(-0.5, 0.0, 1.5, 4 / 3))(maps)
+    assert np.array_equal(padded, inner[1:3, :3])

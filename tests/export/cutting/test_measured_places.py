@@ -1,0 +1,83 @@
+"""`camlite_export.cutting.measured_places`: where cells lie is measured, whatever layers are called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from camlite.artifact.card import WHOLE, Preprocessing
+from camlite.errors import ClassifierError
+from camlite_export.cutting import measured_places
+
+
+def conv(size: int = 3, **options: Any) -> layers.Layer:
+    return layers.Conv2D(8, size, **{"padding": "same", "activation": "relu", **options})
+
+
+def pooled() -> list[layers.Layer]:
+    return [conv(), layers.MaxPooling2D(2), conv(), layers.MaxPooling2D(2)]
+
+
+def edges(front: list[layers.Layer], trunk: list[layers.Layer], shape: tuple[int, int] = (64, 64)) -> list[float]:
+    """Top, left, bottom and right of the grid, in pixels."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((*shape, 3))
+    tensor = keras.Sequential(front)(image) if front else image
+    model = keras.Model(image, keras.Sequential(trunk)(tensor))
+    cropped = keras.Model(image, tensor) if front else None
+    window = measured_places.measure(
+        answering(model),
+        (*shape, 3),
+        Preprocessing(*shape, 3, (1 / 255,) * 3, (0.0,) * 3, "stretch"),
+        "classifier",
+        answering(cropped) if cropped else None,
+    ).window
+    return [share * shape[index % 2] for index, share in enumerate(window)]
+
+
+def answering(model: keras.Model) -> measured_places.Features:
+    return lambda images: np.asarray(model(images, training=False))
+
+
+@pytest.mark.parametrize(
+    ("trunk", "shape"),
+    [
+        (pooled(), (64, 64)),
+        ([conv(strides=2) for _ in range(4)], (64, 64)),
+        ([*pooled(), layers.GlobalAveragePooling2D(keepdims=True), layers.UpSampling2D(4)], (16, 16)),
+        ([conv(5, strides=2), conv(2, strides=2, padding="valid")], (9, 13)),
+    ],
+    ids=["pooled", "strides that shift by half a cell", "nothing has a place", "a last pixel that is not seen"],
+)
+def test_plain_networks_lie_over_the_whole_image(trunk: list[layers.Layer], shape: tuple[int, int]) -> None:
+    assert edges([], trunk, shape) == [WHOLE[i] * shape[i % 2] for i in range(4)]
+
+
+MOVED: dict[str, tuple[list[layers.Layer], list[layers.Layer], list[float], float]] = {
+    "a crop": ([layers.Cropping2D(((0, 24), (16, 8)))], pooled(), [0, 16, 40, 56], 0.01),
+    "padding": ([layers.ZeroPadding2D(((0, 16), (8, 0)))], pooled(), [0, -8, 80, 64], 0.01),
+    "convolutions without padding": ([], [conv(9, padding="valid") for _ in range(3)], [12, 12, 52, 52], 1),
+    "a crop between convolutions": ([], [conv(), layers.Cropping2D(((10, 4), (0, 20))), *pooled()], [10, 0, 60, 44], 2),
+    "a crop by a slice": ([], [layers.Lambda(lambda x: x[:, 8:40, 24:]), *pooled()], [8, 24, 40, 64], 1),
+}
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_cells_lie_where_the_network_has_put_them(name: str) -> None:
+    front, trunk, expected, tolerance = MOVED[name]
+    assert edges(front, trunk) == pytest.approx(expected, abs=tolerance)
+
+
+def test_a_map_of_one_row_lies_over_what_it_sees() -> None:
+    trunk = [conv((16, 3), strides=(16, 2), padding="valid")]
+    assert edges([layers.Cropping2D(((0, 0), (16, 0)))], trunk, (16, 64)) == [0, 16, 16, 64]
+
+
+@pytest.mark.parametrize(("flip", "said"), [(np.s_[:, ::-1], "bottom to top"), (np.s_[:, :, ::-1], "right to left")])
+def test_an_image_that_is_flipped_inside_is_refused(flip: Any, said: str) -> None:
+    with pytest.raises(ClassifierError, match=f"from {said} of the image.*earlier --layer"):
+        edges([], [layers.Lambda(lambda x: x[flip]), *pooled()])
