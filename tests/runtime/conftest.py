@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,17 @@ from support.million_explanations import PRECISIONS, Run, Subject
 
 
 @pytest.fixture(scope="module")
-def refusal(tmp_path_factory) -> Callable[[bytes], str]:
+def refusal(tmp_path_factory) -> Callable[..., str]:
     """Give the line that a file of this content is refused with."""
     path = tmp_path_factory.mktemp("damaged") / "artifact"
 
-    def refuse(content: bytes) -> str:
+    def refuse(content: bytes, trusted: Sequence[Path] | None = None) -> str:
         path.unlink(
             missing_ok=True
         )  # ext4 flushes a file that is truncated and written again, which takes 100 times as long
         path.write_bytes(content)
         with pytest.raises(ArtifactError) as raised:
-            artifact.read(path)
+            artifact.read(path, trusted)
         message = str(raised.value)
         assert message.startswith(f"{path}: ")
         assert "\n" not in message

@@ -8,7 +8,8 @@ answers for a few pictures, in files that any language reads. FOLDER gets
 - ``ARTIFACT.json``: tensors, and what is expected of each picture; each array by dtype, shape and offset;
 - ``ARTIFACT.bin``: those arrays, little-endian, in C order.
 
-`spec_classifiers` exports the artifacts, `spec_page` writes the examples of artifact.md.
+`spec_classifiers` exports the artifacts, `spec_refused` changes them so that they are refused, `spec_page` writes the
+examples of artifact.md.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import camlite.artifact
 from camlite import self_check
 from camlite.images import preprocessing
 from camlite.show import json_record
-from support import spec_page
+from support import spec_page, spec_refused
 from support.fresh_process import fresh_process
 from support.spec_classifiers import KINDS
 
@@ -36,9 +37,6 @@ FOLDER = Path(__file__).parents[2] / "runtime" / "spec" / "vectors"
 MADE_WITH = {"tflite": "ai-edge-litert", "onnx": "onnxruntime"}
 
 _ALIGNMENT = 8
-
-
-_SEAL, _SIGNATURE = 84, 219
 
 
 def artifact_names() -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -147,48 +145,13 @@ def write_answers(artifacts: Path, folder: Path) -> None:
                 (folder / f"{name}.bin").write_bytes(block)
 
 
-def refused(artifacts: Path) -> Iterator[dict[str, Any]]:
-    """Changes after which every reader refuses a file."""
-    for name in (
-        "bgr.int8.tflite",
-        "graph.int8.tflite",
-        "bgr.float32.tflite",
-        "stripes.int8.onnx",
-        "graph.float32.onnx",
-    ):
-        content = (artifacts / name).read_bytes()
-        size, container = len(content), name.rsplit(".", 1)[1]
-        signed = _SIGNATURE if b"camlite signature ed25519:" in content else 0
-        model = len(camlite.artifact.read(artifacts / name).model)
-        seal = content.rindex(b"camlite seal sha256:")
-        changes = [
-            ("a byte of the model", {"flip": model // 2}),
-            ("the first byte of the payload", {"flip": model}),
-            ("a byte of the arrays", {"flip": (model + seal) // 2}),
-            ("a digit of the seal", {"flip": seal + _SEAL - 1}),
-            ("the last byte", {"flip": size - 1}),
-            ("cut off within the payload", {"keep": (model + seal) // 2}),
-            ("the last byte is missing", {"keep": size - 1}),
-            ("only the model is left", {"keep": model}),
-            ("a byte more", {"append": "00"}),
-        ]
-        if signed:
-            kept = seal + _SEAL
-            changes.append(("the signature is missing", {"keep": kept}))
-        else:
-            text = f"camlite signature ed25519:{'0' * 64}:{'0' * 128}"
-            if container == "tflite":
-                changes.append(("a signature that the payload does not know of", {"append": text.encode().hex()}))
-        yield from ({"artifact": name, **change, "reason": reason} for reason, change in changes)
-
-
 def make(folder: Path) -> None:
     """Make everything anew; the export in a process of its own, as TensorFlow disturbs the interpreters."""
     folder.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
     subprocess.run([sys.executable, "-m", "support.spec_classifiers", folder], check=True, env=environment)
     write_answers(folder, folder)
-    items = ",\n ".join(map(json.dumps, refused(folder)))
+    items = ",\n ".join(map(json.dumps, (*spec_refused.changed(folder), *spec_refused.crafted(folder))))
     (folder / "refused.json").write_text(f"[{items}]\n")
     page = folder.parent / "artifact.md"
     if page.exists():

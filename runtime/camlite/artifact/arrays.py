@@ -67,13 +67,13 @@ def check_arrays(card: Card, arrays: Arrays, where: str) -> None:
     """
     head, image, classes = card.head, card.preprocessing, len(card.labels)
     traits = head.evidence_traits
-    samples = len(np.atleast_1d(arrays.golden_images))
+    samples, *sides = np.atleast_1d(arrays.golden_images).shape
     place = (head.height, head.width)
     per_place = place if arrays.weights is not None and arrays.weights.ndim == 4 else ()
     expected: dict[str, tuple[int, ...] | None] = {
         "weights": (*per_place, head.channels, classes) if traits.has_weights else None,
         "bias": (classes,) if traits.adds_up else None,
-        "golden_images": (samples, *arrays.golden_images.shape[1:3], image.channels),
+        "golden_images": (samples, *(max(1, side) for side in sides[:2]), image.channels),
         "golden_scores": (samples, classes),
         "golden_evidence": (samples, *place),
         "golden_errors": None if arrays.golden_errors is None else (samples, 3),

@@ -15,7 +15,6 @@ tuples as they were beside `camlite.artifact.card_version_1`.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -33,6 +32,8 @@ ChannelOrder = Literal["rgb", "bgr"]
 
 _LARGEST_SIDE = 16_384
 _MOST_CLASSES = 1_000_000
+# Of float32, in which pixels are computed.
+_LARGEST_NUMBER = 3.4028234663852886e38
 # Of a window's edges, in sides of the image; and the least that a window covers.
 _FARTHEST = 100
 _NARROWEST = 1e-4
@@ -146,8 +147,8 @@ def from_json(text: str, where: str, has_weights: bool) -> Card:
         ArtifactError: a later format version, or a field that is missing, unknown, or of the wrong type or range.
     """
     try:
-        fields = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        fields = typed_json.parse(text)
+    except ValueError as error:
         raise ArtifactError(f"{where}: the card is no JSON ({error}); export the artifact again") from None
     if not isinstance(fields, dict):
         raise ArtifactError(f"{where}: the card is a JSON {type(fields).__name__}, expected an object")
@@ -186,7 +187,7 @@ def _check_ranges(card: Card, where: str) -> None:
         raise ArtifactError(f"{where}: card: {image.channels} channels, expected 1 or 3")
     for name in ("scale", "offset"):
         numbers = getattr(image, name)
-        if len(numbers) != image.channels or not all(map(math.isfinite, numbers)):
+        if len(numbers) != image.channels or not all(abs(number) <= _LARGEST_NUMBER for number in numbers):
             raise ArtifactError(f"{where}: card: {name} {str(numbers)[:60]}, expected {image.channels} finite numbers")
     window = head.window
     if not (_is_span(window.top, window.bottom) and _is_span(window.left, window.right)):

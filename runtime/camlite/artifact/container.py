@@ -42,6 +42,7 @@ CARD_ENTRY = "card.json"
 STORED_WEIGHTS_ENTRY = "weights_place.json"
 CARD_KEY, ARRAYS_KEY, SEAL_KEY = "camlite.card", "camlite.arrays", "camlite.seal"
 SIGNED_KEY, SIGNATURE_KEY = "camlite.signed", "camlite.signature"
+SIGNED_WITH = b"ed25519"
 
 # A card is some kB. Parsed, its JSON takes up to 30 times its size (a list of empty objects): 31 MB.
 _MOST_CARD_BYTES = 1 << 20

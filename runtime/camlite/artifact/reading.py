@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -25,6 +25,7 @@ from camlite.artifact.container import (
     SEAL_MARK,
     SIGNATURE_KEY,
     SIGNED_KEY,
+    SIGNED_WITH,
     STORED_WEIGHTS_ENTRY,
     Container,
     check_sizes,
@@ -102,7 +103,7 @@ def read(path: str | Path, trusted: Sequence[str | Path] | None = None) -> Artif
         parts = split(content, where)
         if keys is not None:
             signature.verify(parts.signature, parts.seal, keys, where)
-        _check_entries(parts.packed, len(content), where)
+        _check_entries(parts.packed, parts.card is None, len(content), where)
         text = _entry(parts.packed, CARD_ENTRY) if parts.card is None else parts.card
         check_sizes({CARD_ENTRY: len(text)}, len(content), where)  # in an ONNX file it is in no zip
         has_weights = any(entry.name in _WEIGHTS_ENTRIES for entry in parts.packed.entries)
@@ -195,6 +196,8 @@ def _split_onnx(content: bytes, where: str) -> _Parts:
         ending, signed = ending + metadata_entry(SIGNATURE_KEY, text), signature.from_bytes(text)
     if content[seal_start:] != ending:
         raise damaged(where, "bytes follow the seal")
+    if content[start:seal_start] != _onnx_payload(properties):
+        raise damaged(where, "other fields stand between its card and its seal")
     try:
         packed = base64.b64decode(properties[ARRAYS_KEY], validate=True)
     except binascii.Error as error:
@@ -208,15 +211,25 @@ def _split_onnx(content: bytes, where: str) -> _Parts:
     )
 
 
+def _onnx_payload(properties: Mapping[str, bytes]) -> bytes:
+    """The one payload that these properties make.
+
+    A loader of the whole file merges repeated fields of protobuf. One more field here, a graph, would run under a seal
+    that fits, and the card's digest of the model would not know of it.
+    """
+    payload = metadata_entry(CARD_KEY, properties[CARD_KEY]) + metadata_entry(ARRAYS_KEY, properties[ARRAYS_KEY])
+    return payload + (metadata_entry(SIGNED_KEY, SIGNED_WITH) if SIGNED_KEY in properties else b"")
+
+
 def _check_seal(payload: memoryview, seal: bytes, where: str) -> None:
     if seal_of(payload) != seal:
         raise damaged(where, "the card and its arrays are not those that were sealed")
 
 
-def _check_entries(archive: _Zip, file_size: int, where: str) -> None:
+def _check_entries(archive: _Zip, has_card: bool, file_size: int, where: str) -> None:
     """The entries must be ours alone, each once: other tools unpack whatever names they find."""
     names = [entry.name for entry in archive.entries]
-    known = {CARD_ENTRY, STORED_WEIGHTS_ENTRY, *(f"{name}.npy" for name in ARRAY_DTYPES)}
+    known = {STORED_WEIGHTS_ENTRY, *(f"{name}.npy" for name in ARRAY_DTYPES), *([CARD_ENTRY] if has_card else [])}
     odd = [name for name in names if name not in known or names.count(name) > 1][:1]
     if odd:
         raise damaged(where, f"entry {odd[0]!r} is unknown, or there twice")
@@ -244,6 +257,8 @@ def _unpack_arrays(archive: _Zip, model: bytes, card: Card, where: str) -> Array
         except ValueError as error:  # numpy's, too, where the rest has another shape
             raise damaged(where, f"{STORED_WEIGHTS_ENTRY}: {error}") from None
         arrays["stored_weights"] = stored
+    elif arrays["weights_rest"] is not None:
+        raise damaged(where, f"weights_rest.npy is there without {STORED_WEIGHTS_ENTRY}")
     return Arrays(**arrays)
 
 

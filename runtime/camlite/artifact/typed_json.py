@@ -6,6 +6,7 @@ tuple, or one of those or None.
 
 from __future__ import annotations
 
+import json
 import types
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -14,6 +15,27 @@ from camlite.errors import ArtifactError
 from camlite.texts import hidden_character, printable
 
 _T = TypeVar("_T")
+
+
+def parse(text: str) -> Any:
+    """What JSON text says, where it says it in one way only: other readers take other ones of two equal keys.
+
+    Raises:
+        ValueError: it is no JSON, nested too deeply, or an object has a key twice.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise ValueError(f"the key '{printable(name[:40])}' is there twice")
+        fields[name] = value
+    return fields
 
 
 def build(kind: type[_T], fields: Any, where: str) -> _T:

@@ -9,6 +9,8 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from camlite.artifact import typed_json
+
 # int8 holds the half that rounding takes at the most, up and down.
 REST_STEPS = 254
 
@@ -68,7 +70,7 @@ def from_json(text: str) -> StoredWeights:
     Raises:
         ValueError: it is no JSON, or a field is missing, unknown, or of the wrong type or range.
     """
-    fields = json.loads(text)
+    fields = typed_json.parse(text)
     if not isinstance(fields, dict) or {name: type(value) for name, value in fields.items()} != _LAYOUT:
         raise ValueError(f"expected an object of {', '.join(_LAYOUT)}")
     stored = StoredWeights(**fields)

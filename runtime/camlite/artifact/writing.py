@@ -20,6 +20,7 @@ from camlite.artifact.container import (
     SEAL_LENGTH,
     SIGNATURE_KEY,
     SIGNED_KEY,
+    SIGNED_WITH,
     STORED_WEIGHTS_ENTRY,
     Container,
     check_sizes,
@@ -62,7 +63,7 @@ def pack(container: Container, model: bytes, card: Card, arrays: Arrays, sign: S
         seal = seal_of(memoryview(unsealed)[len(model) :])
         return unsealed + seal + (sign(seal).to_bytes() if sign else b"")
     payload = metadata_entry(CARD_KEY, text) + metadata_entry(ARRAYS_KEY, base64.b64encode(_zip(entries)))
-    payload += metadata_entry(SIGNED_KEY, b"ed25519") if sign else b""
+    payload += metadata_entry(SIGNED_KEY, SIGNED_WITH) if sign else b""
     seal = seal_of(payload)
     signed = metadata_entry(SIGNATURE_KEY, sign(seal).to_bytes()) if sign else b""
     return model + payload + metadata_entry(SEAL_KEY, seal) + signed

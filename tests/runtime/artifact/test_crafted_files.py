@@ -6,6 +6,7 @@ that the file does not have, or get out of `camlite.artifact.read` as anything b
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import pickle
@@ -19,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from camlite import ArtifactError, artifact
+from camlite.artifact.protobuf import metadata_entry
 from support.small_artifacts import MODELS, reseal_tflite, seal, seal_tflite, small_artifact, small_entries
 
 
@@ -69,6 +71,44 @@ def test_a_missing_entry_is_named(name, refusal):
 @pytest.mark.parametrize("content", [b"\xff", b"", b"{}", b"[1]", b'{"format": 1}', b'{"format": 2}'])
 def test_a_card_of_other_content_is_refused(content, refusal):
     refusal(changed_entries(card_json=content))
+
+
+def test_a_card_that_says_a_thing_twice_is_refused(refusal):
+    text = small_entries("tflite")["card.json"].decode()
+
+    assert "the key 'name' is there twice" in refusal(
+        changed_entries(card_json=text.replace('"name":', '"name": "other", "name":', 1).encode())
+    )
+    assert "the key 'channels' is there twice" in refusal(
+        changed_entries(card_json=text.replace('"channels":', '"channels": 3, "channels":', 1).encode())
+    )
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "3.5e38"])
+def test_an_offset_that_float32_has_not_is_refused(number, refusal):
+    text = small_entries("tflite")["card.json"].decode()
+    changed = text.replace('"offset": [0.0]', f'"offset": [{number}]')
+    assert changed != text
+
+    assert "expected 1 finite numbers" in refusal(changed_entries(card_json=changed.encode()))
+
+
+@pytest.mark.parametrize("around", ["\ufeff{}", "{} x", "{}{}"])
+def test_text_around_the_card_is_refused(around, refusal):
+    text = small_entries("tflite")["card.json"].decode()
+
+    assert "the card is no JSON" in refusal(changed_entries(card_json=around.replace("{}", text, 1).encode()))
+
+
+def test_a_rest_without_the_numbers_that_it_belongs_to_is_refused(refusal):
+    rest = np.zeros((5, 3), np.int8)
+
+    assert "weights_rest.npy is there without" in refusal(changed_entries(weights_rest_npy=npy(rest)))
+
+
+@pytest.mark.parametrize("shape", [(2, 0, 4, 1), (2, 3, 0, 1), (0, 0, 4, 1)])
+def test_golden_images_without_pixels_are_refused(shape, refusal):
+    assert "golden_images has shape" in refusal(changed_entries(golden_images_npy=npy(np.zeros(shape, np.uint8))))
 
 
 @pytest.mark.parametrize(
@@ -234,6 +274,79 @@ def test_odd_metadata_of_onnx_is_refused(content, said, refusal):
 @pytest.mark.parametrize("fields", [b"\x18\x01", b"\x12\x00", b"\x3a\x00", b"\x72\x00"])
 def test_fields_behind_the_seal_of_an_onnx_artifact_are_refused(fields, refusal):
     assert "bytes follow the seal" in refusal(small_artifact("onnx") + fields)
+
+
+def resealed_onnx(payload: bytes) -> bytes:
+    """A payload in place of the small ONNX artifact's, under a seal that fits."""
+    return MODELS["onnx"] + payload + metadata_entry("camlite.seal", seal(payload))
+
+
+def onnx_payload() -> bytes:
+    content = small_artifact("onnx")
+    return content[len(MODELS["onnx"]) : content.rindex(b"\x0a\x0ccamlite.seal") - 2]
+
+
+def test_the_resealer_of_these_tests_makes_readable_artifacts(tmp_path):
+    path = tmp_path / "artifact"
+    path.write_bytes(resealed_onnx(onnx_payload()))
+
+    assert artifact.read(path).container == "onnx"
+
+
+# A loader of the whole file merges them into the model, which the card's digest does not cover: a graph, a version, an
+# unknown field, other metadata, and what only names itself a signature.
+@pytest.mark.parametrize(
+    "field",
+    [
+        b"\x3a\x00",
+        b"\x18\x01",
+        b"\xc2\xb5\x03\x00",
+        metadata_entry("author", b"nobody"),
+        metadata_entry("camlite.seal", bytes(84)),
+        metadata_entry("camlite.arrays", b""),
+    ],
+    ids=lambda field: field.hex()[:20],
+)
+@pytest.mark.parametrize("place", ["between", "behind"])
+def test_other_fields_in_the_payload_of_an_onnx_artifact_are_refused_though_the_seal_fits(field, place, refusal):
+    payload = onnx_payload()
+    at = payload.index(b"\x0a\x0ecamlite.arrays") - 3 if place == "between" else len(payload)
+
+    message = refusal(resealed_onnx(payload[:at] + field + payload[at:]))
+
+    assert "stand between its card and its seal" in message
+
+
+def test_a_payload_of_onnx_in_another_order_or_encoding_is_refused(refusal):
+    payload = onnx_payload()
+    at = payload.index(b"\x0a\x0ecamlite.arrays") - 3
+    assert payload[at : at + 1] == b"\x72"
+    longer = b"\xf2\x00" + payload[1:]  # the tag in two bytes
+
+    assert "between its card and its seal" in refusal(resealed_onnx(longer))
+    refusal(resealed_onnx(payload[at:] + payload[:at]))
+
+
+def test_only_a_signature_of_ed25519_may_be_announced(refusal):
+    payload = onnx_payload() + metadata_entry("camlite.signed", b"rsa")
+    text = f"camlite signature ed25519:{'0' * 64}:{'0' * 128}".encode()
+
+    message = refusal(resealed_onnx(payload) + metadata_entry("camlite.signature", text))
+
+    assert "between its card and its seal" in message
+
+
+def test_a_second_card_in_the_zip_of_an_onnx_artifact_is_refused(refusal):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in small_entries("onnx").items():
+            archive.writestr(name, content)
+    card = small_entries("onnx")["card.json"]
+    packed = base64.b64encode(buffer.getvalue())
+
+    message = refusal(resealed_onnx(metadata_entry("camlite.card", card) + metadata_entry("camlite.arrays", packed)))
+
+    assert "entry 'card.json' is unknown" in message
 
 
 @given(tail=st.binary(max_size=200))

@@ -1,0 +1,177 @@
+"""Files that every reader refuses, for ``refused.json`` of the test vectors: changed, cut, or crafted and sealed."""
+
+from __future__ import annotations
+
+import base64
+import io
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import camlite.artifact
+from camlite.artifact import card as cards
+from camlite.artifact.arrays import ARRAY_DTYPES, to_npy
+from camlite.artifact.container import (
+    ARRAYS_KEY,
+    CARD_ENTRY,
+    CARD_KEY,
+    SEAL_KEY,
+    SIGNED_KEY,
+    SIGNED_WITH,
+    STORED_WEIGHTS_ENTRY,
+    seal_of,
+)
+from camlite.artifact.protobuf import metadata_entry
+
+_SEAL, _SIGNATURE = 84, 219
+
+# The smallest of each container that is not signed.
+_CRAFTED_TFLITE, _CRAFTED_ONNX = "bgr.int8.tflite", "places.float32.onnx"
+_UNKNOWN_FIELD = b"\xc2\xb5\x03\x00"  # 7000, no bytes
+# The public key of test 2 in RFC 8032, section 7.1.
+_OTHER_KEY = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"
+
+
+def changed(artifacts: Path) -> Iterator[dict[str, Any]]:
+    """Changes after which every reader refuses a file."""
+    for name in (
+        "bgr.int8.tflite",
+        "graph.int8.tflite",
+        "bgr.float32.tflite",
+        "stripes.int8.onnx",
+        "graph.float32.onnx",
+    ):
+        content = (artifacts / name).read_bytes()
+        size, container = len(content), name.rsplit(".", 1)[1]
+        signed = _SIGNATURE if b"camlite signature ed25519:" in content else 0
+        model = len(camlite.artifact.read(artifacts / name).model)
+        seal = content.rindex(b"camlite seal sha256:")
+        changes = [
+            ("a byte of the model", {"flip": model // 2}),
+            ("the first byte of the payload", {"flip": model}),
+            ("a byte of the arrays", {"flip": (model + seal) // 2}),
+            ("a digit of the seal", {"flip": seal + _SEAL - 1}),
+            ("the last byte", {"flip": size - 1}),
+            ("cut off within the payload", {"keep": (model + seal) // 2}),
+            ("the last byte is missing", {"keep": size - 1}),
+            ("only the model is left", {"keep": model}),
+            ("a byte more", {"append": "00"}),
+        ]
+        if signed:
+            kept = seal + _SEAL
+            changes.append(("the signature is missing", {"keep": kept}))
+        else:
+            text = f"camlite signature ed25519:{'0' * 64}:{'0' * 128}"
+            if container == "tflite":
+                changes.append(("a signature that the payload does not know of", {"append": text.encode().hex()}))
+        yield from ({"artifact": name, **change, "reason": reason} for reason, change in changes)
+
+
+def crafted(artifacts: Path) -> Iterator[dict[str, Any]]:
+    """Files under a seal that fits, which `camlite export` would not make; and files that trusted keys refuse."""
+    tflite, onnx = (camlite.artifact.read(artifacts / name) for name in (_CRAFTED_TFLITE, _CRAFTED_ONNX))
+    entries = _entries(tflite)
+    card = entries[CARD_ENTRY].decode()
+    bias = tflite.arrays.bias
+    for reason, changes in (
+        ("class weights both as an array and in the model", {"weights.npy": to_npy(tflite.arrays.weights)}),
+        ("an array of another dtype", {"bias.npy": to_npy(bias.astype(np.float64))}),
+        ("an array of another shape", {"bias.npy": to_npy(bias[:-1])}),
+        ("a number that is not finite", {"bias.npy": to_npy(bias * np.float32("nan"))}),
+        ("an array is missing", {"bias.npy": None}),
+        ("an entry of an unknown name", {"more.npy": to_npy(bias)}),
+        ("an invisible character in a label", {CARD_ENTRY: card.replace("plain", "pla\u202ein").encode()}),
+        ("a key of the card is there twice", {CARD_ENTRY: card.replace("{", '{"name": "other",', 1).encode()}),
+        ("a field of the card is unknown", {CARD_ENTRY: card.replace("{", '{"more": "",', 1).encode()}),
+        ("a later format version", {CARD_ENTRY: card.replace('"format": 2', '"format": 3').encode()}),
+        ("class weights outside of the model", {STORED_WEIGHTS_ENTRY: _far(tflite)}),
+    ):
+        kept = {name: content for name, content in (entries | changes).items() if content is not None}
+        yield _sealed_tflite(tflite, list(kept.items()), reason)
+    yield _sealed_tflite(tflite, [*entries.items(), ("bias.npy", entries["bias.npy"])], "an entry is there twice")
+
+    properties = [(CARD_KEY, cards.to_json(onnx.card).encode()), (ARRAYS_KEY, _packed(onnx))]
+    written = [metadata_entry(*one) for one in properties]
+    with_card = [*_entries(onnx).items()]
+    announced = metadata_entry(SIGNED_KEY, SIGNED_WITH)
+    for reason, payload in (
+        ("a graph in the payload", [*written, b"\x3a\x00"]),
+        ("an unknown field in the payload", [*written, _UNKNOWN_FIELD]),
+        ("an unknown field between card and arrays", [written[0], _UNKNOWN_FIELD, written[1]]),
+        ("card and arrays in another order", [written[1], written[0]]),
+        ("a signature is announced and missing", [*written, announced]),
+        ("card.json in the zip of an ONNX artifact", [written[0], metadata_entry(ARRAYS_KEY, _zipped(with_card))]),
+    ):
+        yield _sealed_onnx(onnx, b"".join(payload), reason)
+    for name in (_CRAFTED_ONNX, "graph.float32.onnx"):
+        yield {"artifact": name, "append": _UNKNOWN_FIELD.hex(), "reason": "an unknown field at the end"}
+
+    for name in ("graph.int8.tflite", "graph.float32.onnx"):
+        content, key = (artifacts / name).read_bytes(), camlite.artifact.read(artifacts / name).signer.hex()
+        other = "0" if content[-1:] != b"0" else "1"
+        wrong = {"keep": len(content) - 1, "append": other.encode().hex()}
+        yield {"artifact": name, **wrong, "trusted": key, "reason": "a digit of the signature, under its trusted key"}
+        yield {"artifact": name, "trusted": _OTHER_KEY, "reason": "signed with a key that is not trusted"}
+    yield {"artifact": _CRAFTED_TFLITE, "trusted": _OTHER_KEY, "reason": "not signed, where a key is trusted"}
+
+
+def _entries(read: camlite.artifact.Artifact) -> dict[str, bytes]:
+    """What the zip of a TFLite artifact holds."""
+    arrays, stored = read.arrays, read.arrays.stored_weights
+    names = [name for name in ARRAY_DTYPES if name != ("weights_rest" if stored is None else "weights")]
+    present = {name: array for name in names if (array := getattr(arrays, name)) is not None}
+    entries = {CARD_ENTRY: cards.to_json(read.card).encode()}
+    entries |= {f"{name}.npy": to_npy(array) for name, array in present.items()}
+    return entries if stored is None else entries | {STORED_WEIGHTS_ENTRY: stored.to_json().encode()}
+
+
+def _far(read: camlite.artifact.Artifact) -> bytes:
+    return read.arrays.stored_weights._replace(offset=len(read.model) - 1).to_json().encode()
+
+
+def _packed(read: camlite.artifact.Artifact) -> bytes:
+    return _zipped([(name, content) for name, content in _entries(read).items() if name != CARD_ENTRY])
+
+
+def _zipped(entries: Sequence[tuple[str, bytes]]) -> bytes:
+    return base64.b64encode(_zip(entries, b"", 0))
+
+
+def _zip(entries: Sequence[tuple[str, bytes]], after: bytes, comment: int) -> bytes:
+    """A zip behind other bytes, an entry twice where it is named twice; its comment is zeros."""
+    buffer = io.BytesIO(after)
+    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        warnings.simplefilter("ignore")  # of the name that is there twice
+        for name, content in entries:
+            entry = zipfile.ZipInfo(name)
+            entry.compress_type, entry.create_system, entry.external_attr = zipfile.ZIP_DEFLATED, 3, 0o644 << 16
+            archive.writestr(entry, content)
+        archive.comment = bytes(comment)
+    return buffer.getvalue()
+
+
+def _sealed_tflite(
+    read: camlite.artifact.Artifact, entries: Sequence[tuple[str, bytes]], reason: str
+) -> dict[str, Any]:
+    unsealed = _zip(entries, read.model, _SEAL)[:-_SEAL]
+    return _replaced(read.path, unsealed + seal_of(unsealed[len(read.model) :]), reason)
+
+
+def _sealed_onnx(read: camlite.artifact.Artifact, payload: bytes, reason: str) -> dict[str, Any]:
+    return _replaced(read.path, read.model + payload + metadata_entry(SEAL_KEY, seal_of(payload)), reason)
+
+
+def _replaced(path: Path, crafted: bytes, reason: str) -> dict[str, Any]:
+    """The file is kept as far as the crafted one is the same."""
+    pairs = zip(path.read_bytes(), crafted, strict=False)
+    same = next((index for index, (one, other) in enumerate(pairs) if one != other), len(crafted))
+    return {
+        "artifact": path.name,
+        "keep": same,
+        "append": crafted[same:].hex(),
+        "reason": f"under a seal that fits: {reason}",
+    }
