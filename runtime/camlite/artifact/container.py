@@ -19,7 +19,8 @@ The seal is the SHA-256 of all payload bytes in front of it, and the card holds 
 every byte of the file is under one of the two, and both are verified before a native parser sees a byte.
 A signature is of the seal; a file that was made with one and has lost it is damaged.
 Protobuf lets fields be appended to a serialized message, so both containers are sealed by appending, and
-reading an ONNX artifact needs no protobuf library.
+reading an ONNX artifact needs no protobuf library. It merges repeated fields, too, so nothing but the properties above
+may stand behind the model: a graph there would run as the model's.
 """
 
 from __future__ import annotations
