@@ -98,11 +98,11 @@ def open_expected(classifier: Any, given: Given, artifact: Artifact) -> Expected
 
 
 def _cut(source: Source, given: Given, artifact: Artifact) -> Cut:
+    layer, method = artifact.card.head.layer, artifact.card.head.evidence
     if given.layer is not None:
-        return cutter.cut(source, given.layer)
-    layer = artifact.card.head.layer
+        return cutter.cut(source, given.layer, method)
     try:
-        return cutter.cut(source, layer)
+        return cutter.cut(source, layer, method)
     except ClassifierError as error:
         raise ClassifierError(
             f"{artifact.path}: its card says that the features are those of layer {layer!r}, but {error}; "

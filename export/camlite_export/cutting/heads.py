@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite.artifact.evidence_methods import EvidenceMethod
+from camlite.artifact.evidence_methods import EVIDENCE_METHODS, EvidenceMethod
 from camlite.maps import cam
 
 if TYPE_CHECKING:
     import keras
 
 # What is known of a head decides how its evidence can be made; the first is the default.
-OF_AFFINE_HEADS: tuple[EvidenceMethod, ...] = ("device", "graph")
-_OF_OTHER_HEADS: tuple[EvidenceMethod, ...] = ("gradient", "gradient_top")
+OF_AFFINE_HEADS: tuple[EvidenceMethod, ...] = tuple(word for word, one in EVIDENCE_METHODS.items() if one.affine)
+_OF_OTHER_HEADS: tuple[EvidenceMethod, ...] = tuple(word for word, one in EVIDENCE_METHODS.items() if not one.affine)
 
 # Evidence of every class costs one backward pass of the head per class; above this many, only the top class.
 _MOST_CLASSES = 64
@@ -41,7 +41,8 @@ def evidence_methods(affine: AffineHead | None, classes: int) -> tuple[EvidenceM
     """How the evidence of a head can be made, the default first."""
     if affine:
         return OF_AFFINE_HEADS
-    return _OF_OTHER_HEADS if classes <= _MOST_CLASSES else _OF_OTHER_HEADS[::-1]
+    top_only = classes > _MOST_CLASSES
+    return tuple(sorted(_OF_OTHER_HEADS, key=lambda word: EVIDENCE_METHODS[word].top_only != top_only))
 
 
 def derive(head: keras.Model) -> AffineHead | None:

@@ -99,9 +99,7 @@ class TwoOutputModel:
 
     def evidence(self, features: Floats, classes: NDArray[np.int64]) -> Floats:
         """See `camlite_export.cutting.cut.Cut`."""
-        if self.affine:
-            return evidence.by_class_weights(self.affine, features, classes)
-        return evidence.by_gradient(self.head, features, classes)
+        return evidence.REFERENCES[self.evidence_method](self, features, classes)
 
     def answer_changed(self, inputs: Floats, change: ChangeTensor) -> tuple[Floats, Floats]:
         """See `camlite_export.cutting.cut.Cut`."""

@@ -192,5 +192,21 @@ def test_the_reference_takes_evidence_from_class_weights_or_from_kerass_own_grad
     inputs = kinds.images(model).astype(np.float32)
     by_weights = reference_of(model, inputs)
     features = np.asarray(model.model(inputs)["features"])
-    by_gradient = evidence.by_gradient(model.head, features, by_weights.classes)
+    by_gradient = evidence.by_gradient(model, features, by_weights.classes)
     np.testing.assert_allclose(by_weights.evidence, by_gradient, rtol=1e-4, atol=1e-5 * np.abs(by_gradient).max())
+
+
+@pytest.mark.parametrize(
+    ("affine", "classes", "methods"),
+    [
+        (True, 3, ("device", "graph")),
+        (True, 1000, ("device", "graph")),
+        (False, 64, ("gradient", "gradient_top")),
+        (False, 65, ("gradient_top", "gradient")),
+    ],
+)
+def test_evidence_methods_are_those_of_the_head_with_the_default_first(
+    affine: bool, classes: int, methods: tuple[str, ...]
+) -> None:
+    head = heads.AffineHead(np.zeros((2, classes), np.float32), np.zeros(classes, np.float32)) if affine else None
+    assert heads.evidence_methods(head, classes) == methods
