@@ -48,6 +48,15 @@ def check(where: str, operation: Any, shapes: Iterable[tuple[int | None, ...]]) 
     return work
 
 
+def check_image(where: str, shape: Sequence[int]) -> None:
+    """Raise `ClassifierError` for an image (height, width, channels) larger than any classifier's."""
+    if math.prod(shape) > _MOST_NUMBERS:
+        sides = " x ".join(map(str, shape))
+        raise ClassifierError(
+            f"{where}: an image has {sides} numbers, {_MOST_NUMBERS} at the most; give smaller images"
+        )
+
+
 def check_graph(where: str, classifier: keras.Model, shape: Sequence[int]) -> None:
     """Send a symbolic image of this shape through a model without models inside it.
 
@@ -56,6 +65,7 @@ def check_graph(where: str, classifier: keras.Model, shape: Sequence[int]) -> No
     """
     import keras
 
+    check_image(where, shape)
     work = 0
 
     def visit(operation: Any, *arguments: Any, **options: Any) -> Any:

@@ -147,6 +147,7 @@ def _entrance(classifier: keras.Model, size: Size | None) -> tuple[Any, Any]:
             f"expected an image (batch, height, width, channels) with 1 or 3 channels"
         )
     height, width = _sides(classifier.name, sides[0], sides[1], size)
+    bounds.check_image(classifier.name, (height, width, sides[2]))
     image = keras.Input((height, width, sides[2]), name="image")
     return image, keras.layers.Reshape((height, width))(image) if grey else image
 

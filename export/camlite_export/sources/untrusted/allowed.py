@@ -90,6 +90,8 @@ INITIALIZERS = _words(
     orthogonal random_normal random_uniform truncated_normal uniform variance_scaling zero zeros
     """
 )
+# EfficientNetV2 of Keras 2 has those of TensorFlow itself.
+MODULES_OF_INITIALIZERS = frozenset({"tensorflow.python.ops.init_ops", "tensorflow.python.ops.init_ops_v2"})
 REGULARIZERS = _words("L1 L1L2 L2 OrthogonalRegularizer l1 l1_l2 l1l2 l2 orthogonal_regularizer")
 CONSTRAINTS = _words("MaxNorm MinMaxNorm NonNeg UnitNorm max_norm min_max_norm non_neg unit_norm")
 

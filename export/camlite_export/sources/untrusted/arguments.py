@@ -34,7 +34,7 @@ class Arguments(Refusals):
             return
         reader = _KINDS.get(name) if isinstance(name, str) else None
         if reader is None:
-            raise self.refusal(f"{self.named(entry)}({shown(entry['class_name'])}) has the argument {shown(name)!r}")
+            raise self.refusal(f"{self.named(entry)}({shown(entry['class_name'])}) has the argument '{shown(name)}'")
         made[name] = reader(self, value, name)
         if name == "unroll":  # the same steps, of which Python would make a layer each
             made[name] = False
@@ -47,7 +47,7 @@ class Arguments(Refusals):
     def name(self, value: Any, _argument: str = "name") -> str:
         """What a layer, or a tensor, is called."""
         if not isinstance(value, str) or len(value) > _LONGEST_NAME or not value.isprintable():
-            raise self.refusal(f"a layer is named {shown(value)!r}")
+            raise self.refusal(f"a layer is named '{shown(value)}'")
         return value
 
     def _optional_name(self, value: Any, argument: str) -> str | None:
@@ -55,7 +55,7 @@ class Arguments(Refusals):
 
     def _flag(self, value: Any, name: str) -> Any:
         if value is not None and not isinstance(value, (bool, int)):
-            raise self.refusal(f"{name} is {shown(value)!r}")
+            raise self.refusal(f"{name} is '{shown(value)}'")
         return value
 
     def numbers(self, value: Any, name: Any, depth: int = 0) -> Any:
@@ -70,12 +70,12 @@ class Arguments(Refusals):
             return tuple(self.numbers(self.list_of(value, "items"), name, depth + 1))
         if is_array(value):
             return self.array(value, name).tolist()
-        raise self.refusal(f"{shown(name)} is {shown(value)!r}")
+        raise self.refusal(f"{shown(name)} is '{shown(value)}'")
 
     def small_number(self, value: Any, name: str) -> Any:
         """A whole number that Python may count to."""
         if not (value is None or (type(value) is int and 0 <= value <= _MOST_SMALL)):
-            raise self.refusal(f"{name} is {shown(value)!r}")
+            raise self.refusal(f"{name} is '{shown(value)}'")
         return value
 
     def _word(self, value: Any, name: str) -> Any:
@@ -83,11 +83,11 @@ class Arguments(Refusals):
             return value
         if name in allowed.WORDS_OR_NUMBERS:
             return self.numbers(value, name)
-        raise self.refusal(f"{name} is {shown(value)!r}")
+        raise self.refusal(f"{name} is '{shown(value)}'")
 
     def _subscripts(self, value: Any, name: str) -> str:
         if not isinstance(value, str) or not _SUBSCRIPTS.fullmatch(value):
-            raise self.refusal(f"{name} is {shown(value)!r}")
+            raise self.refusal(f"{name} is '{shown(value)}'")
         return value
 
     def _activation(self, value: Any, name: str) -> Any:
@@ -109,7 +109,7 @@ class Arguments(Refusals):
                 raise self.class_refusal(value)
         if value is None or is_one_of(value, allowed.POLICIES) or _is_quantization(value):
             return value
-        raise self.refusal(f"{name} is {shown(value)!r}")
+        raise self.refusal(f"{name} is '{shown(value)}'")
 
     def _initializer(self, value: Any, name: str) -> str | None:
         return None if self._identifier(value, allowed.INITIALIZERS, name) is None else "zeros"
@@ -129,9 +129,10 @@ class Arguments(Refusals):
         if found == "function":
             found = entry.get("config")
         if not is_one_of(found, known):
-            raise self.class_refusal(entry) if isinstance(value, dict) else self.refusal(f"{name} is {shown(value)!r}")
+            raise self.class_refusal(entry) if isinstance(value, dict) else self.refusal(f"{name} is '{shown(value)}'")
         module, registered = entry.get("module", "builtins"), entry.get("registered_name")
-        if not isinstance(module, str) or not (is_of_keras(module) or module == "builtins"):
+        modules = {"builtins"} | (allowed.MODULES_OF_INITIALIZERS if known is allowed.INITIALIZERS else set())
+        if not isinstance(module, str) or not (is_of_keras(module) or module in modules):
             raise self.code_refusal(f"{module}.{found}")
         if registered not in (None, found, f"keras>{found}"):
             raise self.code_refusal(str(registered))
@@ -149,7 +150,7 @@ class Arguments(Refusals):
         config = value["config"]
         dtype = config.get("dtype")
         if not is_one_of(dtype, allowed.DTYPES) or dtype == "bfloat16":
-            raise self.refusal(f"{shown(name)} is of the type {shown(dtype)!r}")
+            raise self.refusal(f"{shown(name)} is of the type '{shown(dtype)}'")
         try:
             return np.array(self.numbers(config.get("value"), name), dtype)
         except (TypeError, ValueError, OverflowError):

@@ -37,32 +37,32 @@ class Calls(Arguments):
                 "kwargs": self._call_arguments(node["kwargs"], count),
             }
         else:
-            raise self.refusal(f"a layer is called with {shown(node)!r}")
+            raise self.refusal(f"a layer is called with '{shown(node)}'")
         if not count.tensors:
             raise self.refusal("a layer is called without the output of another")
         return made
 
     def _inputs(self, value: Any, count: _Count, depth: int) -> Any:
         if not isinstance(value, list) or depth > DEEPEST_LIST:
-            raise self.refusal(f"a layer is called with {shown(value)!r}")
+            raise self.refusal(f"a layer is called with '{shown(value)}'")
         if not value or not isinstance(value[0], str):
             return [self._inputs(item, count, depth + 1) for item in value]
         options = value[3:]
         if len(value) < 3 or len(options) > 1 or (options and not isinstance(options[0], dict)):
-            raise self.refusal(f"a layer is called with {shown(value)!r}")
+            raise self.refusal(f"a layer is called with '{shown(value)}'")
         if value[0] == _CONSTANT and value[1] == -1:
             start = [_CONSTANT, -1, self._value(value[2], count, 0)]
         elif is_reference(value[:3]):
             count.tensors += 1
             start = [self.name(value[0]), value[1], value[2]]
         else:
-            raise self.refusal(f"a layer is called with {shown(value)!r}")
+            raise self.refusal(f"a layer is called with '{shown(value)}'")
         return [*start, *(self._call_arguments(one, count) for one in options)]
 
     def _call_arguments(self, options: Fields, count: _Count) -> Fields:
         unknown = [key for key in options if key not in allowed.CALL_ARGUMENTS]
         if unknown:
-            raise self.refusal(f"a layer is called with the argument {shown(unknown[0])!r}")
+            raise self.refusal(f"a layer is called with the argument '{shown(unknown[0])}'")
         made = {key: self._value(value, count, 0) for key, value in options.items() if key != "name"}
         small = made.get("ksize")
         for size in small if isinstance(small, list) else [small]:
@@ -81,7 +81,7 @@ class Calls(Arguments):
             return [self._value(item, count, depth + 1) for item in value]
         if isinstance(value, dict) and depth < DEEPEST_LIST:
             return self._special(value, count, depth + 1)
-        raise self.refusal(f"a layer is called with {shown(value)!r}")
+        raise self.refusal(f"a layer is called with '{shown(value)}'")
 
     def _special(self, value: Fields, count: _Count, depth: int) -> Any:
         """What JSON has no form for: tensors, arrays, slices, tuples, ``...``."""
@@ -110,7 +110,7 @@ class Calls(Arguments):
                 return {"class_name": kind, "config": tensor}
         if isinstance(kind, str):
             raise self.class_refusal(value)
-        raise self.refusal(f"a layer is called with {shown(value)!r}")
+        raise self.refusal(f"a layer is called with '{shown(value)}'")
 
 
 def is_reference(value: Any) -> bool:

@@ -55,6 +55,10 @@ class _Reader(Calls):
         """A layer, a model or an operation, and how many calls of layers one call of it is."""
         if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str):
             raise self.refusal(f"holds a {type(entry).__name__} in place of a layer")
+        own = entry["class_name"].removeprefix("Custom>")  # as Keras 2 registers its own
+        if self.keras2 and own in allowed.LAYERS_OF_APPLICATIONS:
+            registered = own if entry.get("registered_name") == f"Custom>{own}" else entry.get("registered_name")
+            entry = {**entry, "class_name": own, "registered_name": registered}
         if depth > _DEEPEST:
             raise ClassifierError(
                 f"{self.where}: models in models, more than {_DEEPEST} deep; no image classifier needs as many"
@@ -134,13 +138,13 @@ class _Reader(Calls):
             return [self._ends(item, name) for item in value]
         if isinstance(value, dict):
             return {self.name(key): self._ends(item, name) for key, item in value.items()}
-        raise self.refusal(f"{name} are {shown(value)!r}")
+        raise self.refusal(f"{name} are '{shown(value)}'")
 
     def _build(self, build: Mapping[str, Any]) -> Fields:
         made: Fields = {}
         for key, value in build.items():
             if not isinstance(key, str) or not key.endswith(("shape", "shapes_dict")):
-                raise self.refusal(f"build_config has {shown(key)!r}")
+                raise self.refusal(f"build_config has '{shown(key)}'")
             if isinstance(value, dict):
                 made[key] = {self.name(inner): self.numbers(one, inner) for inner, one in value.items()}
             else:
@@ -150,7 +154,7 @@ class _Reader(Calls):
     def arguments(self, entry: Fields, depth: int) -> tuple[Fields, int]:
         kind, config = entry["class_name"], entry.get("config")
         if not isinstance(config, dict):
-            raise self.refusal(f"a {kind} is configured by {shown(config)!r}")
+            raise self.refusal(f"a {kind} is configured by '{shown(config)}'")
         made: Fields = {}
         calls = 1
         for name, value in config.items():

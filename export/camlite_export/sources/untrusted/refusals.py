@@ -47,7 +47,7 @@ class Refusals:
         """How a message begins: with the name of the layer, where it has one."""
         config = entry.get("config") if isinstance(entry, dict) else None
         name = config.get("name") if isinstance(config, dict) else None
-        return f"layer {shown(name)!r} " if isinstance(name, str) else ""
+        return f"layer '{shown(name)}' " if isinstance(name, str) else ""
 
 
 def is_of_keras(module: str) -> bool:
