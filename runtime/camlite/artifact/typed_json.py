@@ -6,10 +6,11 @@ tuple, or one of those or None.
 
 from __future__ import annotations
 
+import functools
 import json
 import types
-from collections.abc import Mapping
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from collections.abc import Hashable, Mapping
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from camlite.errors import ArtifactError
 from camlite.texts import hidden_character, printable
@@ -51,11 +52,17 @@ def build(kind: type[_T], fields: Any, where: str) -> _T:
     """
     if not isinstance(fields, dict):
         raise ArtifactError(f"{where}: expected an object, received {type(fields).__name__}")
-    known = get_type_hints(kind)
+    known = _types(cast(Hashable, kind))
     odd = sorted(known.keys() ^ fields.keys())
     if odd:
         raise ArtifactError(f"{where}: fields missing or unknown: {printable(', '.join(odd)[:200])}")
     return kind(**{name: _read(known[name], fields[name], f"{where}.{name}") for name in known})
+
+
+@functools.cache
+def _types(kind: Hashable) -> dict[str, Any]:
+    """The types of the fields; to find them takes longer than to read a card with them."""
+    return get_type_hints(kind)
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:
