@@ -6,11 +6,11 @@ tuple, or one of those or None.
 
 from __future__ import annotations
 
-import json
 import functools
+import json
 import types
-from collections.abc import Mapping
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from collections.abc import Hashable, Mapping
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from camlite.errors import ArtifactError
 from camlite.texts import hidden_character, printable
@@ -52,7 +52,7 @@ def build(kind: type[_T], fields: Any, where: str) -> _T:
     """
     if not isinstance(fields, dict):
         raise ArtifactError(f"{where}: expected an object, received {type(fields).__name__}")
-    known = _types(kind)
+    known = _types(cast(Hashable, kind))
     odd = sorted(known.keys() ^ fields.keys())
     if odd:
         raise ArtifactError(f"{where}: fields missing or unknown: {printable(', '.join(odd)[:200])}")
@@ -60,7 +60,7 @@ def build(kind: type[_T], fields: Any, where: str) -> _T:
 
 
 @functools.cache
-def _types(kind: type[Any]) -> dict[str, Any]:
+def _types(kind: Hashable) -> dict[str, Any]:
     """The types of the fields; to find them takes longer than to read a card with them."""
     return get_type_hints(kind)
 
