@@ -17,7 +17,7 @@ from camlite_export.sources.untrusted import allowed
 from camlite_export.sources.untrusted.calls import Calls, is_reference
 from camlite_export.sources.untrusted.refusals import Fields, is_of_keras, is_one_of, shown
 
-# The largest network of keras.applications has 1,041 layers; models in models, 3 deep, are what people save.
+# Networks of keras.applications have some thousand layers; models in models, 3 deep, are what people save.
 _MOST_CALLS = 20_000
 _DEEPEST = 16
 

@@ -10,7 +10,7 @@ import h5py
 from camlite.errors import ClassifierError
 from camlite.texts import printable
 
-_MOST_OBJECTS = 200_000  # the largest network of keras.applications has 1,545 arrays; with an optimizer, thrice as many
+_MOST_OBJECTS = 200_000  # networks of keras.applications have some thousand, with an optimizer thrice as many
 _DEEPEST = 64
 _LARGEST_CHUNK = 64 << 20  # HDF5 takes memory for a whole chunk, whatever is asked of it; Keras writes none
 _LARGEST_ATTRIBUTE = 32 << 20

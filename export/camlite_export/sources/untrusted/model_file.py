@@ -26,7 +26,7 @@ SUFFIXES = (".keras", ".h5", ".hdf5")
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_LARGEST_CONFIG = 32 << 20  # NASNetLarge: 1.1 MB
+_LARGEST_CONFIG = 32 << 20
 _MOST_ENTRIES = 10_000
 
 # Weights are stored as they are, 2 to 4 bytes each; an optimizer's moments, too. Compressed by hand they lose a tenth;

@@ -16,7 +16,7 @@ from typing import Any
 
 from camlite.errors import ClassifierError
 
-# Python, numpy and h5py take 0.3 GB of addresses; twice the file is what a zip and its weights need.
+# For Python, numpy and h5py; and twice the file is what a zip and its weights need.
 _ADDRESSES = 1 << 30
 _ADDRESSES_A_BYTE = 2
 _SECONDS = 20
