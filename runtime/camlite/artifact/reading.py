@@ -196,6 +196,7 @@ def _split_onnx(content: bytes, where: str) -> _Parts:
         ending, signed = ending + metadata_entry(SIGNATURE_KEY, text), signature.from_bytes(text)
     if content[seal_start:] != ending:
         raise damaged(where, "bytes follow the seal")
+    check_sizes({CARD_ENTRY: len(properties[CARD_KEY])}, len(content), where)  # before it is copied
     if content[start:seal_start] != _onnx_payload(properties):
         raise damaged(where, "other fields stand between its card and its seal")
     try:
