@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from camlite import BackendError, artifact
+from camlite import ArtifactError, BackendError, artifact
 from camlite.artifact.card import Preprocessing
 from camlite.images.labelled_images import LabelledImages
 from camlite_export.agreement.runner import batches, runners
@@ -63,16 +63,16 @@ def test_an_interpreter_that_dies_is_one_line(tiny: Path) -> None:
             runner.tensors()
 
 
-def test_a_model_that_the_interpreter_refuses_is_one_line(tmp_path: Path, tiny: Path) -> None:
+def test_a_model_with_an_operator_that_nobody_knows_is_one_line(tmp_path: Path, tiny: Path) -> None:
     import hashlib
 
     right = artifact.read(tiny / "stripes" / "stripes.float32.onnx")
-    model = right.model.replace(b"Softmax", b"Hardmux")  # sound in its structure, with an operator that nobody knows
+    model = right.model.replace(b"Softmax", b"Hardmux")
     assert model != right.model
     card = right.card._replace(model_sha256=hashlib.sha256(model).hexdigest())
     path = tmp_path / "unknown.onnx"
     path.write_bytes(artifact.pack("onnx", model, card, right.arrays))
-    with runners([artifact.read(path)], None) as (runner,), pytest.raises(BackendError, match="cannot load it"):
+    with runners([artifact.read(path)], None) as (runner,), pytest.raises(ArtifactError, match="no sound onnx model"):
         runner.tensors()
 
 
