@@ -56,6 +56,7 @@ _EXPORTER_PACKAGES = frozenset(
         "matplotlib",
         "tqdm",
         "jinja2",
+        "scipy",
     }
 )
 # A disk without room, or one that fails: where it is not said of which file, of standard output.
