@@ -28,6 +28,7 @@ from camlite_export.rightness.pixel_decision import UndecidedPixelsError, decide
 from camlite_export.sources import labels as label_files
 from camlite_export.sources.opening import open_source
 from camlite_export.sources.pixel_conventions import NAMED, PixelsWarning, preprocessing
+from camlite_export.sources.pixel_view import usual_fit
 from camlite_export.sources.pixel_views import view_of
 from camlite_export.sources.source import Source
 
@@ -300,8 +301,7 @@ def _given(
     """What the user says of the pixels; None where nothing."""
     if preprocess is None and mean is None and std is None:
         return None
-    family = view_of(source).family
-    fitted = fit or (family.fit if family else None) or "stretch"
+    fitted = fit or usual_fit(view_of(source))
     named = preprocess or source.pixels.preprocess
     return preprocessing(source.image_shape, named, _numbers(mean), _numbers(std), fitted)
 

@@ -15,6 +15,8 @@ from camlite_export.cutting.cut import Cut
 from camlite_export.sources import labels as label_files
 from camlite_export.sources.opening import open_source
 from camlite_export.sources.pixel_conventions import preprocessing
+from camlite_export.sources.pixel_view import usual_fit
+from camlite_export.sources.pixel_views import view_of
 from camlite_export.sources.source import Source
 
 
@@ -85,7 +87,7 @@ def open_expected(classifier: Any, given: Given, artifact: Artifact) -> Expected
             given.preprocess or source.pixels.preprocess,
             given.mean,
             given.std,
-            given.fit or "stretch",
+            given.fit or usual_fit(view_of(source)),
         )
     labels = card.labels if given.labels is None else label_files.of(given.labels, cut.classes)
     _check_fit(path, cut, artifact, target, labels)

@@ -19,7 +19,7 @@ from camlite.images.labelled_images import LabelledImages
 from camlite_export.rightness import candidates, label_evidence, pixel_evidence
 from camlite_export.rightness.label_evidence import LabelVerdict
 from camlite_export.rightness.pixel_evidence import Evidence, Targets
-from camlite_export.sources.pixel_view import View
+from camlite_export.sources.pixel_view import View, usual_fit
 
 # Pictures that are looked at: for labels as many as export measures, for what normalizations remember fewer.
 _MOST_LABELLED = 200
@@ -82,7 +82,7 @@ def decide(
         fit: what the user told of it; by default the family's, or ``stretch``.
     """
     family = view.family
-    fit = fit or (given.fit if given else None) or (family.fit if family else None) or "stretch"
+    fit = fit or (given.fit if given else None) or usual_fit(view)
     targets = candidates.named(view.image_shape, fit)
     name = next((one for one, target in targets.items() if given == target), "given") if given else None
     if given is not None and name == "given":

@@ -24,16 +24,14 @@ class Family:
         name: as people know it.
         convention: of the pixels, a name in `camlite_export.sources.pixel_conventions.NAMED`.
         fit: how images of other sizes are made to fit; None where the family does not say.
-        certain: whether whoever trains such a network has no choice of pixels, as in Teachable Machine.
     """
 
     name: str
     convention: str
     fit: Fit | None = None
-    certain: bool = False
 
 
-_TEACHABLE_MACHINE = Family("Teachable Machine", "signed", "crop", certain=True)
+_TEACHABLE_MACHINE = Family("Teachable Machine", "signed", "crop")
 _TEACHABLE_IMAGE = (224, 224, 3)
 _TEACHABLE_HIDDEN = 100
 _TEACHABLE_FILTERS = 16  # of the first convolution: MobileNetV2 with alpha 0.35

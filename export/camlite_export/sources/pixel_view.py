@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from camlite.artifact.card import Fit
 from camlite_export.sources.known_families import Family
 from camlite_export.sources.source import Source
 
@@ -75,3 +76,8 @@ class View(Protocol):
 
     def scores(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Float32 (N, classes)."""
+
+
+def usual_fit(view: View) -> Fit:
+    """How images of other sizes are made to fit where nobody says: as the family does, else ``stretch``."""
+    return (view.family.fit if view.family else None) or "stretch"

@@ -58,7 +58,7 @@ def _renamed():
 def test_backbones_are_known_by_their_structure(name: str) -> None:
     found = family(backbone(name))
     assert found is not None
-    assert (found.convention, found.fit, found.certain) == (SMALL[name], None, False)
+    assert (found.convention, found.fit) == (SMALL[name], None)
 
 
 @pytest.mark.applications
@@ -85,8 +85,8 @@ def test_blocks_like_vgg_of_other_widths_are_not_vgg() -> None:
     assert family(keras.Sequential([keras.Input((32, 32, 3)), *blocks, layers.Flatten(), layers.Dense(2)])) is None
 
 
-def test_teachable_machine_is_certain_and_crops() -> None:
+def test_teachable_machine_is_known_and_crops() -> None:
     if "TEACHABLE_MACHINE_DIR" not in os.environ:
         pytest.skip("TEACHABLE_MACHINE_DIR: no Teachable Machine model here")
     source = open_source(Path(os.environ["TEACHABLE_MACHINE_DIR"]) / "keras_model.h5")
-    assert family_of(source.steps, source.image_shape) == Family("Teachable Machine", "signed", "crop", certain=True)
+    assert family_of(source.steps, source.image_shape) == Family("Teachable Machine", "signed", "crop")
