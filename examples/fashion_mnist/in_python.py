@@ -28,6 +28,7 @@ def main(folder: Path) -> int:
         calibration=prototypes,
         formats="onnx",
         precisions=["float32", "int8"],
+        preprocess="unit",
     )
     print(exported)
     compared = camlite_export.parity(classifier, list(exported.paths.values()), prototypes)
