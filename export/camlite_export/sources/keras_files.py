@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from camlite.errors import ClassifierError
 from camlite_export import workarounds
 from camlite_export.sources import keras2
-from camlite_export.sources.untrusted import configuration, model_file, rehearsal
+from camlite_export.sources.untrusted import building, configuration, model_file, rehearsal
 from camlite_export.sources.untrusted.model_file import SUFFIXES, ModelFile
 
 if TYPE_CHECKING:
@@ -35,10 +36,16 @@ def open_original(path: Path, trusted: bool = False) -> keras.Model | keras2.Reb
         ClassifierError: see `examine`; or Keras cannot open it.
     """
     file = examine(path, trusted)
+    with contextlib.nullcontext() if trusted else building.watched(path, file.structure):
+        return _open(file, trusted)
+
+
+def _open(file: ModelFile, trusted: bool) -> keras.Model | keras2.Rebuilt:
     if _is_of_keras_2(file):
         return keras2.open_keras2(file, trusted)
     import keras
 
+    path = file.path
     try:
         if trusted:
             return keras.saving.load_model(path, compile=False, safe_mode=False)

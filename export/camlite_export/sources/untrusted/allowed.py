@@ -56,8 +56,8 @@ LAYERS_OF_KERAS_3 = (
 )
 LAYERS_OF_KERAS_2 = _EVERYWHERE | _words(
     """
-    BatchNormalizationV1 BatchNormalizationV2 SyncBatchNormalization LocallyConnected1D LocallyConnected2D
-    RandomHeight RandomWidth SlicingOpLambda TFOpLambda ThresholdedReLU
+    BatchNormalizationV1 BatchNormalizationV2 SyncBatchNormalization RandomHeight RandomWidth SlicingOpLambda
+    TFOpLambda ThresholdedReLU
     """
 )
 
@@ -165,20 +165,23 @@ FLAGS = _words(
 )
 NUMBERS = _words(
     """
-    addition_factor alpha attention_axes attn_logits_soft_cap axes axis axis1 axis2 b batch_input_shape batch_shape
-    batch_size bias_axes bins block_size bottom_cropping bottom_padding brightness_factor build_input_shape clip_limit
-    contrast_factor cropping decimals default_value depth_multiplier destination dilation_rate dims drop_path_rate
-    dropout epsilon factor fill_value filters groups head_dim height height_factor hue_factor implementation
-    indices_or_sections init_values initial input_dim input_length input_shape kernel_size key_dim l1 l2 left_cropping
-    left_padding max_value mean momentum n negative_slope newshape noise_shape num num_heads num_key_value_heads
-    num_query_heads offset order output_dim output_padding output_shape output_size pad_width padding_value pool_size
-    projection_dim rate ratio recurrent_dropout renorm_momentum repeats right_cropping right_padding saturation_factor
-    scale seed shape shared_axes shift sigma size sliding_window source stddev strides target_height target_shape
-    target_width theta threshold threshold_factor tile_grid_size top_cropping top_padding units value_dim value_range
-    variance virtual_batch_size width width_factor x_factor x_max x_min y_factor
+    addition_factor alpha attention_axes attn_logits_soft_cap axes axis axis1 axis2 b bias_axes bins block_size
+    bottom_cropping bottom_padding brightness_factor clip_limit contrast_factor cropping decimals default_value
+    depth_multiplier destination dilation_rate dims drop_path_rate dropout epsilon factor fill_value filters groups
+    head_dim height height_factor hue_factor init_values initial input_dim input_length kernel_size key_dim l1 l2
+    left_cropping left_padding max_value mean momentum n negative_slope noise_shape num_heads num_key_value_heads
+    num_query_heads offset order output_dim output_padding output_shape output_size pad_width padding_value
+    pool_size projection_dim rate ratio recurrent_dropout renorm_momentum repeats right_cropping right_padding
+    saturation_factor scale seed shared_axes shift sigma size sliding_window source stddev strides target_height
+    target_width theta threshold threshold_factor tile_grid_size top_cropping top_padding units value_dim
+    value_range variance virtual_batch_size width width_factor x_factor x_max x_min y_factor
     """
 )
-SMALL_NUMBERS = frozenset({"chain_depth", "num_chains", "num_ops", "power_iterations"})  # Python counts up to them
+# Python counts up to them, and makes a tensor, or a layer, each time.
+SMALL_NUMBERS = _words("batch_size chain_depth implementation num_chains num_ops power_iterations")
+COUNTED = _words("indices_or_sections num num_or_size_splits")
+SHAPES_OF_IMAGES = _words("batch_input_shape batch_shape build_input_shape input_shape newshape shape target_shape")
+FALSE = _words("stateful unroll")  # the same answer: `unroll` makes a layer of each step, `stateful` a state at once
 SUBSCRIPTS = frozenset({"equation", "subscripts"})
 # Of each part, an initializer, a regularizer and a constraint.
 WEIGHTS = _words("alpha beta bias depthwise embeddings gamma kernel moving_mean moving_variance pointwise recurrent")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from abc import abstractmethod
 from collections.abc import Callable
@@ -18,6 +19,9 @@ DEEPEST_LIST = 16
 
 _LONGEST_NAME = 500
 _MOST_SMALL = 64
+_MOST_COUNTED = 1024
+# As in `camlite_export.sources.bounds`: of an image of 1024 x 1024 x 64. A batch is fixed by few, and small.
+_MOST_OF_AN_IMAGE = 1 << 26
 _SUBSCRIPTS = re.compile(r"[A-Za-z.,> -]{1,100}")
 
 
@@ -36,7 +40,7 @@ class Arguments(Refusals):
         if reader is None:
             raise self.refusal(f"{self.named(entry)}({shown(entry['class_name'])}) has the argument '{shown(name)}'")
         made[name] = reader(self, value, name)
-        if name == "unroll":  # the same steps, of which Python would make a layer each
+        if name in allowed.FALSE:
             made[name] = False
 
     def _function_of_tensorflow(self, value: Any) -> str:
@@ -77,6 +81,22 @@ class Arguments(Refusals):
         if not (value is None or (type(value) is int and 0 <= value <= _MOST_SMALL)):
             raise self.refusal(f"{name} is '{shown(value)}'")
         return value
+
+    def counted(self, value: Any, name: Any) -> Any:
+        """How many parts, or where they begin: Python makes a tensor of each."""
+        made = self.numbers(value, name)
+        parts = made if isinstance(made, int) else len(made) if isinstance(made, (list, tuple)) else 0
+        if parts > _MOST_COUNTED:
+            raise self.refusal(f"{shown(name)} is '{shown(value)}', {_MOST_COUNTED} at the most")
+        return made
+
+    def _shape_of_image(self, value: Any, name: str) -> Any:
+        """A shape that is made at once in places: of the batch, too."""
+        made = self.numbers(value, name)
+        sides = [abs(side) for side in made if isinstance(side, int)] if isinstance(made, (list, tuple)) else []
+        if math.prod(sides) > _MOST_OF_AN_IMAGE:
+            raise self.refusal(f"{name} is '{shown(value)}', {_MOST_OF_AN_IMAGE} numbers at the most")
+        return made
 
     def _word(self, value: Any, name: str) -> Any:
         if value is None or is_one_of(value, allowed.WORDS[name]):
@@ -162,6 +182,8 @@ _KINDS: dict[str, _Kind] = (
     dict.fromkeys(allowed.FLAGS, Arguments._flag)
     | dict.fromkeys(allowed.NUMBERS, Arguments.numbers)
     | dict.fromkeys(allowed.SMALL_NUMBERS, Arguments.small_number)
+    | dict.fromkeys(allowed.COUNTED, Arguments.counted)
+    | dict.fromkeys(allowed.SHAPES_OF_IMAGES, Arguments._shape_of_image)
     | dict.fromkeys(allowed.SUBSCRIPTS, Arguments._subscripts)
     | dict.fromkeys(allowed.WORDS, Arguments._word)
     | dict.fromkeys(("activation", "recurrent_activation"), Arguments._activation)

@@ -64,6 +64,8 @@ class Calls(Arguments):
         if unknown:
             raise self.refusal(f"a layer is called with the argument '{shown(unknown[0])}'")
         made = {key: self._value(value, count, 0) for key, value in options.items() if key != "name"}
+        for key in made.keys() & allowed.COUNTED:
+            made[key] = self.counted(options[key], key)
         small = made.get("ksize")
         for size in small if isinstance(small, list) else [small]:
             self.small_number(size, "ksize")

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from camlite.errors import ClassifierError
 from camlite_export.sources.untrusted import allowed
 from camlite_export.sources.untrusted.calls import Calls, is_reference
@@ -165,4 +167,18 @@ class _Reader(Calls):
                 made[name] = self._function_of_tensorflow(value)
             else:
                 self._argument(entry, name, value, made)
+        if kind == "Normalization":
+            made |= self._normalization(made)
         return made, calls
+
+    def _normalization(self, config: Fields) -> Fields:
+        """Its mean and variance are made as large as the axes at once: the same numbers, without the axes."""
+        found = {name: np.ravel(config[name]) for name in ("mean", "variance") if config.get(name) is not None}
+        if not found:
+            return {}
+        if all(one.size == 1 for one in found.values()):
+            return {"axis": None, **{name: one.item() for name, one in found.items()}}
+        axes = config.get("axis")
+        if isinstance(axes, (list, tuple)) and len(axes) > 1:
+            raise self.refusal("a Normalization has mean and variance of several axes in its configuration")
+        return {}

@@ -48,6 +48,13 @@ def refusal(structure: Fields, keras2: bool = False) -> str:
         (with_layer("Dense", units=3, name="a\x1b[2J"), "a layer is named 'a\\x1b[2J'"),
         (with_layer("Conv2D", filters=3, kernel_size=[3], padding="/etc/passwd"), "padding is '/etc/passwd'"),
         (with_layer("Dense", units=3, kernel_initializer={"class_name": "Mine", "config": {}}), "holds a Mine"),
+        (with_layer("Unstack", num=1025), "num is '1025', 1024 at the most"),
+        (with_layer("Split", indices_or_sections=1 << 30, axis=1), "indices_or_sections is '1073741824'"),
+        (with_layer("GRU", units=3, implementation=1 << 30), "implementation is '1073741824'"),
+        (with_layer("InputLayer", batch_shape=[1 << 20, 8, 9, 1]), "batch_shape is '[1048576, 8, 9, 1]'"),
+        (with_layer("Reshape", target_shape=[1 << 20, 1 << 20]), "target_shape is '[1048576, 1048576]'"),
+        (with_layer("LocallyConnected2D", filters=1, kernel_size=[1, 1]), "holds a LocallyConnected2D"),
+        (with_layer("Normalization", axis=[1, 2], mean=[[0.0, 1.0]], variance=1.0), "of several axes"),
         ({"class_name": "Dense", "config": {}}, "holds a Dense"),
         ([], "holds a list"),
     ],
@@ -167,3 +174,28 @@ def test_so_it_is_for_keras_2(tmp_path: Path) -> None:
     tf_keras.Sequential([tf_keras.Input((64, 64, 3)), *parts]).save(tmp_path / "model.keras")
     with pytest.raises(ClassifierError, match=r"model\.keras: layer 'up_sampling2d' makes 7688000000 numbers"):
         keras_files.open_classifier(tmp_path / "model.keras")
+
+
+@pytest.mark.parametrize("mean", [0.5, [0.5], [[0.5]]])
+def test_one_mean_for_all_is_given_without_axes_for_which_keras_would_make_as_many(mean: Any) -> None:
+    made = configuration.read(with_layer("Normalization", axis=[1, 2], mean=mean, variance=1.0), "model.keras", False)
+    assert made["config"]["layers"][1]["config"]["axis"] is None
+
+
+@pytest.mark.parametrize(("axis", "mean"), [(-1, 0.5), (-1, [0.5]), (None, 0.5), ([1, 2, 3], 0.5)])
+def test_it_normalizes_the_same_without_axes(axis: Any, mean: Any, tmp_path: Path) -> None:
+    variance = [4.0] if isinstance(mean, list) else 4.0
+    chain = [layers.Normalization(axis=axis, mean=mean, variance=variance), layers.Conv2D(2, 3), layers.Flatten()]
+    model = keras.Sequential([keras.Input((8, 8, 1)), *chain, layers.Dense(2)])
+    model.save(tmp_path / "model.keras")
+    images = np.random.default_rng(0).random((3, 8, 8, 1), np.float32)
+
+    opened = keras_files.open_classifier(tmp_path / "model.keras")
+
+    np.testing.assert_allclose(np.asarray(opened(images)), np.asarray(model(images)), rtol=0, atol=1e-6)
+
+
+def test_states_are_not_kept_and_steps_not_unrolled() -> None:
+    made = configuration.read(with_layer("LSTM", units=3, stateful=True, unroll=True), "model.keras", False)
+    config = made["config"]["layers"][1]["config"]
+    assert (config["stateful"], config["unroll"]) == (False, False)
