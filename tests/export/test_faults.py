@@ -59,12 +59,12 @@ def test_two_exports_into_one_folder_at_once_leave_one_of_them(models: list[Path
 _RACE = """
 import sys
 from pathlib import Path
-from camlite_export.pages import page
-from camlite_export import seal
+from camlite_export.reports import page
+from camlite_export import output_folder
 folder, first = Path(sys.argv[1]), int(sys.argv[2])
 page._render = lambda template, values: values["text"]
 for number in range(first, first + 60):
-    seal.write_all(folder / "export", {name: bytes([number]) * 100_000 for name in "abcdefgh"})
+    output_folder.write_all(folder / "export", {name: bytes([number]) * 100_000 for name in "abcdefgh"})
     page.write(folder / "report", "parity", {"number": number}, text=str(number))
 """
 

@@ -223,11 +223,11 @@ def test_a_command_killed_before_any_step_that_changes_a_file_leaves_what_is_who
 _WRITE_FOR_EVER = """
 import sys
 from pathlib import Path
-from camlite_export import seal
+from camlite_export import output_folder
 print("ready", flush=True)
 number = int(sys.argv[2])
 while True:
-    seal.write_all(Path(sys.argv[1]), {name: bytes([number % 256]) * 100_000 for name in "abcdefgh"})
+    output_folder.write_all(Path(sys.argv[1]), {name: bytes([number % 256]) * 100_000 for name in "abcdefgh"})
     number += 1
 """
 

@@ -84,11 +84,11 @@ def test_an_interruption_leaves_every_file_as_it_was(tmp_path: Path, monkeypatch
 _WRITE_FOR_EVER = """
 import sys
 from pathlib import Path
-from camlite_export import seal
+from camlite_export import output_folder
 print("ready", flush=True)
 number = 0
 while True:
-    seal.write_all(Path(sys.argv[1]), {name: bytes([number % 256]) * 3_000_000 for name in ("a", "b")})
+    output_folder.write_all(Path(sys.argv[1]), {name: bytes([number % 256]) * 3_000_000 for name in ("a", "b")})
     number += 1
 """
 

@@ -75,10 +75,10 @@ class Parent:
 
 
 def parent(path: Path) -> Parent:
-    """Take an artifact apart."""
+    """Take an artifact apart; class weights that the model has are written out, and so have no rest."""
     read = artifact.read(path)
     entries = {"card.json": card.to_json(read.card).encode()}
-    for name in arrays.ARRAY_DTYPES:
+    for name in (one for one in arrays.ARRAY_DTYPES if one != "weights_rest"):
         array = getattr(read.arrays, name)
         if array is not None:
             entries[f"{name}.npy"] = _npy(array)
