@@ -61,7 +61,8 @@ MOVED: dict[str, tuple[list[layers.Layer], list[layers.Layer], list[float], floa
     "a crop": ([layers.Cropping2D(((0, 24), (16, 8)))], pooled(), [0, 16, 40, 56], 0.01),
     "padding": ([layers.ZeroPadding2D(((0, 16), (8, 0)))], pooled(), [0, -8, 80, 64], 0.01),
     "convolutions without padding": ([], [conv(9, padding="valid") for _ in range(3)], [12, 12, 52, 52], 1),
-    "a crop between convolutions": ([], [conv(), layers.Cropping2D(((10, 4), (0, 20))), *pooled()], [10, 0, 60, 44], 2),
+    # 50 rows are left, of which the pools take 12 times 4; over six seeds the last edge is measured at 58 to 61.
+    "a crop between convolutions": ([], [conv(), layers.Cropping2D(((10, 4), (0, 20))), *pooled()], [10, 0, 58, 44], 4),
     "a crop by a slice": ([], [layers.Lambda(lambda x: x[:, 8:40, 24:]), *pooled()], [8, 24, 40, 64], 1),
 }
 
