@@ -92,14 +92,17 @@ def is_one_answer(received: bytes) -> bool:
         (b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n", 404),
         (b"Transfer-Encoding: chunked\r\n\r\n2\r\nabXX0\r\n\r\n", 404),
         (b"Content-Length: 20000000\r\n\r\n" + bytes(20_000_000), 404),  # its answer is not lost
+        (b"Transfer-Encoding: chunked\r\n\r\n" + (b"100000\r\n" + bytes(1 << 20) + b"\r\n") * 9 + b"zz\r\n", 413),
     ],
+    ids=["100 Continue", "a giant length", "a chunk without an end", "20 MB", "chunks that are too many"],
 )
 def test_the_answer_to_a_refused_request_comes_before_its_body_and_is_the_last(rest, status, tiny, tmp_path):
+    path = b"/nowhere" if status == 404 else b"/explain"
     with (
         served(tiny / "stripes" / "stripes.int8.tflite", tmp_path / "log") as server,
         socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection,
     ):
-        connection.sendall(b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\n" + rest)
+        connection.sendall(b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n" % path + rest)
         received = b"".join(iter(lambda: connection.recv(65536), b""))
 
     assert int(received[9:12]) == status
