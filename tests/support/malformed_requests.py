@@ -1,4 +1,4 @@
-"""What reaches a port that is no request, or a broken one: 50 kinds, each drawn anew by chance."""
+"""What reaches a port that is no request, or a broken one: 70 kinds, each drawn anew by chance."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ def _head(header: bytes) -> Draw:
 
 def _post(rest: bytes) -> Draw:
     return lambda _: _POST + rest
+
+
+def _nowhere(rest: bytes) -> Draw:
+    return lambda _: b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\n" + rest
 
 
 def _chunked(body: bytes) -> Draw:
@@ -82,6 +86,18 @@ KINDS: Mapping[str, Draw] = {
     "trailers": _chunked(b"3\r\nabc\r\n0\r\nX: " + b"a" * 100 + b"\r\n\r\n"),
     "an unknown expectation": _post(b"Expect: a miracle\r\nContent-Length: 3\r\n\r\nabc"),
     "100 Continue, and then nothing": _post(b"Expect: 100-continue\r\nContent-Length: 30\r\n\r\n"),
+    "100 Continue for what is refused": _nowhere(b"Expect: 100-continue\r\nContent-Length: 30\r\n\r\n"),
+    "100 Continue, refused, and a body": _nowhere(b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc"),
+    "100 Continue, refused, and chunks": _nowhere(
+        b"Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    ),
+    "100 Continue, refused, without a body": _nowhere(b"Expect: 100-continue\r\n\r\n"),
+    "refused, with a length of 5,000 digits": _nowhere(b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n"),
+    "refused, with a length below zero": _nowhere(b"Content-Length: -1\r\n\r\n"),
+    "refused, with two lengths": _nowhere(b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
+    "refused, with an unknown coding": _nowhere(b"Transfer-Encoding: rot13\r\n\r\nabc"),
+    "refused, with a chunk without an end": _nowhere(b"Transfer-Encoding: chunked\r\n\r\n3\r\nabcdef\r\n0\r\n\r\n"),
+    "refused, with a chunk of no size": _nowhere(b"Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n"),
     "rubbish behind a request": lambda chance: _head(b"X: 1")(chance) + chance.randbytes(200),
     "30 requests at once": lambda chance: _head(b"X: 1")(chance) * 30,
     "an upgrade": _head(b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x"),
@@ -140,7 +156,8 @@ async def send(port: int, content: bytes, ending: str, patience: float, found: F
             writer.write(content)
             await writer.drain()
             if ending == "half-close":
-                writer.write_eof()
+                with contextlib.suppress(OSError):  # it is closed already: ENOTCONN, which is no ConnectionError
+                    writer.write_eof()
         if ending == "reset":
             linger = struct.pack("ii", 1, 0)
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

@@ -12,8 +12,9 @@ import io
 import logging
 import resource
 import signal
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import unquote
@@ -123,7 +124,11 @@ class _Server(HTTPServer):
 
     def on_close(self, server_conn: Any) -> None:
         super().on_close(server_conn)
-        self._open.discard(server_conn.stream)
+        stream = server_conn.stream
+        if stream.closed():
+            self._open.discard(stream)
+        else:  # taken out of Tornado's hands, with a refusal under way
+            stream.set_close_callback(lambda: self._open.discard(stream))
 
 
 async def _send_and_close(stream: IOStream) -> None:
@@ -160,9 +165,9 @@ class _Exchange(httputil.HTTPMessageDelegate):
         self._exchanges, self._connection = exchanges, connection
         self._application, self._limits = exchanges.application, exchanges.application.limits
         self._request: Request | None = None
-        self._body, self._held, self._drained, self._start = io.BytesIO(), 0, 0, time.perf_counter()
+        self._body, self._held, self._start = io.BytesIO(), 0, time.perf_counter()
         self._task: asyncio.Future[None] | None = None
-        self._refused, self._sent = False, cast(Any, None)
+        self._refused = cast(Any, None)  # the writing of an answer that was given before the end
 
     def headers_received(self, start_line: Any, headers: httputil.HTTPHeaders) -> None:
         path, _, query = start_line.path.partition("?")
@@ -176,26 +181,23 @@ class _Exchange(httputil.HTTPMessageDelegate):
             if length.isascii() and length.isdecimal() and (len(length) > 18 or int(length) > self._limits.body):
                 raise self._too_large()
         except Refused as refused:
-            # Who waits for `100 Continue` sends no body after another answer; of the others it is read, and thrown
-            # away: a connection that is closed on bytes that were not read takes the answer with it.
-            self._refuse(refused, at_once=named.get("expect", "").lower() == "100-continue")
+            if length in ("", "0") and not named.keys() & {"transfer-encoding", "expect"}:
+                self._refused = self._write(refused.answer)
+            else:  # taken from Tornado, which would send 100 or, where it cannot read the body, 400 behind the answer
+                self._write(refused.answer, closes=True)
+                self._task = asyncio.ensure_future(self._close(self._connection.detach()))
 
-    def data_received(self, chunk: bytes) -> None:
-        if self._refused:
-            self._drained += len(chunk)
-            if self._drained > self._limits.held:
-                self._connection.close()
-            return
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         if self._body.tell() + len(chunk) > self._limits.body:
-            self._refuse(self._too_large())
-        elif self._exchanges.held + len(chunk) > self._limits.held:
-            self._refuse(busy())
-        else:
-            self._body.write(chunk)
-            self._hold(len(chunk))
+            return self._refuse(self._too_large())
+        if self._exchanges.held + len(chunk) > self._limits.held:
+            return self._refuse(busy())
+        self._body.write(chunk)
+        self._hold(len(chunk))
+        return None
 
     def finish(self) -> None:
-        self._task = asyncio.ensure_future(self._flushed(self._sent) if self._refused else self._answer())
+        self._task = asyncio.ensure_future(self._flushed(self._refused) if self._refused else self._answer())
 
     def on_connection_close(self) -> None:
         """It was closed while the request was read, by whomever."""
@@ -227,21 +229,39 @@ class _Exchange(httputil.HTTPMessageDelegate):
         finally:
             self._end()
 
-    def _refuse(self, refused: Refused, at_once: bool = False) -> None:
-        """Answer before the body has arrived."""
-        self._refused = True
+    def _refuse(self, refused: Refused) -> Awaitable[None]:
+        """Answer in the middle of a body; Tornado, which waits for what is returned, reads no more of it."""
         self._hold(-self._held)
         self._body = io.BytesIO()
-        self._sent = self._write(refused.answer)
-        if at_once:
-            self._task = asyncio.ensure_future(self._flushed(self._sent))
+        self._write(refused.answer, closes=True)
+        return self._close(self._connection.stream)
 
-    def _write(self, answer: Answer) -> Any:
+    async def _close(self, stream: IOStream) -> None:
+        """Close a connection, and so that the answer arrives: bytes that were not read would take it with them."""
+
+        async def drain() -> None:
+            await stream.write(b"")  # returns when the answer is written
+            stream.socket.shutdown(socket.SHUT_WR)
+            drained = 0
+            while drained <= self._limits.held:
+                drained += len(await stream.read_bytes(_CHUNK_BYTES, partial=True))
+
+        try:
+            await asyncio.wait_for(drain(), self._limits.seconds)
+        except (OSError, asyncio.TimeoutError):
+            pass
+        finally:
+            stream.close()
+            self._end()
+
+    def _write(self, answer: Answer, closes: bool = False) -> Any:
         assert self._request is not None  # noqa: S101 - for mypy
         self._application.note(self._request, answer.status.value, time.perf_counter() - self._start)
         headers = httputil.HTTPHeaders({"Content-Type": answer.content_type, "Content-Length": str(len(answer.body))})
         for name, value in (*_HEADERS, *answer.headers):
             headers.add(name, value)
+        if closes:
+            headers["Connection"] = "close"
         line = httputil.ResponseStartLine("HTTP/1.1", answer.status.value, answer.status.phrase)
         return self._connection.write_headers(line, headers, b"" if self._request.method == "HEAD" else answer.body)
 
