@@ -108,6 +108,7 @@ def export(
     name: str,
     labels: tuple[str, ...],
     target: Preprocessing,
+    pixels: str = "",
     calibration: LabelledImages | None,
     wanted: Sequence[tuple[Container, Precision]],
     folder: Path,
@@ -123,6 +124,7 @@ def export(
         name: file names are ``NAME.PRECISION.tflite`` and ``NAME.PRECISION.onnx``.
         labels: one a class.
         target: how pixels become the classifier's input.
+        pixels: why, for the card.
         calibration: representative images.
         wanted: of `kinds`.
         folder: made where it is missing.
@@ -144,7 +146,7 @@ def export(
     models = _convert(cut, target, calibration, wanted, progress)
     files = {}
     for (container, precision), content in models.items():
-        card = _card(cut, name, precision, labels, target, window, content)
+        card = _card(cut, name, precision, labels, target, pixels, window, content)
         carried = _as_the_model_has_them(arrays, content, cut.feature_shape)
         files[f"{name}.{precision}{SUFFIXES[container]}"] = artifact.pack(container, content, card, carried, sign)
     with interpreter_process.interpreter_processes() as process_of:
@@ -227,6 +229,7 @@ def _card(
     precision: Precision,
     labels: tuple[str, ...],
     target: Preprocessing,
+    pixels: str,
     window: Window,
     content: bytes,
 ) -> Card:
@@ -240,4 +243,5 @@ def _card(
         classifier_sha256=cut.source.digest,
         model_sha256=hashlib.sha256(content).hexdigest(),
         made_with={program: importlib.metadata.version(program) for program in _MADE_WITH},
+        pixels=pixels,
     )

@@ -130,6 +130,7 @@ def export(
         name=given_name or _check_name(source.name),
         labels=class_labels,
         target=pixels.target,
+        pixels=pixels.reason,
         calibration=images,
         wanted=wanted,
         folder=folder,

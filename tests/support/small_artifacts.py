@@ -65,6 +65,8 @@ def card_strategy(draw: st.DrawFn) -> Card:
         classifier_sha256=draw(text),
         model_sha256=draw(text),
         made_with=draw(st.dictionaries(text, text, max_size=3)),
+        pixels=draw(text),
+        unfit=draw(text),
     )
 
 

@@ -29,12 +29,16 @@ _SECRET = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
 KINDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "stripes": (
         ("float32.tflite", "float16.tflite", "int8.tflite", "float32.onnx", "int8.onnx"),
-        (),
+        ("--preprocess", "unit"),
         (*_GREY, "grey_1x1.pgm"),
     ),
-    "graph": (("int8.tflite", "float32.onnx"), ("--evidence", "graph", "--sign", _KEY), _GREY[:2]),
-    "hidden": (("float32.tflite", "int8.tflite", "float32.onnx"), (), _GREY[:2]),
-    "many": (("float32.tflite", "float32.onnx"), (), _GREY[:2]),
+    "graph": (
+        ("int8.tflite", "float32.onnx"),
+        ("--preprocess", "unit", "--evidence", "graph", "--sign", _KEY),
+        _GREY[:2],
+    ),
+    "hidden": (("float32.tflite", "int8.tflite", "float32.onnx"), ("--preprocess", "unit"), _GREY[:2]),
+    "many": (("float32.tflite", "float32.onnx"), ("--preprocess", "unit"), _GREY[:2]),
     "places": (
         ("float32.tflite", "int8.tflite", "float32.onnx"),
         ("--preprocess", "imagenet", "--fit", "crop"),

@@ -87,6 +87,7 @@ class Comparison:
         images: the images.
         results: one an artifact, in the order given.
         pixels: what the images say of the pixels; None of golden samples.
+        card: why the first artifact has its preprocessing, as its card says; empty where it does not.
     """
 
     expected: Expected
@@ -94,6 +95,7 @@ class Comparison:
     images: LabelledImages
     results: tuple[Result, ...]
     pixels: Decision | None = None
+    card: str = ""
 
     @property
     def passed(self) -> bool:
@@ -178,7 +180,7 @@ def compare(
         ]
     told = data is not None and bool(able)  # another classifier's card says nothing of these pixels
     pixels = decide(view_of(expected.cut.source), images, expected.labels, expected.target) if told else None
-    return Comparison(expected, source, images, tuple(results), pixels)
+    return Comparison(expected, source, images, tuple(results), pixels, read[0].card.pixels)
 
 
 def _told(data: Images | None, count: int, artifact: Path) -> str:

@@ -43,8 +43,10 @@ def of_the_pixels(comparison: Comparison) -> list[str]:
     """What the images say of the pixels, and what of their folders did not match."""
     if comparison.pixels is None:
         return []
-    by = "the card says" if "preprocessing" in comparison.expected.assumed else "was asked for"
-    reason = comparison.pixels.reason.replace("was asked for", by)
+    reason = comparison.pixels.reason
+    if "preprocessing" in comparison.expected.assumed:
+        reason = reason.replace("was asked for", "the card says")
+        reason += f": {comparison.card}" if comparison.card else ""
     return [reason, *comparison.pixels.warnings, *comparison.images.notes]
 
 

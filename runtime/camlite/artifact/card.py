@@ -112,6 +112,9 @@ class Card(NamedTuple):
         classifier_sha256: of the trained classifier's weights and structure.
         model_sha256: of the artifact's model bytes, verified before an interpreter sees them.
         made_with: name and version of each program that had a hand in it.
+        pixels: why the preprocessing is what it is, one line for people; empty where nobody wrote it down.
+        unfit: why the artifact is not fit for use, as measured where it was made, one line for people; empty where
+            nothing was found against it.
     """
 
     name: str
@@ -122,6 +125,8 @@ class Card(NamedTuple):
     classifier_sha256: str
     model_sha256: str
     made_with: Mapping[str, str]
+    pixels: str = ""
+    unfit: str = ""
 
 
 def to_json(card: Card) -> str:

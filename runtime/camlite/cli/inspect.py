@@ -57,11 +57,13 @@ def _lines(read: Artifact) -> list[tuple[str, str]]:
     sets = "" if arrays.weights is None else f", one set {'for all places' if arrays.weights.ndim == 2 else 'a place'}"
     return [
         ("artifact", f"{read.path} ({card.precision}, {read.container}), verified"),
+        *([("not fit for use", card.unfit)] if card.unfit else []),
         ("signature", _signature(read)),
         ("classifier", f"{card.name}, weights sha256 {card.classifier_sha256[:16]}"),
         ("labels", f"{len(card.labels)}: {shown}"),
         ("image", f"{target.height} x {target.width} x {target.channels}, fit: {target.fit}"),
         ("pixels", f"pixel * {_numbers(target.scale)} + {_numbers(target.offset)}"),
+        *([("reason", card.pixels)] if card.pixels else []),
         ("features", f"{head.height} x {head.width} x {head.channels}, layer {head.layer}"),
         *([("cells", _cells(head.window))] if head.window != WHOLE else []),
         ("evidence", f"{head.evidence}: {head.evidence_traits.text}{sets}; scores by {head.activation}"),

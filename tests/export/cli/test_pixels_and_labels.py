@@ -73,6 +73,11 @@ def test_a_normalization_tells_without_labels(folder: Path, tmp_path: Path, caps
     assert run(folder, tmp_path / "out", "normalized.keras", "flat") == 0
     assert "pixels 0..255, because BatchNormalization" in capsys.readouterr().out
 
+    path = tmp_path / "out" / "normalized.float32.onnx"
+    assert artifact.read(path).card.pixels.startswith("pixels 0..255, because BatchNormalization")
+    assert cli.main(["inspect", str(path)]) == 0
+    assert "pixels 0..255, because BatchNormalization" in capsys.readouterr().out
+
 
 def test_permuted_labels_are_said_and_the_files_are_written(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -105,7 +110,10 @@ def test_parity_says_the_same_afterwards(folder: Path, tmp_path: Path, capsys: p
     assert "pixels -1..1, as the card says" in said
     assert "pixels: -1..1, but BatchNormalization" in said
     assert cli.main([*command, "--json"]) == 1
-    assert json.loads(capsys.readouterr().out)["pixels"][0] == "pixels -1..1, as the card says"
+    assert (
+        json.loads(capsys.readouterr().out)["pixels"][0]
+        == "pixels -1..1, as the card says: pixels -1..1, as was asked for"
+    )
 
 
 def test_folders_that_match_no_label_are_said(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -209,7 +209,7 @@ def test_any_json_in_any_field_gives_a_card_or_a_refusal(field, value):
 
 
 @pytest.mark.parametrize("hidden", ["\u202e", "\u200b", "\u2069", "\ufeff", "\x1b", "\u2028", "\ufe0f"])
-@pytest.mark.parametrize("place", ["name", "labels", "head.layer", "made_with"])
+@pytest.mark.parametrize("place", ["name", "labels", "head.layer", "made_with", "pixels", "unfit"])
 def test_texts_that_are_not_what_they_look_like_are_refused(place, hidden):
     text = f"a{hidden}b"
     value = {"labels": ("x", text, "y"), "made_with": {text: "1"}}.get(place, text)

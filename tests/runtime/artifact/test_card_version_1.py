@@ -16,6 +16,7 @@ WHERE = "folder/file.tflite"
 def version_1(method: str = "cam", labels: tuple[str, ...] = SMALL.labels) -> dict:
     """The card `SMALL` as version 1 wrote it."""
     content = json.loads(cards.to_json(SMALL))
+    del content["pixels"], content["unfit"]
     del content["head"]["evidence"]
     del content["head"]["window"]
     content["head"]["method"] = method
