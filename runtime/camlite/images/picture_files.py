@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import struct
 import warnings
 import zlib
 from collections.abc import Callable, Mapping
@@ -28,6 +29,11 @@ _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
 # first number: 12 megapixels of RGB, which Pillow keeps in 48 MB.
 _ALWAYS_CREDIBLE = 36_000_000
 _MOST_TIMES = 1032
+
+# Pillow 9 to 12 make up to two canvases of an animated PNG when they open it, before anything can be asked. Of this
+# size they take what `picture_memory` has for buffers.
+_MOST_ANIMATED_PIXELS = 1 << 19
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _SLOW_DECODERS = frozenset({"ppm", "ppm_plain"})
 _MOST_SLOW_PIXELS = 250_000
@@ -137,6 +143,7 @@ def _read(source: BinaryIO, name: str, most_pixels: int | None, reserve: Reserve
     image_module = pillow("PIL.Image")
     try:
         file_size = _size(source)
+        _check_animated(source)
         # What Pillow notices on the way (EXIF it cannot read) changes no pixel, and a command's errors are one line.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -210,6 +217,24 @@ def pillow(module: str) -> Any:
     if not log.handlers:  # what it logs of a damaged file would go to standard error, where a refusal is one line
         log.addHandler(logging.NullHandler())
     return found
+
+
+def _check_animated(file: BinaryIO) -> None:
+    """Refuse a large animated PNG, by its chunks in front of the pixels; damaged ones are Pillow's to refuse."""
+    pixels = 0
+    if file.read(len(_PNG_SIGNATURE)) == _PNG_SIGNATURE:
+        while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
+            length = int.from_bytes(head[:4], "big")
+            if head[4:] == b"IHDR":
+                width, height = struct.unpack(">II", file.read(8).ljust(8, b"\0"))
+                pixels = width * height
+                length -= 8
+            elif head[4:] == b"acTL" and pixels > _MOST_ANIMATED_PIXELS:
+                raise TooLargeError(
+                    f"an animated PNG of {pixels} pixels, expected at most {_MOST_ANIMATED_PIXELS}; save one frame"
+                )
+            file.seek(length + 4, io.SEEK_CUR)
+    file.seek(0)
 
 
 def _check_credible(picture: Any, size: int) -> None:

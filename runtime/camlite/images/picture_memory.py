@@ -14,10 +14,13 @@ from typing import Any
 _STORED: Mapping[str, int] = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 # Frame, frame before, its bytes for Python, and what the lossless coding keeps. Measured: 19.1 with Pillow's own.
 _BESIDE_WEBP = 16
-# A strip, which may be the whole picture, and what its compression keeps. Measured: LZMA 5.2 of 4. Where the picture
-# is turned, it stands in memory once more.
-_BESIDE_TIFF, _BESIDE_TURNED_TIFF = Fraction(3, 2), 2
-_TIFF_ORIENTATION = 274
+# A strip of a TIFF may be the whole picture as the file has it: 16 bytes a pixel where Pillow keeps 4. These
+# compressions keep no more of it than that; LZMA and Zstandard what they have unpacked, JPEG its coefficients.
+_STRIP_ONLY = frozenset(
+    {"raw", "packbits", "tiff_adobe_deflate", "tiff_deflate", "tiff_lzw", "tiff_ccitt", "group3", "group4"}
+)
+_BESIDE_STRIP = 2  # times a strip, of others
+_TIFF_BITS, _TIFF_SAMPLES, _TIFF_ORIENTATION = 258, 277, 274
 # Buffers of a strip, of Pillow and of the decoder.
 _AT_LEAST = 4 << 20
 
@@ -41,12 +44,19 @@ def is_grey(mode: str) -> bool:
 
 def _beside(picture: Any, stored: int) -> Fraction:
     """Bytes a pixel that a decoder has at the most while it fills Pillow's memory."""
-    if picture.format == "JPEG":
+    if any(tile[0] == "jpeg" for tile in picture.tile):  # not by the format: a JPEG with an index of others is an MPO
         return _coefficients(picture)
     if picture.format == "TIFF":
-        turned = picture.tag_v2.get(_TIFF_ORIENTATION, 1) != 1
-        return Fraction(stored * (_BESIDE_TURNED_TIFF if turned else _BESIDE_TIFF))
+        return _strip(picture) + (stored if picture.tag_v2.get(_TIFF_ORIENTATION, 1) != 1 else 0)
     return Fraction(_BESIDE_WEBP if picture.format == "WEBP" else 0)
+
+
+def _strip(picture: Any) -> Fraction:
+    """Bytes a pixel of a strip that is the whole TIFF, and of what its compression keeps."""
+    bits = picture.tag_v2.get(_TIFF_BITS, (1,))
+    samples = max(len(bits), picture.tag_v2.get(_TIFF_SAMPLES, 1))
+    times = 1 if picture.info.get("compression") in _STRIP_ONLY else 1 + _BESIDE_STRIP
+    return Fraction(max(bits) * samples * times, 8)
 
 
 def _coefficients(picture: Any) -> Fraction:

@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as arrays
 from camlite import ImageError
 from camlite.images import picture_files
 from support.fresh_process import run_python
+from support.heavy_pictures import animated_png
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -195,6 +196,12 @@ def test_a_picture_that_unpacks_to_too_many_pixels_is_refused(tmp_path):
     path.write_bytes(header + sides + b"\1\0\x18\0" + bytes(24))
 
     assert "decompression bomb" in refusal(path)
+
+
+def test_an_animated_png_that_would_take_memory_when_it_is_opened_is_refused():
+    assert picture_files.decode(animated_png(724), "small").shape == (724, 724)
+    with pytest.raises(ImageError, match="large: an animated PNG of 525625 pixels, expected at most 524288"):
+        picture_files.decode(animated_png(725), "large")
 
 
 def test_without_pillow_the_message_says_how_to_install_it(tmp_path):
