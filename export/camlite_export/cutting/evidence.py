@@ -3,42 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.maps import cam
-
-if TYPE_CHECKING:
-    from camlite_export.cutting.two_output import TwoOutputModel
+from camlite_export.cutting.halves import Halves
 
 Floats = NDArray[np.float32]
 
 
-def by_class_weights(cut: TwoOutputModel, features: Floats, classes: NDArray[np.int64]) -> Floats:
+def by_class_weights(halves: Halves, features: Floats, classes: NDArray[np.int64]) -> Floats:
     """Evidence of one class an image, float32 (N, h, w), of features (N, h, w, C) and classes (N,)."""
-    if cut.affine is None:
+    if halves.affine is None:
         raise ValueError("the head is not affine: it has no class weights")
-    maps = [cam.evidence(one, cut.affine.weights, [k])[0] for one, k in zip(features, classes, strict=True)]
+    maps = [cam.evidence(one, halves.affine.weights, [k])[0] for one, k in zip(features, classes, strict=True)]
     return np.stack(maps)
 
 
-def by_gradient(cut: TwoOutputModel, features: Floats, classes: NDArray[np.int64]) -> Floats:
+def by_gradient(halves: Halves, features: Floats, classes: NDArray[np.int64]) -> Floats:
     """The same by TensorFlow's own gradient: features times d logit / d features, summed over the channels."""
     import tensorflow as tf
 
     watched = tf.constant(features)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(watched)
-        logits = cut.head(watched, training=False)
+        logits = halves.head(watched, training=False)
         own = tf.reduce_sum(tf.gather(logits, classes, batch_dims=1))
     gradient = np.asarray(tape.gradient(own, watched), np.float32)
     return np.asarray((features * gradient).sum(axis=-1))
 
 
-REFERENCES: Mapping[EvidenceMethod, Callable[[TwoOutputModel, Floats, NDArray[np.int64]], Floats]] = {
+REFERENCES: Mapping[EvidenceMethod, Callable[[Halves, Floats, NDArray[np.int64]], Floats]] = {
     "device": by_class_weights,
     "graph": by_class_weights,
     "gradient": by_gradient,

@@ -12,43 +12,41 @@ written with ordinary forward operators, so that no interpreter needs to know ab
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.errors import ClassifierError
 from camlite_export import workarounds
+from camlite_export.cutting.halves import Halves
 from camlite_export.cutting.plain_operators import plain_operators
-
-if TYPE_CHECKING:
-    from camlite_export.cutting.two_output import TwoOutputModel
 
 Forward = Callable[[Any], dict[str, Any]]
 
 
-def forward(two_output: TwoOutputModel) -> Forward:
+def forward(halves: Halves) -> Forward:
     """The function that is exported.
 
     Returns:
-        image (N, H, W, channels) -> features, scores and, where `TwoOutputModel.evidence_method` says that the model
+        image (N, H, W, channels) -> features, scores and, where `Halves.evidence_method` says that the model
         gives it, evidence (N, h, w, K), or (N, h, w, 1) of the top class only.
     """
-    evidence = _IN_THE_GRAPH.get(two_output.evidence_method)
+    evidence = _IN_THE_GRAPH.get(halves.evidence_method)
 
     def compute(image: Any) -> dict[str, Any]:
         with plain_operators(), workarounds.convolutions_in_groups_as_they_are():
-            outputs: dict[str, Any] = two_output.model(image, training=False)
-            return {**outputs, **evidence(two_output, outputs["features"])} if evidence else outputs
+            outputs: dict[str, Any] = halves.model(image, training=False)
+            return {**outputs, **evidence(halves, outputs["features"])} if evidence else outputs
 
     return compute
 
 
-def _with_class_weights(two_output: TwoOutputModel, features: Any) -> dict[str, Any]:
+def _with_class_weights(halves: Halves, features: Any) -> dict[str, Any]:
     """Evidence of every class, and the scores that follow from it."""
     import tensorflow as tf
 
-    head = two_output.affine
+    head = halves.affine
     if head is None:
         raise ValueError("the head is not affine: it has no class weights")
     if head.weights.ndim == 2:
@@ -59,32 +57,32 @@ def _with_class_weights(two_output: TwoOutputModel, features: Any) -> dict[str, 
     by_class = tf.transpose(tf.reshape(maps, (-1, height * width, classes)), (0, 2, 1))
     # A product with ones: TFLite's sum overflows in int16x8, and its mean has the steps of the maps in int8.
     logits = tf.squeeze(by_class @ np.ones((height * width, 1), np.float32), axis=-1) + head.bias
-    activate = {"softmax": tf.nn.softmax, "sigmoid": tf.nn.sigmoid, "linear": tf.identity}[two_output.activation]
+    activate = {"softmax": tf.nn.softmax, "sigmoid": tf.nn.sigmoid, "linear": tf.identity}[halves.activation]
     return {"scores": activate(logits), "evidence": maps}
 
 
-def _of_every_class(two_output: TwoOutputModel, features: Any) -> dict[str, Any]:
+def _of_every_class(halves: Halves, features: Any) -> dict[str, Any]:
     """All classes in one pass: the features once a class, each copy for the logit of its own class."""
     import tensorflow as tf
 
-    classes = two_output.classes
-    height, width, channels = two_output.feature_shape
+    classes = halves.classes
+    height, width, channels = halves.feature_shape
     copies = tf.reshape(tf.repeat(features[:, tf.newaxis], classes, axis=1), (-1, height, width, channels))
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(copies)
-        logits = tf.reshape(two_output.head(copies, training=False), (-1, classes, classes))
+        logits = tf.reshape(halves.head(copies, training=False), (-1, classes, classes))
         own = tf.reduce_sum(logits * tf.eye(classes, dtype=logits.dtype))
     maps = tf.reduce_sum(copies * _gradient(tape, own, copies), axis=-1)
     return {"evidence": tf.transpose(tf.reshape(maps, (-1, classes, height, width)), (0, 2, 3, 1))}
 
 
-def _of_the_top_class(two_output: TwoOutputModel, features: Any) -> dict[str, Any]:
+def _of_the_top_class(halves: Halves, features: Any) -> dict[str, Any]:
     import tensorflow as tf
 
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(features)
-        logits = two_output.head(features, training=False)
-        top = tf.one_hot(tf.argmax(logits, axis=-1), two_output.classes, dtype=logits.dtype)
+        logits = halves.head(features, training=False)
+        top = tf.one_hot(tf.argmax(logits, axis=-1), halves.classes, dtype=logits.dtype)
         own = tf.reduce_sum(logits * tf.stop_gradient(top))
     return {"evidence": tf.reduce_sum(features * _gradient(tape, own, features), axis=-1, keepdims=True)}
 
@@ -106,7 +104,7 @@ def _gradient(tape: Any, logit: Any, features: Any) -> Any:
 
 
 # What the graph adds to features and scores; a method that is not here is the device's.
-_IN_THE_GRAPH: Mapping[EvidenceMethod, Callable[[TwoOutputModel, Any], dict[str, Any]]] = {
+_IN_THE_GRAPH: Mapping[EvidenceMethod, Callable[[Halves, Any], dict[str, Any]]] = {
     "graph": _with_class_weights,
     "gradient": _of_every_class,
     "gradient_top": _of_the_top_class,

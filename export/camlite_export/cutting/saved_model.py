@@ -5,17 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from camlite.system import files
 from camlite_export.cutting.forward import forward
-
-if TYPE_CHECKING:
-    from camlite_export.cutting.two_output import TwoOutputModel
+from camlite_export.cutting.halves import Halves
 
 
 @contextlib.contextmanager
-def saved_model(two_output: TwoOutputModel) -> Iterator[Path]:
+def saved_model(halves: Halves) -> Iterator[Path]:
     """Write a SavedModel with one signature of batch size 1 to a temporary folder.
 
     `keras.export.ExportArchive` tracks the weights; `tf.saved_model.save` of a plain function would lose them.
@@ -24,12 +21,12 @@ def saved_model(two_output: TwoOutputModel) -> Iterator[Path]:
     import tensorflow as tf
 
     archive = keras.export.ExportArchive()
-    archive.track(two_output.model)
-    archive.track(two_output.head)
+    archive.track(halves.model)
+    archive.track(halves.head)
     archive.add_endpoint(
         "serving_default",
-        forward(two_output),
-        input_signature=[tf.TensorSpec((1, *two_output.image_shape), tf.float32, name="image")],
+        forward(halves),
+        input_signature=[tf.TensorSpec((1, *halves.image_shape), tf.float32, name="image")],
     )
     with files.scratch() as folder:
         archive.write_out(str(folder), verbose=False)

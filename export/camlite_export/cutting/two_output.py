@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite.artifact.card import Activation
 from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.errors import ClassifierError
 from camlite.maps import cam
@@ -26,7 +25,7 @@ from camlite_export.cutting import (
     saved_model,
 )
 from camlite_export.cutting.cut import ChangeTensor
-from camlite_export.cutting.heads import AffineHead
+from camlite_export.cutting.halves import Halves
 from camlite_export.sources.journey import Journey, KerasStep, Size, shape_text
 from camlite_export.sources.keras3 import Keras3Source
 from camlite_export.sources.source import Answer, Floats
@@ -42,26 +41,16 @@ _ROUNDING_16_BITS = 2e-2
 
 
 @dataclass(frozen=True)
-class TwoOutputModel:
+class TwoOutputModel(Halves):
     """A Keras classifier cut in two, see `camlite_export.cutting.cut.TraceableCut`.
 
     Attributes:
-        model: image (N, H, W, channels) -> {"features": (N, h, w, C), "scores": (N, K)}.
-        head: features (N, h, w, C) -> logits (N, K).
-        activation: logits -> scores.
         source: the original.
         step: of the original, whose output the features are.
-        affine: class weights and bias of the head; None where it is not affine.
-        evidence_method: how evidence is made, a word of `camlite.artifact.evidence_methods`.
     """
 
-    model: keras.Model
-    head: keras.Model
-    activation: Activation
     source: Keras3Source
     step: KerasStep
-    affine: AffineHead | None
-    evidence_method: EvidenceMethod
 
     @property
     def evidence_methods(self) -> tuple[EvidenceMethod, ...]:
@@ -72,21 +61,6 @@ class TwoOutputModel:
     def layer(self) -> str:
         """Name of the layer that gives the features."""
         return self.step.name
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of the input."""
-        return cast(tuple[int, int, int], tuple(self.model.inputs[0].shape[1:]))
-
-    @property
-    def feature_shape(self) -> tuple[int, int, int]:
-        """h, w and C of the features."""
-        return cast(tuple[int, int, int], tuple(self.model.output["features"].shape[1:]))
-
-    @property
-    def classes(self) -> int:
-        """K."""
-        return int(self.model.output["scores"].shape[1])
 
     @property
     def default_preprocessing(self) -> str:
@@ -173,7 +147,7 @@ def cut(
     affine = heads.derive(head)
     methods = heads.evidence_methods(affine, source.classes)
     method = evidence_method if evidence_method in methods else methods[0]
-    return TwoOutputModel(model, head, source.activation, source, step, affine, method)
+    return TwoOutputModel(model, head, source.activation, affine, method, source, step)
 
 
 def _last_feature_map(source: Keras3Source) -> tuple[KerasStep, keras.Model]:

@@ -48,8 +48,7 @@ def choose(
 def _folders(pictures: Path) -> list[str]:
     if not pictures.is_dir():
         return []
-    found = (file for file in pictures.rglob("*") if file.suffix.lower() in picture_files.SUFFIXES)
-    return class_folders.top_folders([file.relative_to(pictures) for file in found])
+    return class_folders.top_folders([file.relative_to(pictures) for file in picture_files.below(pictures)])
 
 
 def of(given: str | Path | Sequence[str] | None, classes: int) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -98,9 +98,8 @@ def read(path: str | Path, trusted: Sequence[str | Path] | None = None) -> Artif
     keys = None if trusted is None else signature.public_keys(trusted)
     where = str(path)
     content, container = _content(path, where)
-    split = _split_tflite if container == "tflite" else _split_onnx
     try:
-        parts = split(content, where)
+        parts = _SPLIT[container](content, where)
         if keys is not None:
             signature.verify(parts.signature, parts.seal, keys, where)
         _check_entries(parts.packed, parts.card is None, len(content), where)
@@ -210,6 +209,9 @@ def _split_onnx(content: bytes, where: str) -> _Parts:
         properties[CARD_KEY],
         _Zip(packed, zip_reader.entries(packed, len(packed))),
     )
+
+
+_SPLIT: Mapping[Container, Callable[[bytes, str], _Parts]] = {"tflite": _split_tflite, "onnx": _split_onnx}
 
 
 def _onnx_payload(properties: Mapping[str, bytes]) -> bytes:

@@ -57,16 +57,28 @@ def pack(container: Container, model: bytes, card: Card, arrays: Arrays, sign: S
         entries[STORED_WEIGHTS_ENTRY] = stored.to_json().encode()
     sizes = {name: len(content) for name, content in {CARD_ENTRY: text, **entries}.items()}
     check_sizes(sizes, len(model), card.name)
-    if container == "tflite":
-        behind = SEAL_LENGTH + (signature.LENGTH if sign else 0)
-        unsealed = _zip({CARD_ENTRY: text, **entries}, after=model, comment_length=behind)
-        seal = seal_of(memoryview(unsealed)[len(model) :])
-        return unsealed + seal + (sign(seal).to_bytes() if sign else b"")
-    payload = metadata_entry(CARD_KEY, text) + metadata_entry(ARRAYS_KEY, base64.b64encode(_zip(entries)))
+    return _PACK[container](model, text, entries, sign)
+
+
+def _pack_tflite(model: bytes, card: bytes, entries: Mapping[str, bytes], sign: Sign | None) -> bytes:
+    behind = SEAL_LENGTH + (signature.LENGTH if sign else 0)
+    unsealed = _zip({CARD_ENTRY: card, **entries}, after=model, comment_length=behind)
+    seal = seal_of(memoryview(unsealed)[len(model) :])
+    return unsealed + seal + (sign(seal).to_bytes() if sign else b"")
+
+
+def _pack_onnx(model: bytes, card: bytes, entries: Mapping[str, bytes], sign: Sign | None) -> bytes:
+    payload = metadata_entry(CARD_KEY, card) + metadata_entry(ARRAYS_KEY, base64.b64encode(_zip(entries)))
     payload += metadata_entry(SIGNED_KEY, SIGNED_WITH) if sign else b""
     seal = seal_of(payload)
     signed = metadata_entry(SIGNATURE_KEY, sign(seal).to_bytes()) if sign else b""
     return model + payload + metadata_entry(SEAL_KEY, seal) + signed
+
+
+_PACK: Mapping[Container, Callable[[bytes, bytes, Mapping[str, bytes], Sign | None], bytes]] = {
+    "tflite": _pack_tflite,
+    "onnx": _pack_onnx,
+}
 
 
 def _stored_weights(model: bytes, card: Card, arrays: Arrays) -> StoredWeights | None:

@@ -29,11 +29,9 @@ def load(path: Path, labels: Sequence[str]) -> MaskedImages:
         ImageError: a file is missing, is no such XML, or no object bears one of the labels.
     """
     pictures = {
-        file.stem: file
-        for file in sorted((path / _PICTURES).glob("*"))
-        if file.suffix.lower() in picture_files.SUFFIXES
+        file.stem: file for file in sorted((path / _PICTURES).glob("*")) if picture_files.has_picture_name(file)
     }
-    found = sorted((path / ANNOTATIONS).glob("*.xml"))
+    found = sorted((path / ANNOTATIONS).glob("[!.]*.xml"))
     missing = [file for file in found if file.stem not in pictures]
     expected = f"expected {ANNOTATIONS}/STEM.xml and {_PICTURES}/STEM.jpg"
     if not found:

@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 Classify = Callable[[NDArray[np.uint8]], int]
 
-_TFLITE_MODULES = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
-
 
 def classifier(model: Path, backend: str, threads: int, scale: float, offset: float) -> Classify:
     """A function from an image of the input's own size, uint8 (H, W, channels), to the index of the top class.
@@ -29,7 +27,7 @@ def classifier(model: Path, backend: str, threads: int, scale: float, offset: fl
     """
     if backend == "onnxruntime":
         return _onnx(model, threads, scale, offset)
-    return _tflite(model, _TFLITE_MODULES[backend], threads, scale, offset)
+    return _tflite(model, f"{backend.replace('-', '_')}.interpreter", threads, scale, offset)
 
 
 def _tflite(model: Path, module: str, threads: int, scale: float, offset: float) -> Classify:

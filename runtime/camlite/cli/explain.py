@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from camlite import picture_paths
 from camlite.cli import complain, options
 from camlite.errors import AnswerError, CamliteError
 from camlite.explainer import Explanation
-from camlite.images import picture_files, picture_paths
+from camlite.images import picture_files
 from camlite.show import drawing, say
 from camlite.show.drawing import Drawing
 from camlite.system import files

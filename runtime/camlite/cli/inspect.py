@@ -6,13 +6,13 @@ import argparse
 from pathlib import Path
 
 from camlite import artifact
-from camlite.artifact import Artifact
+from camlite.artifact import Artifact, container_of
 from camlite.artifact.card import WHOLE, Window, as_dict
+from camlite.artifact.container import SUFFIXES
 from camlite.cli import options
 from camlite.show import say
+from camlite.system import files
 from camlite.system.extensions import extension
-
-_KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the card, or the journey of the image through the layers."""
-    if arguments.file.suffix in _KERAS_SUFFIXES or arguments.file.is_dir():
+    if not _is_artifact(arguments.file):
         status: int = extension("inspect_classifier").run(arguments)
         return status
     read = artifact.read(arguments.file, arguments.trusted)
@@ -36,6 +36,17 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         say.line(*(f"{name:<15}{value}" for name, value in _lines(read)))
     return 0
+
+
+def _is_artifact(path: Path) -> bool:
+    """Whether a file is for the device to read, whole or not; the exporter knows the kinds of classifiers."""
+    if path.suffix.lower() in SUFFIXES.values():
+        return True
+    try:
+        with files.regular(path) as file:
+            return container_of(file.read(8)) is not None
+    except OSError:
+        return False
 
 
 def _record(read: Artifact) -> dict[str, object]:

@@ -107,7 +107,7 @@ def load(path: Path, labels: Sequence[str]) -> LabelledImages:
 
 
 def _folder(path: Path, labels: Sequence[str]) -> LabelledImages:
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in picture_files.SUFFIXES and file.is_file())
+    found = picture_files.below(path)
     if not found:
         raise ImageError(f"{path}: no images in this folder; expected files such as {', '.join(('.png', '.jpg'))}")
     matched = class_folders.match([file.relative_to(path) for file in found], labels, str(path))

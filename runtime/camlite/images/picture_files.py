@@ -62,6 +62,20 @@ _STORED: Mapping[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
 _STRIP = 64  # rows
 
 
+def has_picture_name(file: Path) -> bool:
+    """Whether a name in a folder is that of a picture; hidden files, such as macOS's ``._photo.jpg``, are none."""
+    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+
+
+def below(folder: Path) -> list[Path]:
+    """Picture files of a folder and of the folders in it, sorted; none that is hidden or lies in a hidden folder."""
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if has_picture_name(file) and file.is_file() and not any(p[0] == "." for p in file.relative_to(folder).parts)
+    )
+
+
 class Size(NamedTuple):
     """What the header of a picture says.
 

@@ -11,11 +11,11 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from camlite.explainer import Explanation
 from camlite.images import picture_files
 from camlite.images.preprocessing import Pixels
 from camlite.show import text_strip
 from camlite.show.colours import Floats, colourize
+from camlite.show.explained import Explained
 from camlite.show.overlay import lay_over
 
 Style = Literal["overlay", "heatmap", "side-by-side", "contour"]
@@ -50,7 +50,7 @@ class Drawing(NamedTuple):
     text: bool = True
 
 
-def draw(explanation: Explanation, drawing: Drawing) -> Pixels:
+def draw(explanation: Explained, drawing: Drawing) -> Pixels:
     """One panel for each explained class, as uint8 (H, W, 3); side by side up to four in a row."""
     panels, names = [], []
     base = _scaled(explanation.image)
@@ -65,12 +65,12 @@ def draw(explanation: Explanation, drawing: Drawing) -> Pixels:
     return _arranged(panels)
 
 
-def panel(explanation: Explanation, index: int, drawing: Drawing) -> Pixels:
+def panel(explanation: Explained, index: int, drawing: Drawing) -> Pixels:
     """The picture of one explained class, without text: uint8 (H, W, 3)."""
     return _panel(explanation, index, drawing, _scaled(explanation.image))
 
 
-def _panel(explanation: Explanation, index: int, drawing: Drawing, base: Pixels) -> Pixels:
+def _panel(explanation: Explained, index: int, drawing: Drawing, base: Pixels) -> Pixels:
     heat = explanation.spread(base.shape[0], base.shape[1], index)
     if drawing.style == "heatmap":
         drawn = np.empty((*heat.shape, 3), np.uint8)

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from camlite.explainer import Explanation
 from camlite.images import preprocessing
 from camlite.maps import hot_region
 from camlite.show import say
+from camlite.show.explained import Explained
 
 
-def of(explanation: Explanation) -> dict[str, Any]:
+def of(explanation: Explained) -> dict[str, Any]:
     """What is known of an image.
 
     ``label`` and ``score`` of the class with the highest score; ``scores`` of all; ``completeness``, see
@@ -46,7 +46,7 @@ def of(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def _explained(explanation: Explanation, index: int) -> dict[str, Any]:
+def _explained(explanation: Explained, index: int) -> dict[str, Any]:
     evidence, heatmap = (
         maps.reshape(-1, *maps.shape[-2:])[index] for maps in (explanation.evidence, explanation.heatmap)
     )
@@ -63,12 +63,12 @@ def _explained(explanation: Explanation, index: int) -> dict[str, Any]:
     }
 
 
-def _window(explanation: Explanation) -> tuple[slice, slice]:
+def _window(explanation: Explained) -> tuple[slice, slice]:
     height, width = explanation.image.shape[:2]
     return preprocessing.window(height, width, explanation.explainer.artifact.card.preprocessing)
 
 
-def _grid(explanation: Explanation) -> tuple[float, float, float, float]:
+def _grid(explanation: Explained) -> tuple[float, float, float, float]:
     """Left, top, right and bottom of the grid of cells, in pixels of the image."""
     rows, columns = _window(explanation)
     grid = explanation.explainer.artifact.card.head.window

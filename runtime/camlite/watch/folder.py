@@ -11,8 +11,9 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from camlite import picture_paths
 from camlite.errors import CamliteError, ImageError
-from camlite.images import picture_files, picture_paths
+from camlite.images import picture_files
 from camlite.show import say
 from camlite.system import files
 from camlite.watch.inotify import Waker

@@ -284,6 +284,12 @@ def test_inspect_prints_what_the_card_says(name, tiny, tmp_path):
     assert "keras " in lines["made"]
 
 
+def test_inspect_knows_an_artifact_by_its_content_where_its_name_says_nothing(artifact, tmp_path):
+    (tmp_path / "model").write_bytes(artifact.read_bytes())
+
+    assert "verified" in printed("inspect", "model", cwd=tmp_path)
+
+
 def test_inspect_tells_the_ways_evidence_is_made(tiny, tmp_path):
     colours = printed("inspect", tiny / "colours" / "colours.int8.onnx", cwd=tmp_path)
     graph = printed("inspect", tiny / "graph" / "graph.int8.tflite", cwd=tmp_path)

@@ -41,6 +41,15 @@ def test_a_folder_is_searched_with_its_subfolders_in_order_of_the_names(tmp_path
     assert images.classes is None
 
 
+def test_what_is_hidden_is_no_picture(tmp_path: Path) -> None:
+    write(tmp_path / "cat" / "a.png")
+    write(tmp_path / "cat" / ".ipynb_checkpoints" / "a-checkpoint.png")
+    (tmp_path / "cat" / "._a.png").write_bytes(b"what macOS keeps beside a file")
+    write(tmp_path / ".trash" / "b.png")
+
+    assert labelled_images.load(tmp_path, LABELS).names == [str(tmp_path / "cat" / "a.png")]
+
+
 def test_grey_pictures_have_one_channel(tmp_path: Path) -> None:
     write(tmp_path / "grey.png", shape=(4, 5))
     assert labelled_images.load(tmp_path, LABELS)[0].shape == (4, 5, 1)

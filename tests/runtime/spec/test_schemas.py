@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 import sys
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import assume, given
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from camlite import ArtifactError, artifact
 from camlite.artifact import card as cards
+from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.serve import openapi
 from camlite.show import json_record
 from camlite.texts import hidden_character
@@ -51,6 +52,20 @@ def test_a_schema_is_a_json_schema_of_draft_2020_12(name):
 
     jsonschema.Draft202012Validator.check_schema(content)
     assert content["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_the_words_of_the_schema_are_those_of_the_reader():
+    properties = schema("card")["properties"]
+    words = {
+        cards.Precision: properties["precision"],
+        cards.Fit: properties["preprocessing"]["properties"]["fit"],
+        cards.ChannelOrder: properties["preprocessing"]["properties"]["order"],
+        cards.Activation: properties["head"]["properties"]["activation"],
+        EvidenceMethod: properties["head"]["properties"]["evidence"],
+    }
+
+    for known, described in words.items():
+        assert tuple(described["enum"]) == get_args(known)
 
 
 @given(card_strategy())

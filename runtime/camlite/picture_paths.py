@@ -50,9 +50,8 @@ def expand(argument: str) -> list[str]:
 
 
 def is_picture(file: Path) -> bool:
-    """Whether a name in a folder is that of a picture, and not of one that was drawn by camlite."""
-    other = file.name.startswith(".") or re.search(_DRAWN, file.name)
-    return file.suffix.lower() in picture_files.SUFFIXES and not other and file.is_file()
+    """Whether a file in a folder is a picture by its name, not hidden, and not one that was drawn by camlite."""
+    return picture_files.has_picture_name(file) and not re.search(_DRAWN, file.name) and file.is_file()
 
 
 def read(name: str) -> NDArray[np.uint8]:
