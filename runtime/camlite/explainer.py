@@ -49,11 +49,13 @@ class Explanation:
     Attributes:
         image: the image that was explained, uint8 (H, W, channels).
         classes: the classes that are explained; by default the one with the highest score.
-        evidence: the raw map in logits: float32 (h, w) of the top class, or (n, h, w) of the n classes asked for.
+        evidence: the raw map in logits: float32 (h, w) of the top class, or (n, h, w) of the n classes asked for. Where
+            they are explained against another class, it is their evidence minus that of the other.
+        against: that other class, or None.
         explainer: what made it.
     """
 
-    __slots__ = ("_features", "_heatmap", "_maps", "_scores", "classes", "evidence", "explainer", "image")
+    __slots__ = ("_features", "_heatmap", "_maps", "_scores", "against", "classes", "evidence", "explainer", "image")
 
     def __init__(
         self,
@@ -64,11 +66,12 @@ class Explanation:
         maps: NDArray[Any] | None,
         classes: tuple[int, ...],
         evidence: NDArray[np.float32],
+        against: int | None = None,
     ) -> None:
         # What the model gave stays as stored until somebody asks for it in real numbers.
         self.explainer, self.image, self._scores, self._features = explainer, image, scores, features
         self._maps = maps
-        self.classes, self.evidence = classes, evidence
+        self.classes, self.evidence, self.against = classes, evidence, against
         self._heatmap: NDArray[np.float32] | None = None
 
     @property
@@ -192,6 +195,7 @@ class Explanation:
         labels, scores = self.explainer.labels, self.scores
         told = ", ".join(f"{labels[k]} {scores[k]:.3f}" for k in self.classes[:_MOST_TOLD])
         more = ", ..." if len(self.classes) > _MOST_TOLD else ""
+        more += "" if self.against is None else f" against {labels[self.against]} {scores[self.against]:.3f}"
         height, width = self.image.shape[:2]
         return f"<Explanation of an image {height} x {width}: {told}{more}>"
 
@@ -245,19 +249,29 @@ class Explainer:
         return not self.artifact.card.head.evidence_traits.top_only
 
     def explain(
-        self, pixels: NDArray[np.uint8], classes: Sequence[int | str] | None = None, finite: bool = True
+        self,
+        pixels: NDArray[np.uint8],
+        classes: Sequence[int | str] | None = None,
+        finite: bool = True,
+        against: int | str | None = None,
     ) -> Explanation:
         """Classify an image and say where the classifier looked.
 
+        Why this class and not that one, `against` answers: evidence of one minus evidence of the other. Where evidence
+        adds up, its sum and the difference of the two biases are the difference of the two logits.
+
         Args:
             pixels: uint8 (H, W) or (H, W, channels) of any size; channels is 1 (grey), 3 (RGB) or 4 (RGBA).
-            classes: the classes to explain, by index or label; by default the one with the highest score.
+            classes: the classes to explain, by index or label; by default the one with the highest score (other than
+                `against`).
+            against: the class that they are explained against, by index or label; none by default.
             finite: whether an answer must be of finite numbers. False is for programs that look for NaN themselves.
 
         Raises:
             AnswerError: scores or evidence are NaN or infinite.
             ImageError: the image has another dtype or shape.
-            CamliteError: a class is unknown.
+            CamliteError: a class is unknown, or explained against itself; or the artifact carries evidence of the top
+                class alone.
         """
         # The hot path, as short as the measurements in docs/performance.md made it. The model's input and output
         # memory is used in place. What an explanation keeps is copied once: the next run overwrites the results, and
@@ -268,7 +282,11 @@ class Explainer:
             self._invoke()
             top = int(self._scores.argmax())
             chosen: tuple[int, ...] = (top,)
-            if classes is None:
+            other = None
+            if against is not None:
+                other = self.class_index(against)
+                chosen, maps = self._contrast(classes, other)
+            elif classes is None:
                 maps = self._evidence.one(top)
             else:
                 chosen, maps = self._of(classes, top)
@@ -282,7 +300,21 @@ class Explainer:
                     f"expected finite scores and evidence: run `camlite check`, and export it again"
                 )
             every = None if self._maps is None else self._maps.copy()
-            return Explanation(self, seen, self._scores.copy(), self._features.copy(), every, chosen, maps)
+            return Explanation(self, seen, self._scores.copy(), self._features.copy(), every, chosen, maps, other)
+
+    def _contrast(self, classes: Sequence[int | str] | None, other: int) -> tuple[tuple[int, ...], NDArray[np.float32]]:
+        """Indices of classes, and their evidence minus another's: (n, h, w), or (h, w) of the best of the others."""
+        if not self.any_class:
+            raise CamliteError(
+                f"{self.artifact.path}: carries evidence of the top class alone, nothing to hold it against; "
+                f"leave `against` out, or export it with --evidence graph"
+            )
+        ranked = (-self.outputs["scores"].dequantize(self._scores)).argsort(kind="stable")
+        chosen = tuple(map(self.class_index, ranked[ranked != other][:1] if classes is None else classes))
+        if other in chosen or not chosen:
+            raise CamliteError(f"class {self.labels[other]!r} is explained against itself; name another class")
+        maps = self._evidence.many(chosen) - self._evidence.many((other,))
+        return chosen, maps[0] if classes is None else maps
 
     def _of(self, classes: Sequence[int | str], top: int) -> tuple[tuple[int, ...], NDArray[np.float32]]:
         """Indices of classes, and their evidence (n, h, w)."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from camlite import CamliteError, ImageError, artifact
-from camlite.maps import resize
+from camlite.maps import cam, resize
 from camlite.show.overlay import lay_over
 from support import fresh_process
 from support.million_explanations import COMPLETENESS, HORIZONTAL, PLAIN, VERTICAL, assert_same
@@ -108,6 +108,36 @@ def test_the_range_of_all_classes_is_each_of_them(stripes):
 
     assert every.classes == one_by_one.classes
     np.testing.assert_allclose(every.evidence, one_by_one.evidence, rtol=0, atol=1e-7)
+
+
+def test_one_class_against_another_is_the_difference_of_their_evidence(stripes):
+    (every,) = stripes.explain(VERTICAL, classes=[0, 1, 2])
+    (two,) = stripes.explain(VERTICAL, classes=["vertical", 2], against="horizontal")
+    (best,) = stripes.explain(VERTICAL, against="horizontal")
+    (second,) = stripes.explain(VERTICAL, against="vertical")
+
+    assert (two.classes, best.classes, second.classes) == (
+        (1, 2),
+        (1,),
+        (int(np.argsort(-every.scores, kind="stable")[1]),),
+    )
+    # Another matrix product of the same numbers, float32; evidence is up to 0.3 here.
+    np.testing.assert_allclose(two.evidence, every.evidence[1:] - every.evidence[:1], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(best.evidence, two.evidence[0], rtol=0, atol=1e-7)
+
+
+def test_the_difference_adds_up_to_that_of_the_logits(stripes):
+    arrays = artifact.read(stripes.path).arrays
+    (seen,) = stripes.explain(VERTICAL, against="horizontal")
+
+    logits = cam.logits(seen.features, arrays.weights, arrays.bias)
+    # float32: relative to the sums, which are 30 here.
+    assert seen.evidence.sum() + arrays.bias[1] - arrays.bias[0] == pytest.approx(logits[1] - logits[0], rel=1e-5)
+
+
+def test_a_class_against_itself_is_refused(stripes):
+    with pytest.raises(CamliteError, match="class 'plain' is explained against itself; name another class"):
+        stripes.explain(VERTICAL, classes=["vertical", "plain"], against=2)
 
 
 @pytest.mark.parametrize("wanted", ["diagonal", "", 3, -1, 0.5, None], ids=repr)

@@ -78,10 +78,12 @@ class Seen:
     overlay: np.ndarray
 
 
-def explain(path: Path, backend: str, images: Sequence[Any], classes: Sequence[Any] | None = None) -> list[Seen]:
+def explain(
+    path: Path, backend: str, images: Sequence[Any], classes: Sequence[Any] | None = None, against: Any = None
+) -> list[Seen]:
     """Explain all images first, then read what each explanation says."""
     explainer = _explainer(path, backend)
-    explanations = [explainer.explain(image, classes) for image in images]
+    explanations = [explainer.explain(image, classes, against=against) for image in images]
     return [_seen(image, explanation) for image, explanation in zip(images, explanations, strict=True)]
 
 

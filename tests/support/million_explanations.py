@@ -42,8 +42,8 @@ class Subject:
     precision: str
     run: Run
 
-    def explain(self, *images: Any, classes: Any = None) -> list[Seen]:
-        return self.run(self.backend, fresh_process.explain, self.path, self.backend, images, classes)
+    def explain(self, *images: Any, classes: Any = None, against: Any = None) -> list[Seen]:
+        return self.run(self.backend, fresh_process.explain, self.path, self.backend, images, classes, against)
 
     def call(self, function: Callable, *arguments: Any, **options: Any) -> Any:
         return self.run(self.backend, function, self.path, self.backend, *arguments, **options)

@@ -42,12 +42,15 @@ def open_explainer(arguments: argparse.Namespace, artifact: Path) -> Explainer:
 
 
 def add_classes(parser: argparse.ArgumentParser) -> None:
-    """``--classes`` and ``--top``."""
+    """``--classes``, ``--top`` and ``--against``."""
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument(
         "--classes", nargs="+", metavar="CLASS", help="explain these, by label or index (default: the top class)"
     )
     chosen.add_argument("--top", type=positive, metavar="N", help="explain the N classes with the highest scores")
+    parser.add_argument(
+        "--against", metavar="CLASS", help="why those and not this one: their evidence minus its, by label or index"
+    )
 
 
 def add_drawing(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +72,7 @@ def drawing(arguments: argparse.Namespace) -> Drawing:
 
 def choice(arguments: argparse.Namespace) -> Choice:
     """What `add_classes` has read."""
-    return Choice(tuple(arguments.classes or ()), arguments.top)
+    return Choice(tuple(arguments.classes or ()), arguments.top, arguments.against)
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:

@@ -59,7 +59,7 @@ def _parsed(query: str) -> tuple[Choice, Drawing]:
     # Some clients send UTF-8 as it is, which arrives as Latin-1.
     text = query.encode("latin-1", "replace").decode("utf-8", "replace")
     fields = parse_qs(text, strict_parsing=bool(text), max_num_fields=200)
-    unknown = set(fields) - {"class", "top", "style", "colours"}
+    unknown = set(fields) - {"class", "top", "against", "style", "colours"}
     if unknown:
         raise ValueError(f"{sorted(unknown)[0][:_LONGEST_CLASS]!r} is unknown")
     style, colours = (fields.get(name, [usual])[-1] for name, usual in _USUAL.items())
@@ -67,13 +67,14 @@ def _parsed(query: str) -> tuple[Choice, Drawing]:
         if value not in choices:
             raise ValueError(f"{name} {value[:_LONGEST_CLASS]!r}, expected one of {', '.join(choices)}")
     classes = tuple(fields.get("class", ()))
-    if any(len(one) > _LONGEST_CLASS for one in classes):
+    against = fields["against"][-1] if "against" in fields else None
+    if any(len(one) > _LONGEST_CLASS for one in (*classes, against or "")):
         raise ValueError(f"class: expected a label or an index, of at most {_LONGEST_CLASS} characters")
     top = int(fields["top"][-1]) if "top" in fields else None
     if top is not None and (top < 1 or classes):
         raise ValueError("top: expected a number from 1 on, and no class beside it")
     chosen = next(one for one in drawing.STYLES if one == style)
-    return Choice(classes, top), Drawing(chosen, colours)
+    return Choice(classes, top, against), Drawing(chosen, colours)
 
 
 def explain(

@@ -58,6 +58,7 @@ def _explain(labels: Sequence[str]) -> dict[str, Any]:
         "parameters": [
             _query("class", "Explain this class, by label or index; may be repeated", {"enum": list(labels)[:100]}),
             _query("top", "Explain the classes with the highest scores", {"type": "integer", "minimum": 1}),
+            _query("against", "Why those and not this class, by label or index", {"type": "string"}),
             _query("style", "Of the picture", {"enum": list(STYLES)}),
             _query("colours", "Of the picture", {"enum": list(COLOUR_MAPS)}),
         ],

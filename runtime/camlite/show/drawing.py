@@ -59,10 +59,15 @@ def draw(explanation: Explained, drawing: Drawing) -> Pixels:
         names.append("")
     for index, chosen in enumerate(explanation.classes):
         panels.append(_panel(explanation, index, drawing, base))
-        names.append(f"{explanation.explainer.labels[chosen]} {float(explanation.scores[chosen]):.3f}")
+        names.append(_name(explanation, chosen))
     if drawing.text:
         panels = [_labelled(*pair) for pair in zip(panels, names, strict=True)]
     return _arranged(panels)
+
+
+def _name(explanation: Explained, chosen: int) -> str:
+    classes = (chosen,) if explanation.against is None else (chosen, explanation.against)
+    return " against ".join(f"{explanation.explainer.labels[k]} {float(explanation.scores[k]):.3f}" for k in classes)
 
 
 def panel(explanation: Explained, index: int, drawing: Drawing) -> Pixels:

@@ -31,6 +31,8 @@ class Explained(Protocol):
     @property
     def classes(self) -> Sequence[int]: ...  # noqa: D102
     @property
+    def against(self) -> int | None: ...  # noqa: D102
+    @property
     def label(self) -> str: ...  # noqa: D102
     @property
     def score(self) -> float: ...  # noqa: D102

@@ -20,9 +20,10 @@ def of(explanation: Explained) -> dict[str, Any]:
     ``label`` and ``score`` of the class with the highest score; ``scores`` of all; ``completeness``, see
     `camlite.Explanation`; ``width`` and ``height`` of the image in pixels; the ``window`` of it that the map covers;
     ``grid``, the edges of the map itself in pixels of the image, which may lie outside of it where the classifier pads;
-    and ``explained``, one a class: its ``label``, ``score``, ``evidence`` (rows of the raw map, in logits), ``peak``
-    (x, y, evidence), ``box`` (left, top, right, bottom) and ``quadrants``, see `camlite.maps.hot_region.Region`; the
-    last three are null where nothing speaks for the class.
+    ``against``, the label of the class that the others are explained against, or null; and ``explained``, one a class:
+    its ``label``, ``score``, ``evidence`` (rows of the raw map, in logits), ``peak`` (x, y, evidence), ``box`` (left,
+    top, right, bottom) and ``quadrants``, see `camlite.maps.hot_region.Region`; the last three are null where nothing
+    speaks for the class.
     """
     labels, scores = explanation.explainer.labels, explanation.scores.tolist()
     height, width = explanation.image.shape[:2]
@@ -41,6 +42,7 @@ def of(explanation: Explained) -> dict[str, Any]:
             min(columns.stop, math.ceil(right)),
             min(rows.stop, math.ceil(bottom)),
         ),
+        "against": None if explanation.against is None else labels[explanation.against],
         "grid": {"left": left, "top": top, "right": right, "bottom": bottom},
         "explained": [_explained(explanation, index) for index in range(len(explanation.classes))],
     }

@@ -100,6 +100,23 @@ def test_explain_explains_the_classes_with_the_highest_scores_the_highest_first(
     assert [one["label"] for one in record["explained"]] == ranked[:many]
 
 
+def test_explain_tells_why_one_class_and_not_another(artifact, folder):
+    record = json.loads(printed("explain", artifact, "a/picture.png", "--json", "--against", "plain", cwd=folder))
+    both = json.loads(
+        printed("explain", artifact, "a/picture.png", "--json", "--classes", "vertical", "plain", cwd=folder)
+    )
+
+    assert (record["against"], both["against"]) == ("plain", None)
+    (one,) = record["explained"]
+    assert one["label"] == "vertical"
+    vertical, plain = (np.array(each["evidence"]) for each in both["explained"])
+    np.testing.assert_allclose(one["evidence"], vertical - plain, rtol=0, atol=1e-6)
+    beside = json.loads(
+        printed("explain", artifact, "a/picture.png", "--json", "--against", "vertical", "--top", "3", cwd=folder)
+    )
+    assert {each["label"] for each in beside["explained"]} == {"horizontal", "plain"}
+
+
 def test_a_number_that_is_a_label_is_the_label(artifact, folder):
     read = artifacts.read(artifact)
     card = read.card._replace(labels=("1", "2", "0"))

@@ -98,6 +98,7 @@ REFUSALS = [
     ("/explain?top=0", None, IMAGE, 400, "query: top: expected a number from 1 on"),
     ("/explain?top=two", None, IMAGE, 400, "query: invalid literal"),
     ("/explain?style=cubist", None, IMAGE, 400, "query: style 'cubist', expected one of overlay,"),
+    ("/explain?class=1&against=vertical", None, IMAGE, 400, "class 'vertical' is explained against itself"),
     ("/explain?what=1", None, IMAGE, 400, "query: 'what' is unknown"),
     ("/explain?&&", None, IMAGE, 400, "query: bad query field"),
     ("/explain", None, {"Content_Type": "text/html"}, 415, "content type text/html, expected"),
