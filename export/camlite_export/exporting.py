@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Literal, NamedTuple, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
-from camlite import artifact, backends
+from camlite import artifact
 from camlite.artifact import Container
 from camlite.artifact.arrays import Arrays
 from camlite.artifact.card import Card, Head, Preprocessing, Window
@@ -21,32 +17,69 @@ from camlite.artifact.container import SUFFIXES
 from camlite.artifact.evidence_methods import EVIDENCE_METHODS
 from camlite.artifact.precisions import Precision
 from camlite.errors import ClassifierError
-from camlite.images.labelled_images import LabelledImages
+from camlite.images.labelled_images import LabelledImages, of_arrays
+from camlite.texts import one_line
 from camlite_export import golden_samples, output_folder
 from camlite_export.agreement import interpreter_process
-from camlite_export.agreement.measurement import Measurement, measure
-from camlite_export.agreement.reference import Reference, inputs_of, reference_of
+from camlite_export.agreement.expected import Expected
+from camlite_export.agreement.measurement import Measurement
+from camlite_export.agreement.reference import inputs_of, reference_of
+from camlite_export.agreement.structure import Failure
 from camlite_export.cutting import measured_places
 from camlite_export.cutting.cut import Cut, TraceableCut
+from camlite_export.fitness import judge_all
 from camlite_export.precisions import PRECISIONS, precisions_of
 from camlite_export.targets import TARGETS, weights_finder
 
 CONTAINERS: tuple[Container, ...] = get_args(Container)
-_OF_SUFFIX: Mapping[str, Container] = {suffix: container for container, suffix in SUFFIXES.items()}
 
 _MOST_CALIBRATION_IMAGES = 200
-_MOST_MEASURED_IMAGES = 200
+# `camlite parity` on the same pictures must agree; of more than so many, few gates would close that do not here.
+MOST_MEASURED_IMAGES = 500
 
 _MADE_WITH = ("camlite", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime")
 
 
 @dataclass(frozen=True)
 class Exported:
-    """One artifact that was written, and how it agrees with the original; None where no backend is installed here."""
+    """One artifact that was written, and how it agrees with the original.
+
+    Attributes:
+        path, size: of the file, in bytes.
+        measurement: None where no backend is installed here, or where its interpreter gave nothing to measure.
+        backend: what ran it; None where none is installed here, and so nothing is known of it.
+        failures: the checks and gates that it does not pass; its card says so, too.
+    """
 
     path: Path
     size: int
     measurement: Measurement | None
+    backend: str | None = None
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """``int8.tflite`` and the like."""
+        return ".".join(self.path.name.split(".")[-2:])
+
+    @property
+    def verdict(self) -> Literal["fit", "UNFIT", "not measured"]:
+        """Whether it is fit for use."""
+        if self.failures:
+            return "UNFIT"
+        return "not measured" if self.backend is None else "fit"
+
+
+class Exports(NamedTuple):
+    """What `export` made.
+
+    Attributes:
+        artifacts: what was written, in the order in which it was wanted.
+        refused: ``int16x8.tflite`` and the like -> why it could not be made.
+    """
+
+    artifacts: list[Exported]
+    refused: Mapping[str, str]
 
 
 Progress = Callable[[str], None]
@@ -114,10 +147,11 @@ def export(
     folder: Path,
     progress: Progress = lambda _: None,
     sign: artifact.Sign | None = None,
-) -> list[Exported]:
+) -> Exports:
     """Write one artifact for each wanted container and precision.
 
-    All artifacts are converted before the first is written, and each appears whole or not at all.
+    All artifacts are made and judged before the first is written, and each appears whole or not at all. Those that
+    cannot be made are told, and the others are written; so are those that are not fit for use, with that on the card.
 
     Args:
         cut: of the classifier, see `camlite_export.cutting`.
@@ -132,7 +166,8 @@ def export(
         sign: signs each artifact, see `camlite_export.signing.signer`.
 
     Raises:
-        CamliteError: the folder cannot be written to, or the classifier flips the image inside.
+        ClassifierError: nothing can be made of it, or the classifier flips the image inside.
+        CamliteError: the folder cannot be written to.
     """
     progress("head")
     window = measured_places.of_cut(cut, target).window
@@ -143,29 +178,55 @@ def export(
     weights = head.weights if head and traits.has_weights else None
     bias = head.bias if head and traits.adds_up else None
     arrays = Arrays(weights, bias, golden_images, answers.scores, answers.evidence)
-    models = _convert(cut, target, calibration, wanted, progress)
+    models, refused = _convert(cut, target, calibration, wanted, progress)
     files = {}
     for (container, precision), content in models.items():
         card = _card(cut, name, precision, labels, target, pixels, window, content)
         carried = _as_the_model_has_them(arrays, content, cut.feature_shape)
         files[f"{name}.{precision}{SUFFIXES[container]}"] = artifact.pack(container, content, card, carried, sign)
+    expected = Expected(name, cut, labels, target, ())
+    images = calibration.spread(MOST_MEASURED_IMAGES) if calibration else of_arrays(golden_images)
     with interpreter_process.interpreter_processes() as process_of:
         progress("golden samples")
         files = golden_samples.carry_errors(files, process_of, sign)
-        progress("writing")
-        output_folder.write_all(folder, files)
-        images, truth = _spread(calibration, _MOST_MEASURED_IMAGES) if calibration else (list(golden_images), None)
-        reference = reference_of(cut, inputs_of(images, target))
-        measurements = _measure([folder / file for file in files], process_of, images, reference, truth, progress)
-        return [
-            Exported(path, len(content), measurement)
-            for (path, measurement), content in zip(measurements, files.values(), strict=True)
-        ]
+        steps = _Steps(progress, len(wanted))
+        judged = judge_all(
+            files, expected, images, process_of, ours=calibration is not None, sign=sign, progress=steps.done
+        )
+    steps.end()
+    progress("writing")
+    output_folder.write_all(folder, {file: one.content for file, one in judged.items()})
+    artifacts = [
+        Exported(folder / file, len(one.content), one.measurement, one.backend, one.failures)
+        for file, one in judged.items()
+    ]
+    return Exports(artifacts, refused)
 
 
 def stages(wanted: Sequence[tuple[Container, Precision]]) -> int:
     """How often `export` calls `progress`."""
     return 3 + 2 * len(wanted)
+
+
+class _Steps:
+    """Measuring as so many stages: batches are as large as the images let them be."""
+
+    def __init__(self, progress: Progress, count: int) -> None:
+        self._progress, self._count, self._begun = progress, count, 0
+        self._begin("measuring", 1)
+
+    def done(self, images: int, of: int) -> None:
+        """So many images are measured."""
+        self._begin(f"measuring, {images} of {of} images", 1 + images * (self._count - 1) // of)
+
+    def end(self) -> None:
+        """All are."""
+        self._begin("measuring", self._count)
+
+    def _begin(self, stage: str, last: int) -> None:
+        for _ in range(self._begun, last):
+            self._progress(stage)
+        self._begun = max(self._begun, last)
 
 
 def _convert(
@@ -174,16 +235,27 @@ def _convert(
     calibration: LabelledImages | None,
     wanted: Sequence[tuple[Container, Precision]],
     progress: Progress,
-) -> dict[tuple[Container, Precision], bytes]:
-    prepared = None
-    if calibration is not None:
-        images, _ = _spread(calibration, _MOST_CALIBRATION_IMAGES)
-        prepared = inputs_of(images, target)
+) -> tuple[dict[tuple[Container, Precision], bytes], dict[str, str]]:
+    """The models, and why some could not be made."""
+    prepared = inputs_of(list(calibration.spread(_MOST_CALIBRATION_IMAGES)), target) if calibration else None
     models: dict[tuple[Container, Precision], bytes] = {}
+    refused: dict[str, str] = {}
+    unexpected: Exception | None = None
     for container, precision in wanted:
-        progress(f"{precision}{SUFFIXES[container]}")
-        models[container, precision] = TARGETS[container].convert(cut, precision, prepared)
-    return models
+        kind = f"{precision}{SUFFIXES[container]}"
+        progress(kind)
+        try:
+            models[container, precision] = TARGETS[container].convert(cut, precision, prepared)
+        except ClassifierError as error:
+            refused[kind] = str(error)
+        except Exception as error:  # of a converter: it has bugs of its own, and must not take the others along
+            refused[kind] = one_line(f"{type(error).__name__}: {error}")[:300]
+            unexpected = error
+    if unexpected and not models:
+        raise unexpected
+    if not models:
+        raise ClassifierError("; ".join(dict.fromkeys(refused.values())))
+    return models, refused
 
 
 def _as_the_model_has_them(arrays: Arrays, model: bytes, feature_shape: tuple[int, int, int]) -> Arrays:
@@ -195,32 +267,6 @@ def _as_the_model_has_them(arrays: Arrays, model: bytes, feature_shape: tuple[in
     rest = weights_finder.rest(model, arrays.weights, stored)
     weights = stored.read(model, channels, arrays.weights.shape[1], rest)
     return arrays._replace(weights=weights, stored_weights=stored, weights_rest=rest)
-
-
-def _spread(images: LabelledImages, most: int) -> tuple[list[NDArray[np.uint8]], NDArray[np.int64] | None]:
-    """At most so many of the images, evenly spaced: folders are sorted by class."""
-    step = -(-len(images) // most)
-    return images[::step], None if images.classes is None else images.classes[::step]
-
-
-def _measure(
-    paths: Sequence[Path],
-    process_of: Callable[[Container], Executor],
-    images: Sequence[NDArray[np.uint8]],
-    reference: Reference,
-    truth: NDArray[np.int64] | None,
-    progress: Progress,
-) -> Iterator[tuple[Path, Measurement | None]]:
-    """Run each artifact in a process that has only seen its own interpreter."""
-    for path in paths:
-        progress(f"measuring {'.'.join(path.name.split('.')[-2:])}")
-        container = _OF_SUFFIX[path.suffix]
-        if not backends.installed(container):
-            yield path, None
-            continue
-        classes = reference.classes.tolist()
-        answers = process_of(container).submit(interpreter_process.answer, path, None, images, classes).result()
-        yield path, measure(reference, answers, truth)
 
 
 def _card(

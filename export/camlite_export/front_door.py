@@ -58,7 +58,9 @@ def export(
 ) -> Export:
     """Turn a trained classifier into artifacts, each one file with all that a device needs, and measure them.
 
-    All artifacts are made before the first is written, and each appears whole or not at all.
+    All artifacts are made before the first is written, and each appears whole or not at all. Each is judged by the
+    gates of `parity`; what is not fit for use is written all the same, and says so on its card. One that cannot be made
+    is told, and so is a picture that cannot be read; the others are made without them.
 
     Args:
         classifier: path of a ``.keras`` or ``.h5`` file, or a model object of Keras 3 or tf_keras. Left as it is.
@@ -84,7 +86,8 @@ def export(
         progress: called as each stage begins, with its name, how many have begun, and how many there are.
 
     Returns:
-        What was written, with its agreement with the original; a notebook shows it as a table and a picture.
+        What was written, with its agreement with the original, and whether all of it `passed`; a notebook shows it as
+        a table and a picture.
 
     Raises:
         UndecidedPixelsError: nothing tells which pixels it was trained on; say `preprocess`.
@@ -106,7 +109,7 @@ def export(
     source = open_source(classifier, size=_sides(size), trusted=trust)
     cut = cutter.cut(source, layer, evidence)
     class_labels, labels_from = label_files.choose(labels, calibration, source.labels, cut.classes)
-    images = None if calibration is None else labelled_images.of(calibration, class_labels)
+    images, unread, notes = _pictures(calibration, class_labels)
     wanted = exporting.kinds(
         containers or exporting.CONTAINERS, wanted_precisions, images is not None, cut.affine is not None
     )
@@ -125,7 +128,7 @@ def export(
         if progress:
             progress(stage, begun, total)
 
-    exported = exporting.export(
+    exported, refused = exporting.export(
         cut,
         name=given_name or _check_name(source.name),
         labels=class_labels,
@@ -140,7 +143,7 @@ def export(
     begin("heatmaps.png")
     picture = _picture(exported, images)
     missing = None if wanted_precisions else exporting.left_out_text(images is not None, cut.affine is not None)
-    return Export(tuple(exported), folder, picture, missing, pixels, labels_from, images.notes if images else ())
+    return Export(tuple(exported), folder, picture, missing, pixels, labels_from, notes, refused, unread)
 
 
 def inspect(
@@ -308,10 +311,25 @@ def _given(
 
 
 def _picture(exported: Sequence[exporting.Exported], images: LabelledImages | None) -> Path | None:
-    """Heatmaps of the int8 artifact, which has come the furthest from the original, else of any that ran."""
-    ran = [one.path for one in exported if one.measurement]
-    shown = next((path for path in ran if ".int8." in path.name), next(iter(ran), None))
-    return contact_sheet.draw(shown, images) if images and shown else None
+    """Heatmaps of the int8 artifact, which has come the furthest from the original, else of any.
+
+    Of those that are fit for use where some are; of none that gives no numbers.
+    """
+    ran = [one for one in exported if one.measurement and one.measurement.finite.all()]
+    shown = min(ran, key=lambda one: (one.verdict != "fit", ".int8." not in one.path.name), default=None)
+    return contact_sheet.draw(shown.path, images) if images and shown else None
+
+
+def _pictures(
+    calibration: Images | None, labels: Sequence[str]
+) -> tuple[LabelledImages | None, tuple[str, ...], tuple[str, ...]]:
+    """Those that are looked at, and lines: on those that cannot be read, and on what is to be known of the others."""
+    if calibration is None:
+        return None, (), ()
+    every = labelled_images.of(calibration, labels)
+    images, unread = every.spread(exporting.MOST_MEASURED_IMAGES).readable()
+    looked_at = f"looked at {len(images):,} of the {len(every):,} pictures, evenly spread"
+    return images, unread, (*every.notes, *([looked_at] if len(images) + len(unread) < len(every) else []))
 
 
 def _engine(

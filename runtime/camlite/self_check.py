@@ -22,7 +22,8 @@ from camlite.explainer import Explainer
 # An artifact carries how far it was from Keras where it was exported. Here it may be this many times as far, ...
 _TIMES = 2
 
-# ... and by the allowance of its precision further.
+# ... and by the allowance of its precision further, but never more than anything that is fit for use: what was bad
+# where it was exported is no excuse for being bad here.
 
 
 @dataclass(frozen=True)
@@ -61,30 +62,41 @@ class Check:
         artifact, backend: what ran, on what.
         samples: one a golden sample.
         seconds: how long the samples took.
+        unfit: why the artifact is not fit for use since its export, as its card says; empty where nothing is known.
     """
 
     artifact: Path
     backend: str
     samples: tuple[Sample, ...]
     seconds: float
+    unfit: str = ""
 
     @property
     def passed(self) -> bool:
-        """Whether there are samples, and every figure of each is within its tolerance."""
+        """Whether nothing is known against it, there are samples, and every figure of each is within its tolerance."""
         return not self.failures
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """A line for each figure that is beyond its tolerance: on which sample it is worst, and how far."""
+        """A line for each thing that is wrong.
+
+        First what the card says against it, then each figure that is beyond its tolerance: on which sample it is
+        worst, and how far.
+        """
+        known = unfit_lines(self.unfit)
         if not self.samples:
-            return ("carries no golden samples, so nothing is proven; export it again",)
-        return tuple(
-            _line(self.samples, figure) for figure in Tolerance._fields if self.worst(figure).excess(figure) > 1
-        )
+            return (*known, "carries no golden samples, so nothing is proven; export it again")
+        beyond = [figure for figure in Tolerance._fields if self.worst(figure).excess(figure) > 1]
+        return (*known, *(_line(self.samples, figure) for figure in beyond))
 
     def worst(self, figure: str) -> Sample:
         """The sample that is the nearest to its tolerance of a figure, or the furthest beyond."""
         return max(self.samples, key=lambda sample: sample.excess(figure))
+
+
+def unfit_lines(unfit: str) -> tuple[str, ...]:
+    """What is said of an artifact whose card has something against it; nothing where it has not."""
+    return (f"not fit for use, as measured at its export: {unfit}",) if unfit else ()
 
 
 def check(explainer: Explainer) -> Check:
@@ -99,14 +111,15 @@ def check(explainer: Explainer) -> Check:
     start = time.perf_counter()
     with np.errstate(invalid="ignore", over="ignore"):  # what is not finite fails
         samples = tuple(_sample(explainer, size or 1.0, *one) for one in zip(*golden, strict=True))
-    return Check(artifact.path, explainer.backend, samples, time.perf_counter() - start)
+    return Check(artifact.path, explainer.backend, samples, time.perf_counter() - start, artifact.card.unfit)
 
 
 def _tolerances(artifact: Artifact) -> list[Tolerance]:
     traits, errors = PRECISIONS[artifact.card.precision], artifact.arrays.golden_errors
     if errors is None:
         return [traits.unmeasured] * len(artifact.arrays.golden_images)
-    return [Tolerance(*map(float, _TIMES * error + traits.allowance)) for error in errors]
+    allowed = np.minimum(_TIMES * errors + np.asarray(traits.allowance), traits.most)
+    return [Tolerance(*map(float, one)) for one in allowed]
 
 
 def _sample(

@@ -20,6 +20,10 @@ from camlite_export.sources.pixel_views import view_of
 from camlite_export.sources.source import Source
 
 
+class OtherClassifierError(ClassifierError):
+    """An artifact's card speaks of another classifier."""
+
+
 @dataclass(frozen=True)
 class Expected:
     """The original, ready to be compared with.
@@ -74,6 +78,7 @@ def open_expected(classifier: Any, given: Given, artifact: Artifact) -> Expected
     """Open a classifier, cut it, and fill what the caller does not say from an artifact's card.
 
     Raises:
+        OtherClassifierError: the artifact's card does not fit it.
         ClassifierError: it cannot be opened or cut, or does not fit what was given or what the card says.
     """
     card = artifact.card
@@ -106,7 +111,7 @@ def _cut(source: Source, given: Given, artifact: Artifact) -> Cut:
     try:
         return cutter.cut(source, layer, method)
     except ClassifierError as error:
-        raise ClassifierError(
+        raise OtherClassifierError(
             f"{artifact.path}: its card says that the features are those of layer {layer!r}, but {error}; "
             f"it is of another classifier, or --layer is needed"
         ) from error
@@ -116,7 +121,7 @@ def _check_fit(path: str, cut: Cut, artifact: Artifact, target: Preprocessing, l
     """What was taken from the card may be of another classifier altogether."""
     received = ((target.height, target.width, target.channels), len(labels))
     if received != (cut.image_shape, cut.classes):
-        raise ClassifierError(
+        raise OtherClassifierError(
             f"{artifact.path}: its card says images {received[0]} and {received[1]} classes, {path} has "
             f"{cut.image_shape} and {cut.classes}; it is of another classifier"
         )

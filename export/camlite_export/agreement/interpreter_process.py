@@ -7,11 +7,14 @@ a process with its reference proves less. So each backend gets a fresh one, and 
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +24,9 @@ from camlite import artifact, backends
 from camlite.artifact import Container
 from camlite.backends.interpreter import Tensor
 from camlite.system.fresh_process import FreshProcess
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,7 @@ class Answers:
         evidence: of that class, float32 (N, h, w), in logits.
         completeness: float64 (N,), see `camlite.Explanation.completeness`; NaN where it is None.
         finite: whether all features are finite numbers, bool (N,).
+        seconds: how long each took, from pixels to evidence, float64 (N,); None where nobody asked.
     """
 
     scores: NDArray[np.float32]
@@ -40,12 +47,34 @@ class Answers:
     evidence: NDArray[np.float32]
     completeness: NDArray[np.float64]
     finite: NDArray[np.bool_]
+    seconds: NDArray[np.float64] | None = None
+
+
+class _Revived(Executor):
+    """A fresh process, and another one in its place after it has died: one artifact must not take the others along."""
+
+    def __init__(self) -> None:
+        self._process = FreshProcess()
+
+    def submit(self, function: Callable[_P, _T], /, *arguments: _P.args, **options: _P.kwargs) -> Future[_T]:
+        if self._process.died:
+            self._process.shutdown()
+            self._process = FreshProcess()
+        return self._process.submit(function, *arguments, **options)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._process.shutdown(wait, cancel_futures=cancel_futures)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._process.__exit__(kind, error, traceback)
 
 
 @contextmanager
 def interpreter_process() -> Iterator[Executor]:
-    """One fresh process; submit `tensors`, `answer` and `check` to it."""
-    with FreshProcess() as process:
+    """One fresh process; submit `tensors`, `answer` and `check` to it. Where it dies, the next call starts another."""
+    with _Revived() as process:
         yield process
 
 
@@ -65,10 +94,10 @@ def tensors(path: Path, backend: str | None) -> tuple[Tensor, Mapping[str, Tenso
 def answer(path: Path, backend: str | None, images: Sequence[NDArray[np.uint8]], classes: Sequence[int]) -> Answers:
     """Explain each image for the class that stands beside it; for its own top class where it knows no other."""
     explainer = _explainer(path, backend)
-    explanations = [
-        explainer.explain(image, [k] if explainer.any_class else None, finite=False)
-        for image, k in zip(images, classes, strict=True)
-    ]
+    explanations, moments = [], [time.perf_counter()]
+    for image, k in zip(images, classes, strict=True):
+        explanations.append(explainer.explain(image, [k] if explainer.any_class else None, finite=False))
+        moments.append(time.perf_counter())
     with np.errstate(invalid="ignore", over="ignore"):  # numbers that are not finite are an answer, too
         return Answers(
             np.stack([explanation.scores for explanation in explanations]),
@@ -76,6 +105,7 @@ def answer(path: Path, backend: str | None, images: Sequence[NDArray[np.uint8]],
             np.stack([explanation.evidence.reshape(explanation.evidence.shape[-2:]) for explanation in explanations]),
             np.array([explanation.completeness for explanation in explanations], np.float64),
             np.array([np.isfinite(explanation.features).all() for explanation in explanations]),
+            np.diff(moments),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ class Measurement:
         overlap: intersection over union of the top fifths of the two maps.
         peak_shift: Euclidean distance of the two peaks, in cells of the feature map.
         completeness: see `camlite.Explanation.completeness`; NaN where it is None.
+        seconds: how long the artifact took, from pixels to evidence; NaN where nobody asked.
     """
 
     named: NDArray[np.int64]
@@ -51,6 +52,7 @@ class Measurement:
     overlap: Floats
     peak_shift: Floats
     completeness: Floats
+    seconds: Floats = field(default_factory=lambda: np.empty(0))
 
     def __len__(self) -> int:
         return len(self.finite)
@@ -99,12 +101,13 @@ def measure(reference: Reference, answers: Answers, truth: NDArray[np.int64] | N
         overlap=np.where(comparable, _overlap(expected, received), np.nan),
         peak_shift=np.where(comparable, _peak_shift(expected, received, reference.evidence.shape[2]), np.nan),
         completeness=np.where(finite, answers.completeness, np.nan),
+        seconds=np.full(len(finite), np.nan) if answers.seconds is None else answers.seconds,
     )
 
 
 def join(parts: Sequence[Measurement]) -> Measurement:
     """Measurements of several batches as one."""
-    names = [field.name for field in fields(Measurement)]
+    names = [one.name for one in fields(Measurement)]
     return Measurement(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 

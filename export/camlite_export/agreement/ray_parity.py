@@ -14,13 +14,13 @@ from camlite.artifact.card import Preprocessing
 from camlite.images.labelled_images import load
 from camlite_export import ray_engine, workarounds
 from camlite_export.agreement.expected import Given
-from camlite_export.agreement.measurement import Measurement
+from camlite_export.agreement.judging import Measured
 from camlite_export.agreement.runner import spread_batches
 
 
 @dataclass(frozen=True)
 class Engine:
-    """Measures each batch on some node, see `camlite_export.agreement.compare.Engine`.
+    """Measures each batch on some node, see `camlite_export.agreement.judging.Engine`.
 
     Attributes:
         model: the classifier's file; data: the images; given, backend: see `camlite_export.agreement.compare.compare`.
@@ -35,8 +35,8 @@ class Engine:
 
     def __call__(
         self, target: Preprocessing, count: int, paths: Sequence[Path]
-    ) -> Iterator[tuple[int, list[Measurement]]]:
-        """Index of the first image and measurements of each batch, as they are finished."""
+    ) -> Iterator[Measured]:
+        """What each batch gives, as they are finished."""
         labels = self.given.labels
         if isinstance(labels, str | Path):
             labels = Path(labels).absolute()
@@ -44,16 +44,16 @@ class Engine:
         there = replace(self, **files, given=replace(self.given, labels=labels))
         opened = functools.partial(_open, there, [path.absolute() for path in paths])
         for content in ray_engine.spread(opened, spread_batches(count, target)):
-            start, measured = pickle.loads(content)  # noqa: S301 - of our own workers
-            yield start, measured
+            measured: Measured = pickle.loads(content)  # noqa: S301 - of our own workers
+            yield measured
 
 
 def _open(engine: Engine, paths: Sequence[Path]) -> ray_engine.Work:
     """The classifier in this process, and every artifact in one of its backend; they stay as long as the worker."""
     workarounds.quieten_tensorflow()
-    from camlite_export.agreement.compare import measure_batch
+    from camlite_export.agreement.judging import measure_batch
     from camlite_export.agreement.expected import open_expected
-    from camlite_export.agreement.runner import runners
+    from camlite_export.agreement.runner import read_batch, runners
 
     read = [artifacts.read(path) for path in paths]
     expected = open_expected(engine.model, engine.given, artifacts.read(engine.believed))
@@ -63,6 +63,6 @@ def _open(engine: Engine, paths: Sequence[Path]) -> ray_engine.Work:
 
     def work(start: int, stop: int) -> bytes:
         assert stack  # held here: its processes end with the worker  # noqa: S101
-        return pickle.dumps(measure_batch(able, expected, images, start, images[start:stop]))
+        return pickle.dumps(measure_batch(able, expected, images, read_batch(images, range(start, stop))))
 
     return work

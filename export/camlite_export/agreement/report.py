@@ -11,8 +11,9 @@ import numpy as np
 
 from camlite import backends
 from camlite_export.agreement import report_pictures, summary
-from camlite_export.agreement.compare import Case, Comparison, Result
+from camlite_export.agreement.compare import Comparison
 from camlite_export.agreement.gates import FIGURES
+from camlite_export.agreement.judging import Case, Result
 from camlite_export.agreement.measurement import Floats, Measurement
 from camlite_export.reports import page
 
@@ -41,7 +42,9 @@ def record(comparison: Comparison) -> dict[str, Any]:
         "from_the_card": list(expected.assumed),
         "pixels": summary.of_the_pixels(comparison),
         "passed": comparison.passed,
+        "unread": list(comparison.unread),
         "artifacts": [_result_record(result) for result in comparison.results],
+        "unopened": {str(path): why for path, why in comparison.unopened.items()},
     }
 
 

@@ -12,7 +12,7 @@ from camlite.artifact.card import Preprocessing, Window
 from camlite.images import preprocessing
 from camlite.maps import resize
 from camlite.show import colours
-from camlite_export.agreement.compare import Case
+from camlite_export.agreement.judging import Case
 from camlite_export.agreement.measurement import Floats
 from camlite_export.reports import data_uri
 

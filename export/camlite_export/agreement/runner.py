@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import BrokenExecutor, Executor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from camlite import backends
 from camlite.artifact import Artifact
 from camlite.artifact.card import Preprocessing
 from camlite.backends.interpreter import Tensor
-from camlite.errors import BackendError, CamliteError
+from camlite.errors import BackendError, CamliteError, ImageError
 from camlite.images.labelled_images import LabelledImages
 from camlite_export.agreement import interpreter_process
 from camlite_export.agreement.interpreter_process import Answers
@@ -27,6 +27,7 @@ _MOST_BYTES = 1 << 25
 # Batches whose size is known before have so many images, or a multiple: classifiers answer as many at once.
 _WHOLE = 32
 
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
@@ -40,25 +41,36 @@ class Runner:
 
     def tensors(self) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Input and outputs, see `camlite_export.agreement.interpreter_process.tensors`."""
-        return self._result(self.process.submit(interpreter_process.tensors, self.artifact.path, self.backend))
+        return self.begin(interpreter_process.tensors, self.artifact.path, self.backend)()
 
     def check(self) -> camlite.Check:
         """Run the golden samples, see `camlite.check`."""
-        return self._result(self.process.submit(interpreter_process.check, self.artifact.path, self.backend))
+        return self.begin(interpreter_process.check, self.artifact.path, self.backend)()
 
     def answer(self, images: Sequence[NDArray[np.uint8]], classes: NDArray[np.int64]) -> Callable[[], Answers]:
-        """Begin to answer; the result waits for the answers.
+        """Begin to answer; the result waits for the answers, and raises as that of `begin`."""
+        given = (self.artifact.path, self.backend, list(images), classes.tolist())
+        return self.begin(interpreter_process.answer, *given)
+
+    def begin(self, function: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs) -> Callable[[], _T]:
+        """Begin a function in the process; the result waits for it.
 
         Raises:
             BackendError: (the result) the interpreter fails, or dies.
         """
-        arguments = (self.artifact.path, self.backend, list(images), classes.tolist())
-        future = self.process.submit(interpreter_process.answer, *arguments)
-        return lambda: self._result(future)
+        future = self.process.submit(function, *arguments, **options)
 
-    def _result(self, future: Future[_T]) -> _T:
+        def result() -> _T:
+            try:
+                return future.result()
+            except BrokenExecutor:  # another artifact may have taken the process along: once more, by itself
+                return self.process.submit(function, *arguments, **options).result()
+
+        return lambda: self._result(result)
+
+    def _result(self, result: Callable[[], _T]) -> _T:
         try:
-            return future.result()
+            return result()
         except CamliteError:
             raise
         except BrokenExecutor:
@@ -91,15 +103,45 @@ def spread_batches(count: int, target: Preprocessing) -> list[range]:
     return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def batches(images: LabelledImages, target: Preprocessing) -> Iterator[tuple[int, list[NDArray[np.uint8]]]]:
-    """The images in batches, each with the index of its first."""
+class Batch(NamedTuple):
+    """Images that are answered at once.
+
+    Attributes:
+        indices: of the images; images: uint8 (H, W, channels).
+        unread: index -> why, of those that could not be read since the batch before.
+    """
+
+    indices: Sequence[int]
+    images: Sequence[NDArray[np.uint8]]
+    unread: Mapping[int, str]
+
+
+def batches(images: LabelledImages, target: Preprocessing) -> Iterator[Batch]:
+    """The images in batches; one that cannot be read is left out."""
     input_bytes = 4 * target.height * target.width * target.channels
-    start, batch, size = 0, list[NDArray[np.uint8]](), 0
-    for index, image in enumerate(images):
+    indices, batch, unread, size = list[int](), list[NDArray[np.uint8]](), dict[int, str](), 0
+    for index in range(len(images)):
+        try:
+            image = images[index]
+        except ImageError as error:
+            unread[index] = str(error)
+            continue
+        indices.append(index)
         batch.append(image)
         size += max(image.nbytes, input_bytes)
         if len(batch) == _MOST_IMAGES or size >= _MOST_BYTES:
-            yield start, batch
-            start, batch, size = index + 1, [], 0
-    if batch:
-        yield start, batch
+            yield Batch(indices, batch, unread)
+            indices, batch, unread, size = [], [], {}, 0
+    if batch or unread:
+        yield Batch(indices, batch, unread)
+
+
+def read_batch(images: LabelledImages, wanted: range) -> Batch:
+    """The images at some indices as one batch; one that cannot be read is left out."""
+    found, unread = dict[int, NDArray[np.uint8]](), dict[int, str]()
+    for index in wanted:
+        try:
+            found[index] = images[index]
+        except ImageError as error:
+            unread[index] = str(error)
+    return Batch(list(found), list(found.values()), unread)

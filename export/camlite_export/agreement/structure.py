@@ -22,10 +22,17 @@ _SAME = 1e-6
 
 @dataclass(frozen=True)
 class Failure:
-    """A check that failed: its name, and one line that says where, what was expected and what was received."""
+    """A check that failed.
+
+    Attributes:
+        check: its name.
+        message: one line that says where, what was expected and what was received.
+        short: the same for a card, which goes to other people: without names of images; empty where it is not for it.
+    """
 
     check: str
     message: str
+    short: str = ""
 
 
 def failures(artifact: Artifact, image: Tensor, outputs: Mapping[str, Tensor], expected: Expected) -> list[Failure]:
@@ -35,9 +42,9 @@ def failures(artifact: Artifact, image: Tensor, outputs: Mapping[str, Tensor], e
         image, outputs: the tensors as the interpreter has them.
     """
     return [
-        *(Failure("names", text) for text in _names(artifact, outputs, expected)),
-        *(Failure("dtypes", text) for text in _dtypes(artifact, image, outputs)),
-        *(Failure("shapes", text) for text in _shapes(artifact, image, outputs, expected)),
+        *(Failure("names", text, text) for text in _names(artifact, outputs, expected)),
+        *(Failure("dtypes", text, text) for text in _dtypes(artifact, image, outputs)),
+        *(Failure("shapes", text, text) for text in _shapes(artifact, image, outputs, expected)),
         *(Failure("card", text) for text in _card(artifact, expected)),
     ]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from camlite_export.agreement.compare import Comparison, Result
+from camlite_export.agreement.compare import Comparison
 from camlite_export.agreement.gates import FIGURES
+from camlite_export.agreement.judging import Result
 
 _COLUMNS = {
     "score_difference_max": "score diff.",
@@ -29,6 +30,8 @@ def row(result: Result) -> list[str]:
 
 def lines(comparison: Comparison) -> Iterator[str]:
     """What the table does not say: failed checks, gates that were widened, and what was compared."""
+    yield from comparison.unopened.values()
+    yield from (f"left out: {line}" for line in comparison.unread)
     for result in comparison.results:
         for failure in result.failures:
             yield f"{result.artifact.path}: {failure.check}: {failure.message}"

@@ -43,13 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what computes it: the device, from class weights (default), or the graph, as an output, of all classes "
         "in every run; programs without camlite can read it",
     )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     options.add_classifier(parser)
     options.add_size(parser)
     options.add_preprocessing(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Export, then print how each artifact agrees with the original."""
+    """Export, then print how each artifact agrees with the original; 1 where something is wrong."""
     from tqdm import tqdm
 
     bars = tqdm(bar_format="{desc:<40}{bar:30} {n}/{total}", leave=False, disable=None)
@@ -79,10 +80,13 @@ def run(arguments: argparse.Namespace) -> int:
             trust=arguments.trust,
             progress=progress,
         )
+    if arguments.json:
+        say.record(exported.to_dict())
+        return 0 if exported.passed else 1
     say.table(exported.HEADER, list(exported.rows()))
-    say.line("", *exported.lines())
     if exported.picture:
         say.line("", str(exported.picture))
+    say.line("", *exported.lines())
     return 0 if exported.passed else 1
 
 

@@ -42,21 +42,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compare, print a row an artifact and a line a failed check; 1 where one failed."""
+    """Compare, print a row an artifact and a line a failed check.
+
+    1 where one failed or an image cannot be read, 2 where an artifact cannot be opened; the others are compared.
+    """
     from camlite_export.agreement import gates
 
     limits = dict(map(gates.parse, arguments.gate))
     comparison = _compare(arguments, limits)
+    status = 2 if comparison.unopened else int(not comparison.passed)
     if arguments.json:
         say.record(comparison.to_dict())
-        return 0 if comparison.passed else 1
+        return status
     from camlite_export.agreement import summary
 
     say.table(summary.HEADER, [summary.row(result) for result in comparison.results])
     say.line("", *summary.lines(comparison))
     if arguments.report:
         say.line(str(arguments.report / "index.html"))
-    return 0 if comparison.passed else 1
+    return status
 
 
 def _compare(arguments: argparse.Namespace, limits: dict[str, float]) -> Comparison:

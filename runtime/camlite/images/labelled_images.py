@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, overload
@@ -49,6 +49,47 @@ class LabelledImages(Sequence[Pixels]):
 
     def __iter__(self) -> Iterator[Pixels]:
         return map(self.read, range(len(self)))
+
+    def only(self, indices: Sequence[int]) -> LabelledImages:
+        """Those at some indices, in that order."""
+        kept = [int(index) for index in indices]
+        classes = None if self.classes is None else self.classes[kept]
+        return LabelledImages([self.names[i] for i in kept], classes, lambda i: self.read(kept[i]), self.notes)
+
+    def spread(self, most: int) -> LabelledImages:
+        """At most so many of them, evenly spaced: folders are sorted by class. All of them where they are no more."""
+        if len(self) <= most:
+            return self
+        return self.only(np.linspace(0, len(self) - 1, most).astype(int).tolist())
+
+    def readable(self) -> tuple[LabelledImages, tuple[str, ...]]:
+        """Those that can be read, and a line for each that cannot; each is read once.
+
+        Raises:
+            ImageError: none can be read.
+        """
+        bad: dict[int, str] = {}
+        for index in range(len(self)):
+            try:
+                self.read(index)
+            except ImageError as error:
+                bad[index] = str(error)
+        return self.without(bad), tuple(bad.values())
+
+    def without(self, bad: Mapping[int, str]) -> LabelledImages:
+        """All but those at some indices.
+
+        Args:
+            bad: index -> why it cannot be read.
+
+        Raises:
+            ImageError: nothing is left.
+        """
+        if not bad:
+            return self
+        if len(bad) == len(self):
+            raise ImageError(next(iter(bad.values())))
+        return self.only([index for index in range(len(self)) if index not in bad])
 
     def of_each_class(self, classes: int, images: int) -> list[list[int]]:
         """Indices of the first images of each of the first classes; one image each where classes are not known."""

@@ -38,6 +38,11 @@ class FreshProcess(Executor):
         """Begin to run a function; the future's result raises what the function raises, or BrokenExecutor."""
         return self._waiting.submit(self._call, pickle.dumps((function, arguments, options)))
 
+    @property
+    def died(self) -> bool:
+        """Whether it has ended already; whatever is submitted then raises BrokenExecutor."""
+        return self._process.poll() is not None
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the process, when the functions that were submitted are done."""
         self._waiting.shutdown(wait, cancel_futures=cancel_futures)
