@@ -137,19 +137,21 @@ def loadable_by_tflite_runtime(converter: Any) -> None:
 
 
 @contextlib.contextmanager
-def silent_log(name: str) -> Iterator[None]:
-    """Throw away what a library logs.
+def silent_log(name: str | None) -> Iterator[None]:
+    """Throw away what a library logs; None: what it logs as nobody, in the root of all loggers.
 
     tf2onnx 1.17 logs an operator that it does not know as an error, and goes on; `to_onnx` finds it and says so.
-    Ends when tf2onnx raises an error.
+    Ends when tf2onnx raises an error. onnxruntime 1.32 logs each bias that it clips, as nobody, which also sets up
+    logging for the whole process. Ends when it leaves room for biases of uint8 weights.
     """
     logger = logging.getLogger(name)
-    kept = logger.level
+    kept, handlers = logger.level, list(logger.handlers)
     logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
         logger.setLevel(kept)
+        logger.handlers[:] = handlers
 
 
 @contextlib.contextmanager

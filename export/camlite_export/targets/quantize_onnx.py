@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.system import files
+from camlite_export import workarounds
 
 if TYPE_CHECKING:
     import onnx
@@ -29,6 +30,8 @@ _OUTPUTS = ("features", "evidence", "scores")
 
 _STEPS = 127
 _ZERO_POINT = 128
+_MOST_OF_A_BIAS = 2**30
+_DEQUANTIZE = "DequantizeLinear"
 _PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 _ELEMENTWISE = (
     *("Clip", "Elu", "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Mul", "PRelu", "Relu", "Selu"),
@@ -85,21 +88,73 @@ def _quantize(model: Path, calibration: NDArray[np.float32], kept: Iterable[onnx
         def get_next(self) -> dict[str, Any] | None:
             return next(self._inputs, None)
 
-    quantized = model.with_name("quantized.onnx")
-    quantize_static(
-        model,
-        quantized,
-        Reader(),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        # Signed weights saturate on x86 without VNNI (onnxruntime adds two of their products in 16 bits): the 5th
-        # percentile of the evidence correlation is 0.977 with them, and 0.9992 with unsigned ones.
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QUInt8,
-        nodes_to_exclude=[node.name for node in kept],
-        extra_options={"TensorQuantOverrides": dict(_steps(graph))},
-    )
-    return onnx.load(quantized)
+    path = model.with_name("quantized.onnx")
+    with workarounds.silent_log(None):  # biases that it clips are mended below
+        quantize_static(
+            model,
+            path,
+            Reader(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            # Signed weights saturate on x86 without VNNI (onnxruntime adds two of their products in 16 bits): the 5th
+            # percentile of the evidence correlation is 0.977 with them, and 0.9992 with unsigned ones.
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QUInt8,
+            nodes_to_exclude=[node.name for node in kept],
+            extra_options={"TensorQuantOverrides": dict(_steps(graph))},
+        )
+    quantized = onnx.load(path)
+    _room_for_biases(quantized.graph, _constants(graph))
+    return quantized
+
+
+def _room_for_biases(graph: onnx.GraphProto, constants: Mapping[str, NDArray[Any]]) -> None:
+    """Make the steps of weights larger where a bias, which counts in steps of input times weight, has no room in int32.
+
+    That is so in channels of tiny weights, as a normalization leaves them where a channel hardly varies: onnxruntime
+    clips their biases, which are all that they give. Such weights then are 0, or a few steps. TFLite's converter does
+    the same, and leaves half of int32 to the sums, too.
+
+    Args:
+        graph: quantized.
+        constants: of the graph that it was made from.
+    """
+    stored, producers = _constants(graph), _producers(graph)
+    changed: dict[str, NDArray[Any]] = {}
+    for node in graph.node:
+        pairs = [producers.get(name) for name in node.input[:3]] if node.op_type in _PRODUCTS else []
+        source, weights, bias = pairs if len(pairs) == 3 else (None, None, None)
+        if not (source and weights and bias and {source.op_type, weights.op_type, bias.op_type} == {_DEQUANTIZE}):
+            continue
+        steps, of_biases = (stored.get(one.input[1]) for one in (weights, bias))
+        real = constants.get(bias.input[0].removesuffix("_quantized"))
+        kernel = constants.get(weights.input[0].removesuffix("_quantized"))
+        if steps is None or of_biases is None or real is None or kernel is None or steps.shape != real.shape:
+            continue
+        each = of_biases.astype(np.float64) / steps  # the input's step, and Gemm's factor
+        needed = np.abs(real.astype(np.float64)) / (_MOST_OF_A_BIAS * each)
+        if (needed <= steps).all():
+            continue
+        larger = np.maximum(steps, needed * (1 + 1e-6)).astype(np.float32)
+        axis = next(one.i for one in weights.attribute if one.name == "axis") % kernel.ndim
+        shape = [-1 if dimension == axis else 1 for dimension in range(kernel.ndim)]
+        integers = np.rint(kernel / larger.reshape(shape)).clip(-_STEPS, _STEPS) + _ZERO_POINT
+        scales = np.asarray(each * larger, np.float32)
+        changed |= {
+            weights.input[0]: integers.astype(np.uint8),
+            weights.input[1]: larger,
+            bias.input[0]: np.rint(real / scales.astype(np.float64)).astype(np.int32),
+            bias.input[1]: scales,
+        }
+    _set_constants(graph, changed)
+
+
+def _set_constants(graph: onnx.GraphProto, changed: Mapping[str, NDArray[Any]]) -> None:
+    from onnx import numpy_helper
+
+    for constant in graph.initializer:
+        if constant.name in changed:
+            constant.CopyFrom(numpy_helper.from_array(changed[constant.name], constant.name))
 
 
 def _steps(graph: onnx.GraphProto) -> Iterator[tuple[str, list[dict[str, Any]]]]:

@@ -132,3 +132,38 @@ def test_a_convolution_without_a_bias_and_an_activation_of_two_operators_is_one_
     assert list({attribute.name: attribute.ints for attribute in last.attribute}["strides"]) == [2, 2]
     assert "QuantizeLinear" not in ahead(model, "features", "ConvInteger")
     assert np.isfinite(run(model)["features"]).all()
+
+
+def thin_channel(gain: float) -> keras.Model:
+    """In front of the last convolution a channel with hardly any weights, and a bias that others read."""
+    image = keras.Input((16, 12, 3))
+    x = layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False)(image)
+    x = layers.ReLU()(layers.BatchNormalization(name="thin")(x))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(24, 3, padding="same", activation="relu")(x))
+    model = classifier_kinds.lively(keras.Model(image, layers.Dense(5, activation="softmax")(x), name="small"))
+    thin = model.get_layer("thin")
+    gamma, beta = np.array(thin.gamma), np.array(thin.beta)
+    gamma[2], beta[2] = gain, 2.0
+    thin.gamma.assign(gamma)
+    thin.beta.assign(beta)
+    return model
+
+
+@pytest.mark.parametrize("gain", [1e-7, 1e-12])
+def test_the_bias_of_a_channel_of_tiny_weights_is_not_clipped(gain: float, caplog: pytest.LogCaptureFixture) -> None:
+    """In steps of input times weight it is more than int32 holds."""
+    cut = two_output.cut(thin_channel(gain))
+    model = onnx.load_from_string(onnx_target.convert(cut, "int8", IMAGES))
+    biases = [one for one in constants(model).values() if one.dtype == np.int32 and one.ndim == 1]
+    assert max(np.abs(one).max() for one in biases) <= 2**30
+    assert caplog.records == []
+    expected = cut.answer(IMAGES).features
+    assert np.abs(run(model)["features"] - expected).max() < 0.05 * np.abs(expected).max()
+
+
+def test_the_other_channels_keep_their_steps() -> None:
+    found = []
+    for gain in (1.0, 1e-7):
+        kept = constants(onnx.load_from_string(onnx_target.convert(two_output.cut(thin_channel(gain)), "int8", IMAGES)))
+        found.append(next(one for one in kept.values() if one.dtype == np.float32 and one.shape == (8,)))
+    assert np.delete(found[0], 2).tolist() == np.delete(found[1], 2).tolist()
