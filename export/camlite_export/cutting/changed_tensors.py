@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,3 +31,30 @@ def run(model: keras.Model, inputs: Any, change: ChangeTensor) -> Any:
         return operation(*arguments, **options)
 
     return workarounds.run_through_graph(model, inputs, visit)
+
+
+@contextlib.contextmanager
+def kernels(models: Sequence[Any], change: ChangeTensor | None) -> Iterator[None]:
+    """While it lasts, the kernels of models are changed; afterwards they are as they were."""
+    found = {id(kernel): kernel for model in models for layer in _layers(model) for kernel in _kernels(layer)}
+    kept = {key: np.array(kernel) for key, kernel in found.items()}
+    try:
+        for key, kernel in found.items():
+            kernel.assign(change(kept[key]) if change else kept[key])
+        yield
+    finally:
+        for key, kernel in found.items():
+            kernel.assign(kept[key])
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    for layer in getattr(model, "layers", ()):
+        yield layer
+        yield from _layers(layer)
+
+
+def _kernels(layer: Any) -> Iterator[Any]:
+    for name in ("kernel", "depthwise_kernel", "pointwise_kernel"):
+        kernel = getattr(layer, name, None)
+        if kernel is not None:
+            yield kernel

@@ -96,8 +96,12 @@ class Cut(Protocol):
         """
         ...
 
-    def answer_changed(self, inputs: Floats, change: ChangeTensor) -> tuple[Floats, Floats]:
+    def answer_changed(
+        self, inputs: Floats, change: ChangeTensor, change_kernel: ChangeTensor | None = None
+    ) -> tuple[Floats, Floats]:
         """Features and logits in float32, with what each layer that has weights or merges is given changed on the way.
+
+        With `change_kernel` the kernels are changed as well; afterwards they are as they were.
 
         Says how steady the classifier itself is, see `camlite_export.agreement.rounding_noise`.
         """

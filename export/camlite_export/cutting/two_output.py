@@ -75,10 +75,13 @@ class TwoOutputModel(Halves):
         """See `camlite_export.cutting.cut.Cut`."""
         return evidence.REFERENCES[self.evidence_method](self, features, classes)
 
-    def answer_changed(self, inputs: Floats, change: ChangeTensor) -> tuple[Floats, Floats]:
+    def answer_changed(
+        self, inputs: Floats, change: ChangeTensor, change_kernel: ChangeTensor | None = None
+    ) -> tuple[Floats, Floats]:
         """See `camlite_export.cutting.cut.Cut`."""
-        features = np.asarray(changed_tensors.run(self.model, inputs, change)["features"], np.float32)
-        return features, np.asarray(changed_tensors.run(self.head, features, change), np.float32)
+        with changed_tensors.kernels([self.model, self.head] if change_kernel else [], change_kernel):
+            features = np.asarray(changed_tensors.run(self.model, inputs, change)["features"], np.float32)
+            return features, np.asarray(changed_tensors.run(self.head, features, change), np.float32)
 
     def function(self) -> Callable[[Any], Mapping[str, Any]]:
         """See `camlite_export.cutting.cut.TraceableCut`."""

@@ -42,11 +42,14 @@ class PrecisionTraits(NamedTuple):
 # unmeasured: about twice what the worst of 10,000 test images needs (reference classifier; float32 2e-6, 1e-6, 1e-6;
 # float16 0.007, 0.002, 0.001; dynamic 0.06, 0.05, 0.04; int8 0.12, 0.24, 0.10; int16x8 0.05, 0.25, 0.04), and more for
 # float32. Deep classifiers in 8 bits need more still.
-# most: MOST_TODO
-_MOST_IN_8_BITS = Tolerance(0.5, 0.5, 0.5)
+# most: between what is fit for use and what is not, on golden samples, which are hard on purpose: a Teachable Machine
+# model 0.085 and 0.29 in float16, 0.096 and 0.099 in dynamic; mini-XCEPTION 0.12 and 0.23 in int8; but Teachable Machine
+# in int8 0.51 and 0.58. A map that has moved differs from itself by about its own size.
+_MOST_IN_FLOAT = Tolerance(0.15, 0.4, 0.02)
+_MOST_IN_8_BITS = Tolerance(0.35, 0.5, 0.35)
 PRECISIONS: Mapping[Precision, PrecisionTraits] = {
-    "float32": PrecisionTraits(False, Tolerance(1e-5, 1e-5, 1e-5), Tolerance(1e-4, 1e-4, 1e-4), Tolerance(0.05, 0.05, 0.01)),
-    "float16": PrecisionTraits(False, Tolerance(5e-3, 5e-3, 2e-3), Tolerance(0.015, 0.005, 0.002), Tolerance(0.1, 0.1, 0.02)),
+    "float32": PrecisionTraits(False, Tolerance(1e-5, 1e-5, 1e-5), Tolerance(1e-4, 1e-4, 1e-4), _MOST_IN_FLOAT),
+    "float16": PrecisionTraits(False, Tolerance(5e-3, 5e-3, 2e-3), Tolerance(0.015, 0.005, 0.002), _MOST_IN_FLOAT),
     "dynamic": PrecisionTraits(False, Tolerance(0.01, 0.005, 0.005), Tolerance(0.15, 0.1, 0.1), _MOST_IN_8_BITS),
     "int8": PrecisionTraits(True, Tolerance(0.1, 0.01, 0.1), Tolerance(0.25, 0.45, 0.2), _MOST_IN_8_BITS),
     "int16x8": PrecisionTraits(False, Tolerance(1e-3, 1e-3, 1e-3), Tolerance(0.1, 0.45, 0.1), _MOST_IN_8_BITS),

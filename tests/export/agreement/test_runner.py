@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from camlite import ArtifactError, BackendError, artifact
+from camlite import ArtifactError, BackendError, ImageError, artifact
 from camlite.artifact.card import Preprocessing
 from camlite.images.labelled_images import LabelledImages
 from camlite_export.agreement.runner import batches, runners
@@ -31,23 +31,21 @@ def images(count: int, side: int, seen: list[int] | None = None) -> LabelledImag
 @pytest.mark.parametrize("count", [1, 255, 256, 257, 1000])
 def test_every_image_is_in_one_batch_in_order(count: int) -> None:
     found = list(batches(images(count, 28), SMALL_INPUT))
-    starts = [start for start, _ in found]
-    sizes = [len(batch) for _, batch in found]
-    assert sum(sizes) == count
-    assert starts == [sum(sizes[:i]) for i in range(len(sizes))]
+    assert [index for batch in found for index in batch.indices] == list(range(count))
+    assert all(len(batch.indices) == len(batch.images) for batch in found)
 
 
 def test_a_batch_is_no_longer_than_256_images() -> None:
-    assert max(len(batch) for _, batch in batches(images(1000, 28), SMALL_INPUT)) == 256
+    assert max(len(batch.images) for batch in batches(images(1000, 28), SMALL_INPUT)) == 256
 
 
 def test_large_images_come_in_small_batches() -> None:
     """33 MB of photographs of 4 MB each."""
-    assert max(len(batch) for _, batch in batches(images(30, 2048), SMALL_INPUT)) == 8
+    assert max(len(batch.images) for batch in batches(images(30, 2048), SMALL_INPUT)) == 8
 
 
 def test_a_large_input_makes_small_batches_of_small_images() -> None:
-    assert max(len(batch) for _, batch in batches(images(100, 28), LARGE_INPUT)) == 11
+    assert max(len(batch.images) for batch in batches(images(100, 28), LARGE_INPUT)) == 11
 
 
 def test_images_are_read_as_batches_are_asked_for() -> None:
@@ -56,11 +54,36 @@ def test_images_are_read_as_batches_are_asked_for() -> None:
     assert len(seen) == 256
 
 
+def test_an_image_that_cannot_be_read_is_left_out_and_told() -> None:
+    def read(index: int) -> np.ndarray:
+        if index in (0, 300):
+            raise ImageError(f"{index} is damaged")
+        return np.zeros((28, 28, 1), np.uint8)
+
+    found = list(batches(LabelledImages([str(i) for i in range(301)], None, read), SMALL_INPUT))
+    assert [index for batch in found for index in batch.indices] == list(range(1, 300))
+    assert {i: why for batch in found for i, why in batch.unread.items()} == {
+        0: "0 is damaged",
+        300: "300 is damaged",
+    }
+
+
 def test_an_interpreter_that_dies_is_one_line(tiny: Path) -> None:
     with runners([artifact.read(tiny / "stripes" / "stripes.float32.tflite")], None) as (runner,):
-        runner.process.submit(os._exit, 1)
         with pytest.raises(BackendError, match="ai-edge-litert crashed, and its process with it"):
-            runner.tensors()
+            runner.begin(os._exit, 1)()
+        assert runner.check().passed  # in another process
+
+
+def test_an_artifact_that_kills_the_process_does_not_take_others_along(tiny: Path) -> None:
+    """Both wait in one process; the second is answered by another."""
+    path = tiny / "stripes" / "stripes.float32.tflite"
+    with runners([artifact.read(path), artifact.read(path)], None) as (deadly, other):
+        assert deadly.process is other.process
+        dies, lives = deadly.begin(os._exit, 1), other.answer([np.zeros((28, 28, 1), np.uint8)], np.array([0]))
+        with pytest.raises(BackendError):
+            dies()
+        assert lives().scores.shape == (1, 3)
 
 
 def test_a_model_with_an_operator_that_nobody_knows_is_one_line(tmp_path: Path, tiny: Path) -> None:
