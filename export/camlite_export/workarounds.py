@@ -174,15 +174,17 @@ def silent_native_code() -> Iterator[None]:
 
 
 def quieten_tensorflow() -> None:
-    """Import TensorFlow, its notices about this machine kept off the terminal; for a command's own process.
+    """Import TensorFlow, its notices about this machine and its advice kept off the terminal; for a command's process.
 
-    Keras is told to use it, too: the converters start from TensorFlow.
+    What TF 2.21 warns of are its own ways (functions that are traced again, calls that it will rename); what goes wrong
+    it raises. Keras is told to use it, too: the converters start from TensorFlow.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     with silent_native_code():
-        import tensorflow  # noqa: F401
+        import tensorflow as tf
+    tf.get_logger().setLevel(logging.ERROR)
 
 
 @contextlib.contextmanager

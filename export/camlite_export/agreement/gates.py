@@ -17,7 +17,6 @@ from camlite.errors import CamliteError
 from camlite_export.agreement.measurement import Floats, Measurement
 from camlite_export.precisions import GATES_MEASURED_ON, PRECISIONS
 
-
 # An artifact is further off than its classifier with nothing but its tensors rounded: kernels are rounded, too, and
 # theirs is the same error at every place. Measured, in 8 bits: 1.36 times as far (reference classifier), 1.57 times
 # (mini-XCEPTION); in 16 bits, kernels rounded in both: 1.97 times (Teachable Machine). A quarter more for other pictures.
@@ -110,7 +109,14 @@ _LIST = (
     Figure("accuracy_loss", "accuracy lost", "lower", lambda m: m.correct_reference - m.correct, np.mean, share=True),
     Figure("evidence_error_max", "evidence error, largest", "lower", lambda m: m.evidence_error, np.max),
     Figure("evidence_error_mean", "evidence error, mean", "lower", lambda m: m.evidence_error, np.mean),
-    Figure("correlation_mean", "evidence correlation, mean", "higher", lambda m: m.correlation, np.mean, steadiness=_TIMES_THE_NOISE**2),
+    Figure(
+        "correlation_mean",
+        "evidence correlation, mean",
+        "higher",
+        lambda m: m.correlation,
+        np.mean,
+        steadiness=_TIMES_THE_NOISE**2,
+    ),
     Figure(
         "correlation_p5",
         "evidence correlation, 5th percentile",
@@ -119,7 +125,14 @@ _LIST = (
         _fifth_percentile,
         steadiness=_TIMES_THE_NOISE**2,
     ),
-    Figure("correlation_min", "evidence correlation, worst", "higher", lambda m: m.correlation, np.min, steadiness=_TIMES_THE_NOISE**2),
+    Figure(
+        "correlation_min",
+        "evidence correlation, worst",
+        "higher",
+        lambda m: m.correlation,
+        np.min,
+        steadiness=_TIMES_THE_NOISE**2,
+    ),
     Figure("overlap_mean", "overlap of the top fifths", "higher", lambda m: m.overlap, np.mean),
     Figure(
         "same_peak",
@@ -256,7 +269,9 @@ def as_steady_as(gates: Mapping[str, Gate], noise: Measurement, precision: Preci
             continue
         reason = f"{figure.text(value)} of the classifier {_rounded(precision)}"
         found[name] = Gate(figure, limit, reason, len(noise), gate.limit)
-        if name in FIT and _looser(figure, limit, Gate(figure, FIT[name][0], "", GATES_MEASURED_ON).limit_on(len(noise))):
+        if name in FIT and _looser(
+            figure, limit, Gate(figure, FIT[name][0], "", GATES_MEASURED_ON).limit_on(len(noise))
+        ):
             least, why = FIT[name]
             reason = f"no less is fit for use ({why}), though {reason}"
             found[name] = Gate(figure, least, reason, GATES_MEASURED_ON, gate.limit)

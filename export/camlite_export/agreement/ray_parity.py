@@ -33,9 +33,7 @@ class Engine:
     backend: str | None
     believed: Path
 
-    def __call__(
-        self, target: Preprocessing, count: int, paths: Sequence[Path]
-    ) -> Iterator[Measured]:
+    def __call__(self, target: Preprocessing, count: int, paths: Sequence[Path]) -> Iterator[Measured]:
         """What each batch gives, as they are finished."""
         labels = self.given.labels
         if isinstance(labels, str | Path):
@@ -51,8 +49,8 @@ class Engine:
 def _open(engine: Engine, paths: Sequence[Path]) -> ray_engine.Work:
     """The classifier in this process, and every artifact in one of its backend; they stay as long as the worker."""
     workarounds.quieten_tensorflow()
-    from camlite_export.agreement.judging import measure_batch
     from camlite_export.agreement.expected import open_expected
+    from camlite_export.agreement.judging import measure_batch
     from camlite_export.agreement.runner import read_batch, runners
 
     read = [artifacts.read(path) for path in paths]

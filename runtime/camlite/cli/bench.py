@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import subprocess
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 from camlite import artifact, backends
 from camlite.bench import benchmark
-from camlite.cli import options
+from camlite.bench.benchmark import Benchmark
+from camlite.cli import complain, options
+from camlite.errors import BackendError, CamliteError
 from camlite.show import say
 
 _HEADER = [
@@ -31,14 +35,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Benchmark each artifact on each backend that is installed for it, or on the one asked for."""
-    found = []
+    """Benchmark each artifact on each backend that is installed for it, or on the one asked for.
+
+    One that cannot be benchmarked is a line, and 2 in the end; the others are all the same.
+    """
+    found: list[Benchmark] = []
+    status = 0
     for path in arguments.artifacts:
-        able = backends.installed(artifact.read(path, arguments.trusted).container)
-        for backend in [arguments.backend] if arguments.backend else able:
-            found.append(benchmark.run(path, backend, arguments.threads))
-            if arguments.json:
-                say.record(dataclasses.asdict(found[-1]))
-    if not arguments.json:
+        try:
+            for backend in _backends(path, arguments):
+                found.append(benchmark.run(path, backend, arguments.threads))
+                if arguments.json:
+                    say.record(dataclasses.asdict(found[-1]))
+        except CamliteError as error:
+            status = complain(str(error))
+        except (BrokenExecutor, subprocess.CalledProcessError):
+            status = complain(f"{path}: its interpreter crashed, and its process with it; run `camlite check` on it")
+    if found and not arguments.json:
         say.table(_HEADER, benchmark.rows(found))
-    return 0
+    return status
+
+
+def _backends(path: Path, arguments: argparse.Namespace) -> list[str]:
+    container = artifact.read(path, arguments.trusted).container
+    if arguments.backend:
+        return [arguments.backend]
+    able = list(backends.installed(container))
+    if not able:
+        raise BackendError(f"{path}: no interpreter for {container} is installed here")
+    return able

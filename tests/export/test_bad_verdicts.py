@@ -1,0 +1,257 @@
+"""Artifacts that go wrong while they are made: export says so, their cards keep it, check and parity never forget it.
+
+Each fault is put between the classifier and what is sealed. All are found by their figures: without the card's word
+parity finds them as well.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import pytest
+
+import camlite_export
+from camlite import artifact, cli
+from camlite.artifact.arrays import Arrays
+from camlite.images.labelled_images import of_arrays
+from camlite_export import exporting, shipping
+from camlite_export.cutting import two_output
+from camlite_export.cutting.two_output import TwoOutputModel
+from camlite_export.sources.pixel_conventions import preprocessing
+from camlite_export.targets import TARGETS
+from support.fresh_process import run_camlite
+from support.tiny_classifiers import STRIPES, striped_images, stripes
+
+IMAGES, CLASSES = striped_images()
+ops = keras.ops
+
+
+class Fault(NamedTuple):
+    """Where something goes wrong.
+
+    Attributes:
+        kind: of the artifact.
+        cut: what the converter is given instead of the classifier.
+        images: what it is calibrated with instead of the user's images.
+        arrays: what is sealed beside the model instead of what is right.
+    """
+
+    kind: str
+    cut: Callable[[TwoOutputModel], TwoOutputModel] = lambda cut: cut
+    images: Callable[[np.ndarray], np.ndarray] = lambda images: images
+    arrays: Callable[[Arrays], Arrays] = lambda arrays: arrays
+
+
+def outputs(change: Callable[[Any, Any], tuple[Any, Any]]) -> Callable[[TwoOutputModel], TwoOutputModel]:
+    """The converter's model with features and scores changed at the end."""
+
+    def changed(cut: TwoOutputModel) -> TwoOutputModel:
+        features, scores = change(cut.model.output["features"], cut.model.output["scores"])
+        return dataclasses.replace(cut, model=keras.Model(cut.model.inputs, {"features": features, "scores": scores}))
+
+    return changed
+
+
+def weights(change: Callable[[list[np.ndarray]], object]) -> Callable[[TwoOutputModel], TwoOutputModel]:
+    """The converter's model with other weights: kernel and bias of two convolutions, then of the head."""
+
+    def changed(_: TwoOutputModel) -> TwoOutputModel:
+        model = stripes()
+        numbers = model.get_weights()
+        change(numbers)
+        model.set_weights(numbers)
+        return two_output.cut(model)
+
+    return changed
+
+
+def scale(index: int, by: float) -> Callable[[list[np.ndarray]], None]:
+    def change(numbers: list[np.ndarray]) -> None:
+        numbers[index][..., 0] *= by
+
+    return change
+
+
+def clip_biases(numbers: list[np.ndarray]) -> None:
+    numbers[3][:] = -0.02
+
+
+def swap_classes(numbers: list[np.ndarray]) -> None:
+    for index in (4, 5):
+        numbers[index][:] = numbers[index][..., [1, 0, 2]]
+
+
+def shift_the_map(numbers: list[np.ndarray]) -> None:
+    numbers[2][:] = 0
+    numbers[2][1, 0] = np.eye(4)
+
+
+FAULTS = {
+    "class weights 5 % off": Fault("float32.tflite", arrays=lambda a: a._replace(weights=a.weights * 1.05)),
+    "class weights in another order": Fault("int8.onnx", arrays=lambda a: a._replace(weights=a.weights[:, ::-1])),
+    "the map shifted by a cell": Fault("float32.onnx", weights(shift_the_map)),
+    "the map of another size in logits": Fault("float16.tflite", outputs(lambda f, s: (f * 1.2, s))),
+    "classes swapped": Fault("dynamic.tflite", weights(swap_classes)),
+    "NaN in the features": Fault("float32.tflite", outputs(lambda f, s: (ops.log(f - 1e9), s))),
+    "an overflow in float16": Fault("float16.onnx", outputs(lambda f, s: (ops.sqrt(ops.square(f * 3e3)) / 3e3, s))),
+    "a kernel at the wrong scale": Fault("int8.tflite", weights(scale(2, 0.5))),
+    "biases clipped": Fault("int16x8.tflite", weights(clip_biases)),
+    "another classifier": Fault("float32.onnx", weights(scale(4, -1.0))),
+    "calibrated in the dark": Fault("int8.tflite", images=lambda images: images * 0.02),
+    "calibrated in the dark, ONNX": Fault("int8.onnx", images=lambda images: images * 0.02),
+}
+
+
+class Spoilt:
+    """A target that is given something else than it should be."""
+
+    def __init__(self, container: str, fault: Fault) -> None:
+        self._right, self._fault = TARGETS[container], fault
+
+    def convert(self, cut: TwoOutputModel, precision: Any, images: np.ndarray | None) -> bytes:
+        return self._right.convert(
+            self._fault.cut(cut), precision, None if images is None else self._fault.images(images)
+        )
+
+
+def spoil(patch: pytest.MonkeyPatch, fault: Fault) -> None:
+    right = exporting._as_the_model_has_them
+    patch.setattr(exporting, "TARGETS", {container: Spoilt(container, fault) for container in TARGETS})
+    patch.setattr(exporting, "_as_the_model_has_them", lambda arrays, *rest: right(fault.arrays(arrays), *rest))
+
+
+def made(folder: Path, name: str, fault: Fault) -> exporting.Exported:
+    precision, container = fault.kind.split(".")
+    cut = two_output.cut(stripes())
+    with pytest.MonkeyPatch.context() as patch:
+        spoil(patch, fault)
+        (one,), refused = exporting.export(
+            cut,
+            name=name,
+            labels=STRIPES,
+            target=preprocessing(cut.image_shape, "unit"),
+            calibration=of_arrays(IMAGES, CLASSES, 3),
+            wanted=[(container, precision)],
+            folder=folder,
+        )
+    assert refused == {}
+    return one
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, exporting.Exported]:
+    folder = tmp_path_factory.mktemp("bad")
+    return {name: made(folder, f"bad{number}", fault) for number, (name, fault) in enumerate(FAULTS.items())}
+
+
+@pytest.fixture(scope="module")
+def without_the_cards_word(bad: Mapping[str, exporting.Exported]) -> Mapping[str, Path]:
+    """The same with nothing against them on their cards."""
+
+    def silent(one: exporting.Exported) -> Path:
+        read = artifact.read(one.path)
+        path = one.path.with_name(f"silent-{one.path.name}")
+        path.write_bytes(artifact.pack(read.container, read.model, read.card._replace(unfit=""), read.arrays))
+        return path
+
+    return {name: silent(one) for name, one in bad.items()}
+
+
+@pytest.fixture(scope="module")
+def compared(bad: Mapping[str, exporting.Exported], without_the_cards_word: Mapping[str, Path]) -> Any:
+    """Parity on the pictures of the export."""
+    paths = [*(one.path for one in bad.values()), *without_the_cards_word.values()]
+    found = camlite_export.parity(stripes(), paths, of_arrays(IMAGES, CLASSES, 3))
+    return {result.artifact.path: result for result in found.results}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_export_calls_it_unfit_and_its_card_says_why(bad: Mapping[str, exporting.Exported], name: str) -> None:
+    assert bad[name].verdict == "UNFIT"
+    assert bad[name].failures
+    assert artifact.read(bad[name].path).card.unfit
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_parity_on_the_same_pictures_says_the_same(
+    bad: Mapping[str, exporting.Exported], compared: Any, without_the_cards_word: Mapping[str, Path], name: str
+) -> None:
+    result, silent = compared[bad[name].path], compared[without_the_cards_word[name]]
+    assert [one.check for one in result.failures][0] == "fitness"
+    assert [one.check for one in silent.failures] == [one.check for one in bad[name].failures]
+
+
+def test_check_says_it_ever_after_with_the_cards_reason(bad: Mapping[str, exporting.Exported]) -> None:
+    finished = run_camlite("check", *(one.path for one in bad.values()))
+    assert finished.returncode == 1, finished.stderr
+    assert " ok\n" not in finished.stdout
+    for one in bad.values():
+        assert f"{one.path}: not fit for use, as measured at its export: {artifact.read(one.path).card.unfit}" in (
+            finished.stdout
+        )
+
+
+def test_check_finds_what_is_far_off_whatever_was_recorded_at_the_export(
+    without_the_cards_word: Mapping[str, Path],
+) -> None:
+    """Errors that the artifact had there are no excuse for more than is fit for use."""
+    far = ("class weights in another order", "classes swapped", "another classifier", "calibrated in the dark")
+    for name in far:
+        errors = artifact.read(without_the_cards_word[name]).arrays.golden_errors
+        assert errors is not None
+        assert errors.max() > 0.3
+        finished = run_camlite("check", without_the_cards_word[name])
+        assert finished.returncode == 1, name
+
+
+def test_what_is_right_is_called_fit(tmp_path: Path) -> None:
+    for kind in dict.fromkeys(fault.kind for fault in FAULTS.values()):
+        one = made(tmp_path, "right", Fault(kind))
+        assert (one.verdict, one.failures) == ("fit", ())
+        assert artifact.read(one.path).card.unfit == ""
+        assert shipping.choose([one]) is one
+
+
+def test_the_card_names_no_picture_of_the_user(bad: Mapping[str, exporting.Exported]) -> None:
+    for one in bad.values():
+        unfit = artifact.read(one.path).card.unfit
+        assert "images[" not in unfit
+        assert str(one.path.parent) not in unfit
+
+
+def test_a_bad_one_is_never_the_one_to_ship_and_none_is_where_all_are_bad(
+    bad: Mapping[str, exporting.Exported], tmp_path: Path
+) -> None:
+    good = made(tmp_path, "right", Fault("float32.onnx"))
+    assert shipping.choose([*bad.values(), good]) is good
+    assert shipping.choose(list(bad.values())) is None
+    assert list(shipping.lines(list(bad.values()))) == ["ship none: none of them is fit for use"]
+
+
+def test_the_command_writes_them_says_so_and_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classifier, images = tmp_path / "stripes.keras", tmp_path / "images.npz"
+    stripes().save(classifier)
+    np.savez(images, images=IMAGES, classes=CLASSES)
+    spoil(monkeypatch, FAULTS["the map shifted by a cell"])
+    options = ["--formats", "onnx", "--precisions", "float32", "--preprocess", "unit", "--calibration", str(images)]
+    assert cli.main(["export", str(classifier), *options]) == 1
+    said = capsys.readouterr()
+    path = tmp_path / "stripes" / "stripes.float32.onnx"
+    assert path.exists()
+    assert next(line for line in said.out.splitlines() if line.startswith(str(path))).endswith("  UNFIT")
+    assert any(line.startswith("FAILED: float32.onnx: evidence_error_max: ") for line in said.out.splitlines())
+    assert said.out.splitlines()[-1] == "ship none: none of them is fit for use"
+    assert said.err == ""
+
+
+@pytest.fixture(autouse=True)
+def _free_memory() -> Iterator[None]:
+    yield
+    keras.utils.clear_session()
