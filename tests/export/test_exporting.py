@@ -82,7 +82,7 @@ def exported(
         "calibration": images_of(IMAGES),
         "folder": folder,
     }
-    return exporting.export(cut, wanted=wanted, **{**given, **options})
+    return exporting.export(cut, wanted=wanted, **{**given, **options}).artifacts
 
 
 @pytest.fixture(scope="module")
@@ -308,7 +308,7 @@ def test_progress_names_each_stage(tmp_path: Path) -> None:
     wanted: list[Kind] = [("onnx", "float32"), ("onnx", "float16")]
     exported(tmp_path, wanted, progress=named.append)
     assert len(named) == exporting.stages(wanted)
-    assert {"float32.onnx", "float16.onnx", "measuring float32.onnx", "measuring float16.onnx"} <= set(named)
+    assert {"float32.onnx", "float16.onnx", "measuring", "measuring, 24 of 24 images"} <= set(named)
 
 
 @pytest.mark.parametrize("container", ["tflite", "onnx"])

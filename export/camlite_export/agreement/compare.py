@@ -63,7 +63,8 @@ class Comparison:
         images = f"{len(self.unread)} images that cannot be read" if self.unread else ""
         bad = ", ".join(filter(None, [*failed, images]))
         verdict = f"FAILED: {bad}" if bad else "all passed"
-        return f"<Comparison of {len(self.results) + len(self.unopened)} artifacts with {self.expected.path} on {self.data}: {verdict}>"
+        count = len(self.results) + len(self.unopened)
+        return f"<Comparison of {count} artifacts with {self.expected.path} on {self.data}: {verdict}>"
 
     def _repr_html_(self) -> str:
         from camlite_export.agreement import summary
@@ -136,7 +137,7 @@ def _read(paths: Sequence[Path]) -> tuple[list[Artifact], dict[Path, str]]:
     for path in paths:
         try:
             read.append(artifacts.read(path))
-        except CamliteError as error:
+        except CamliteError as error:  # noqa: PERF203 - reading takes longer
             unopened[path] = str(error)
     if not read and unopened:
         raise CamliteError(next(iter(unopened.values())))
@@ -149,7 +150,7 @@ def _tensors(every: Iterable[Runner], unopened: dict[Path, str]) -> Iterable[tup
     for runner in every:
         try:
             taken.append((runner, runner.tensors()))
-        except CamliteError as error:
+        except CamliteError as error:  # noqa: PERF203 - opening takes longer
             unopened[runner.artifact.path] = str(error)
     if not taken:
         raise CamliteError(next(iter(unopened.values())))

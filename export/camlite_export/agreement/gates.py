@@ -19,8 +19,8 @@ from camlite_export.precisions import GATES_MEASURED_ON, PRECISIONS
 
 # An artifact is further off than its classifier with nothing but its tensors rounded: kernels are rounded, too, and
 # theirs is the same error at every place. Measured, in 8 bits: 1.36 times as far (reference classifier), 1.57 times
-# (mini-XCEPTION); in 16 bits, kernels rounded in both: 1.97 times (Teachable Machine). A quarter more for other pictures.
-# What the correlation lacks is a square of it.
+# (mini-XCEPTION); in 16 bits, kernels rounded in both: 1.97 times (Teachable Machine). A quarter more for other
+# pictures. What the correlation lacks is a square of it.
 _TIMES_THE_NOISE = 2.5
 
 
@@ -231,9 +231,9 @@ def _rounded(precision: Precision) -> str:
     return f"with its tensors {'and kernels ' if bits == 16 else ''}in {bits} bits"
 
 
-# What is fit for use at all, whatever the classifier's own steadiness excuses. Measured on 110 photographs: between what
-# is much like the original (mini-XCEPTION in int8: correlation 0.981, evidence 0.12 off, scores 0.025, peaks 94 %) and
-# what is not (Teachable Machine in int8, where 7 % of the classes change: 0.937, 0.16, 0.061, 75 %).
+# What is fit for use at all, whatever the classifier's own steadiness excuses. Measured on 110 photographs: between
+# what is much like the original (mini-XCEPTION in int8: correlation 0.981, evidence 0.12 off, scores 0.025, peaks 94 %)
+# and what is not (Teachable Machine in int8, where 7 % of the classes change: 0.937, 0.16, 0.061, 75 %).
 FIT: Mapping[str, tuple[float, str]] = {
     "score_difference_max": (0.25, "of a precision that hardly rounds"),
     "score_difference_mean": (0.035, "mini-XCEPTION 0.025, Teachable Machine 0.049 and 0.061"),

@@ -1,4 +1,4 @@
-"""Judge opened artifacts by the original, on images: what `camlite parity` says of them, and what `camlite export` does.
+"""Judge opened artifacts by the original, on images: what `camlite parity` and `camlite export` say of them.
 
 Images are read once, in batches; for each batch the classifier answers here, and every artifact in the process of
 its backend. What stays is a few numbers an image, and at the end the images on which each artifact is worst.
@@ -245,7 +245,7 @@ def measure_batch(able: Sequence[Runner], expected: Expected, images: LabelledIm
     for runner, answer in zip(able, answers, strict=True):
         try:
             found.append(measure(reference, answer(), _truth(images, batch)))
-        except CamliteError as error:
+        except CamliteError as error:  # noqa: PERF203 - waiting takes longer
             found.append(str(error).removeprefix(f"{runner.artifact.path}: "))
     return Measured(batch.indices[0], found, batch.unread)
 

@@ -43,8 +43,8 @@ class PrecisionTraits(NamedTuple):
 # float16 0.007, 0.002, 0.001; dynamic 0.06, 0.05, 0.04; int8 0.12, 0.24, 0.10; int16x8 0.05, 0.25, 0.04), and more for
 # float32. Deep classifiers in 8 bits need more still.
 # most: between what is fit for use and what is not, on golden samples, which are hard on purpose: a Teachable Machine
-# model 0.085 and 0.29 in float16, 0.096 and 0.099 in dynamic; mini-XCEPTION 0.12 and 0.23 in int8; but Teachable Machine
-# in int8 0.51 and 0.58. A map that has moved differs from itself by about its own size.
+# model 0.085 and 0.29 in float16, 0.096 and 0.099 in dynamic; mini-XCEPTION 0.12 and 0.23 in int8; but Teachable
+# Machine in int8 0.51 and 0.58. A map that has moved differs from itself by about its own size.
 _MOST_IN_FLOAT = Tolerance(0.15, 0.4, 0.02)
 _MOST_IN_8_BITS = Tolerance(0.35, 0.5, 0.35)
 PRECISIONS: Mapping[Precision, PrecisionTraits] = {

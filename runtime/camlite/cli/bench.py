@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
                 found.append(benchmark.run(path, backend, arguments.threads))
                 if arguments.json:
                     say.record(dataclasses.asdict(found[-1]))
-        except CamliteError as error:
+        except CamliteError as error:  # noqa: PERF203 - measuring takes longer
             status = complain(str(error))
         except (BrokenExecutor, subprocess.CalledProcessError):
             status = complain(f"{path}: its interpreter crashed, and its process with it; run `camlite check` on it")

@@ -72,7 +72,7 @@ class LabelledImages(Sequence[Pixels]):
         for index in range(len(self)):
             try:
                 self.read(index)
-            except ImageError as error:
+            except ImageError as error:  # noqa: PERF203 - reading takes longer
                 bad[index] = str(error)
         return self.without(bad), tuple(bad.values())
 
