@@ -35,9 +35,9 @@ def lines(artifacts: Sequence[Exported]) -> Iterator[str]:
     figures = [
         f"{chosen.size / 1000:.1f} kB",
         f"{milliseconds_text(chosen)} ms an image on this machine",
-        f"the original's class on {text('top1_agreement', chosen)}",
+        f"the original's class on {text('top1_agreement', chosen)} of the images",
         f"accuracy {text('accuracy', chosen)}" if text("accuracy", chosen) else "",
-        f"evidence correlation {text('correlation_p5', chosen)} or better on 95 %",
+        f"evidence correlation at least {text('correlation_p5', chosen)} on 95 %",
     ]
     yield f"ship {chosen.path.name}: {', '.join(filter(None, figures))}"
     yield f"({RULE}; ms: median of one thread, from pixels to evidence)"
