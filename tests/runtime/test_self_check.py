@@ -113,6 +113,27 @@ def test_an_artifact_is_held_against_what_it_did_where_it_was_exported(stripes: 
     assert np.array(received) == pytest.approx(2 * errors + np.array(PRECISIONS["float32"].allowance))
 
 
+def test_errors_that_were_bad_at_the_export_excuse_nothing(stripes: Path, tmp_path: Path) -> None:
+    """A tolerance is never wider than anything that is fit for use."""
+    errors = artifact.read(stripes).arrays.golden_errors
+    assert errors is not None
+    received = checked(resealed(stripes, tmp_path, golden_errors=np.full_like(errors, 0.41)))
+    assert {sample.tolerance for sample in received.samples} == {PRECISIONS["float32"].most}
+
+
+def test_what_the_card_says_against_an_artifact_is_the_first_failure(stripes: Path, tmp_path: Path) -> None:
+    read = artifact.read(stripes)
+    unfit = tmp_path / stripes.name
+    card = read.card._replace(unfit="maps of somewhere else")
+    unfit.write_bytes(artifact.pack(read.container, read.model, card, read.arrays))
+    result = checked(unfit)
+    assert not result.passed
+    assert result.failures == ("not fit for use, as measured at its export: maps of somewhere else",)
+    finished = run_camlite("check", unfit)
+    assert finished.returncode == 1
+    assert f"{unfit}: {result.failures[0]}" in finished.stdout
+
+
 def test_the_exporters_own_interpreter_does_here_what_it_did_there(
     stripes: Path, request: pytest.FixtureRequest
 ) -> None:
