@@ -150,6 +150,7 @@ def judge(
     noise = cache(partial(_rounding_noise, expected, images))
     results = []
     for (runner, tensors), failures in zip(opened, found, strict=True):
+        failures = [*_said_by_the_card(runner.artifact), *failures]
         measurement = measured.get(id(runner))
         if isinstance(measurement, str):
             broken = Failure("interpreter", measurement, measurement)
@@ -263,7 +264,6 @@ def _result(
     judges: Mapping[str, Gate],
     shown: int,
 ) -> Result:
-    failures = [*_said_by_the_card(runner.artifact), *failures]
     if measurement is None:
         return Result(runner.artifact, runner.backend, tuple(failures), None, (), ())
     verdicts = gates.judge(measurement, judges)

@@ -62,6 +62,7 @@ def test_the_command_ends_with_a_row_an_artifact_and_the_picture(tmp_path):
     assert lines[0].split() == [
         "file",
         "kB",
+        "ms",
         "accuracy",
         "top-1",
         "agreement",
@@ -69,10 +70,27 @@ def test_the_command_ends_with_a_row_an_artifact_and_the_picture(tmp_path):
         "correlation",
         "(5th",
         "percentile)",
+        "verdict",
     ]
     assert lines[1].split()[0] == str(tmp_path / "mine.float32.onnx")
-    assert lines[1].split()[2:] == ["92.50%", "100.00%", "1.000000"]
-    assert lines[-1] == str(tmp_path / "heatmaps.png")
+    assert lines[1].split()[3:] == ["92.50%", "100.00%", "1.000000", "fit"]
+    assert str(tmp_path / "heatmaps.png") in lines
+    assert lines[-2].startswith("ship mine.float32.onnx: ")
+
+
+def test_the_record_says_what_the_table_does(tmp_path):
+    options = ["--precisions", "float32", "--formats", "onnx", "--name", "mine", "--json"]
+
+    finished = reference_classifier.export(tmp_path, *options)
+
+    assert finished.returncode == 0, finished.stderr
+    record = json.loads(finished.stdout)
+    (one,) = record["artifacts"]
+    assert (one["file"], one["verdict"], one["failures"]) == (str(tmp_path / "mine.float32.onnx"), "fit", [])
+    assert one["figures"]["accuracy"] == 0.925
+    assert one["milliseconds"] > 0
+    assert record["ship"] == one["file"]
+    assert (record["passed"], record["failures"], record["refused"]) == (True, [], {})
 
 
 def test_inspect_tells_the_journey_of_the_image():
