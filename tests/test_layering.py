@@ -195,7 +195,6 @@ ORDER = (
     "targets",
     "agreement",
     "golden_samples",
-    "fitness",
     "contact_sheet",
     "exporting",
     "shipping",

@@ -22,12 +22,12 @@ from camlite.texts import one_line
 from camlite_export import golden_samples, output_folder
 from camlite_export.agreement import interpreter_process
 from camlite_export.agreement.expected import Expected
+from camlite_export.agreement.fitness import judge_all
 from camlite_export.agreement.measurement import Measurement
 from camlite_export.agreement.reference import inputs_of, reference_of
 from camlite_export.agreement.structure import Failure
 from camlite_export.cutting import measured_places
 from camlite_export.cutting.cut import Cut, TraceableCut
-from camlite_export.fitness import judge_all
 from camlite_export.precisions import PRECISIONS, precisions_of
 from camlite_export.targets import TARGETS, weights_finder
 

@@ -6,7 +6,7 @@ What cannot be opened is told, and the others are compared all the same.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,46 +15,22 @@ from camlite.artifact import Artifact
 from camlite.errors import CamliteError
 from camlite.images import labelled_images
 from camlite.images.labelled_images import Images, LabelledImages
+from camlite_export.agreement import report, summary
+from camlite_export.agreement.compared import Compared
 from camlite_export.agreement.expected import Expected, Given, OtherClassifierError, open_expected
-from camlite_export.agreement.judging import Engine, Progress, Result, Tensors, judge
+from camlite_export.agreement.judging import Engine, Progress, Tensors, judge
 from camlite_export.agreement.runner import Runner, runners
-from camlite_export.rightness.pixel_decision import Decision, decide
+from camlite_export.reports import notebook
+from camlite_export.rightness.pixel_decision import decide
 from camlite_export.sources.pixel_views import view_of
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison:
-    """Artifacts against the classifier, on the same images.
-
-    Attributes:
-        expected: the classifier.
-        data: what the images are, as text.
-        images: the images.
-        results: one an artifact, in the order given.
-        pixels: what the images say of the pixels; None of golden samples.
-        card: why the first artifact has its preprocessing, as its card says; empty where it does not.
-        unopened: artifacts that could not be opened, and why.
-        unread: a line for each image that could not be read.
-    """
-
-    expected: Expected
-    data: str
-    images: LabelledImages
-    results: tuple[Result, ...]
-    pixels: Decision | None = None
-    card: str = ""
-    unopened: Mapping[Path, str] = field(default_factory=dict)
-    unread: tuple[str, ...] = ()
-
-    @property
-    def passed(self) -> bool:
-        """Whether everything could be compared, and no check failed on any artifact."""
-        return not self.unopened and not self.unread and all(result.passed for result in self.results)
+class Comparison(Compared):
+    """Artifacts against the classifier, on the same images; a table in a notebook."""
 
     def to_dict(self) -> dict[str, Any]:
         """The record that ``camlite parity --json`` prints."""
-        from camlite_export.agreement import report  # which shows what is measured here
-
         return report.record(self)
 
     def __repr__(self) -> str:
@@ -67,9 +43,6 @@ class Comparison:
         return f"<Comparison of {count} artifacts with {self.expected.path} on {self.data}: {verdict}>"
 
     def _repr_html_(self) -> str:
-        from camlite_export.agreement import summary
-        from camlite_export.reports import notebook
-
         return notebook.table(summary.HEADER, [summary.row(one) for one in self.results], *summary.lines(self))
 
 

@@ -35,6 +35,8 @@ class Figure:
         per_image: what it sums up, (N,); NaN where an image has no such figure.
         summary: per-image figures to the number.
         distance: how far each image is off, (N,), and the text that says so: which of many is the worst.
+        short: its column in the table of a terminal; empty where it has none.
+        cell: its column in the table of the page, and which of the column's figures it is; None where it has none.
         share: whether it is a share of the images, shown in percent.
         steadiness: how many times as far from perfect an artifact may be as the classifier's own rounded tensors.
     """
@@ -45,6 +47,8 @@ class Figure:
     per_image: Callable[[Measurement], Floats]
     summary: Callable[[Floats], float]
     distance: tuple[Callable[[Measurement], Floats], str] = (lambda m: m.score_difference, "scores differ by")
+    short: str = ""
+    cell: tuple[str, str] | None = None
     share: bool = False
     steadiness: float = _TIMES_THE_NOISE
 
@@ -102,13 +106,68 @@ def _same_peak(measurement: Measurement) -> Floats:
 
 
 _LIST = (
-    Figure("score_difference_max", "score difference, largest", "lower", lambda m: m.score_difference, np.max),
-    Figure("score_difference_mean", "score difference, mean", "lower", lambda m: m.score_difference, np.mean),
-    Figure("top1_agreement", "top-1 agreement", "higher", lambda m: m.same_class, np.mean, share=True),
-    Figure("accuracy", "accuracy", "higher", lambda m: m.correct, np.mean, share=True),
-    Figure("accuracy_loss", "accuracy lost", "lower", lambda m: m.correct_reference - m.correct, np.mean, share=True),
-    Figure("evidence_error_max", "evidence error, largest", "lower", lambda m: m.evidence_error, np.max),
-    Figure("evidence_error_mean", "evidence error, mean", "lower", lambda m: m.evidence_error, np.mean),
+    Figure(
+        "score_difference_mean",
+        "score difference, mean",
+        "lower",
+        lambda m: m.score_difference,
+        np.mean,
+        cell=("score difference", "mean"),
+    ),
+    Figure(
+        "score_difference_max",
+        "score difference, largest",
+        "lower",
+        lambda m: m.score_difference,
+        np.max,
+        short="score diff.",
+        cell=("score difference", "max"),
+    ),
+    Figure(
+        "top1_agreement",
+        "top-1 agreement",
+        "higher",
+        lambda m: m.same_class,
+        np.mean,
+        short="top-1",
+        cell=("top-1 agreement", ""),
+        share=True,
+    ),
+    Figure(
+        "accuracy",
+        "accuracy",
+        "higher",
+        lambda m: m.correct,
+        np.mean,
+        short="accuracy",
+        cell=("accuracy", ""),
+        share=True,
+    ),
+    Figure(
+        "accuracy_loss",
+        "accuracy lost",
+        "lower",
+        lambda m: m.correct_reference - m.correct,
+        np.mean,
+        cell=("accuracy", "lost"),
+        share=True,
+    ),
+    Figure(
+        "evidence_error_mean",
+        "evidence error, mean",
+        "lower",
+        lambda m: m.evidence_error,
+        np.mean,
+        cell=("evidence error", "mean"),
+    ),
+    Figure(
+        "evidence_error_max",
+        "evidence error, largest",
+        "lower",
+        lambda m: m.evidence_error,
+        np.max,
+        cell=("evidence error", "max"),
+    ),
     Figure(
         "correlation_mean",
         "evidence correlation, mean",
@@ -123,6 +182,8 @@ _LIST = (
         "higher",
         lambda m: m.correlation,
         _fifth_percentile,
+        short="correlation p5",
+        cell=("evidence correlation", "p5"),
         steadiness=_TIMES_THE_NOISE**2,
     ),
     Figure(
@@ -131,9 +192,19 @@ _LIST = (
         "higher",
         lambda m: m.correlation,
         np.min,
+        short="worst",
+        cell=("evidence correlation", "worst"),
         steadiness=_TIMES_THE_NOISE**2,
     ),
-    Figure("overlap_mean", "overlap of the top fifths", "higher", lambda m: m.overlap, np.mean),
+    Figure(
+        "overlap_mean",
+        "overlap of the top fifths",
+        "higher",
+        lambda m: m.overlap,
+        np.mean,
+        short="overlap",
+        cell=("overlap", ""),
+    ),
     Figure(
         "same_peak",
         "same peak",
@@ -141,11 +212,35 @@ _LIST = (
         _same_peak,
         np.mean,
         (lambda m: m.peak_shift, "cells that the peak moves:"),
+        short="same peak",
+        cell=("peak", "same"),
         share=True,
     ),
-    Figure("peak_shift_max", "peak shift, largest, in cells", "lower", lambda m: m.peak_shift, np.max),
-    Figure("completeness_mean", "completeness residual, mean", "lower", lambda m: m.completeness, np.mean),
-    Figure("completeness_max", "completeness residual, largest", "lower", lambda m: m.completeness, np.max),
+    Figure(
+        "peak_shift_max",
+        "peak shift, largest, in cells",
+        "lower",
+        lambda m: m.peak_shift,
+        np.max,
+        cell=("peak", "max"),
+    ),
+    Figure(
+        "completeness_mean",
+        "completeness residual, mean",
+        "lower",
+        lambda m: m.completeness,
+        np.mean,
+        short="completeness",
+        cell=("completeness residual", "mean"),
+    ),
+    Figure(
+        "completeness_max",
+        "completeness residual, largest",
+        "lower",
+        lambda m: m.completeness,
+        np.max,
+        cell=("completeness residual", "max"),
+    ),
 )
 FIGURES: Mapping[str, Figure] = {figure.name: figure for figure in _LIST}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from camlite import backends
 from camlite_export.agreement import report_pictures, summary
-from camlite_export.agreement.compare import Comparison
+from camlite_export.agreement.compared import Compared
 from camlite_export.agreement.gates import FIGURES
 from camlite_export.agreement.judging import Case, Result
 from camlite_export.agreement.measurement import Floats, Measurement
@@ -19,20 +19,21 @@ from camlite_export.reports import page
 
 _KIND = "parity"
 
+
 # The table of the page: column -> what stands in it -> figure. --json has every figure.
-_COLUMNS: Mapping[str, Mapping[str, str]] = {
-    "score difference": {"mean": "score_difference_mean", "max": "score_difference_max"},
-    "top-1 agreement": {"": "top1_agreement"},
-    "accuracy": {"": "accuracy", "lost": "accuracy_loss"},
-    "evidence error": {"mean": "evidence_error_mean", "max": "evidence_error_max"},
-    "evidence correlation": {"p5": "correlation_p5", "worst": "correlation_min"},
-    "overlap": {"": "overlap_mean"},
-    "peak": {"same": "same_peak", "max": "peak_shift_max"},
-    "completeness residual": {"mean": "completeness_mean", "max": "completeness_max"},
-}
+def _columns() -> dict[str, dict[str, str]]:
+    """Columns of the table, and in each the figures: what each is there -> its name."""
+    columns: dict[str, dict[str, str]] = {}
+    for figure in FIGURES.values():
+        if figure.cell:
+            columns.setdefault(figure.cell[0], {})[figure.cell[1]] = figure.name
+    return columns
 
 
-def record(comparison: Comparison) -> dict[str, Any]:
+_COLUMNS = _columns()
+
+
+def record(comparison: Compared) -> dict[str, Any]:
     """The comparison as JSON has it; a number that is not known or not finite is null."""
     expected = comparison.expected
     return {
@@ -79,7 +80,7 @@ def check_folder(folder: Path) -> None:
     page.check_folder(folder, _KIND)
 
 
-def write(comparison: Comparison, folder: Path) -> None:
+def write(comparison: Compared, folder: Path) -> None:
     """Write ``index.html`` and ``parity.json``; the folder appears whole or not at all, in place of an older report.
 
     Raises:
@@ -172,11 +173,11 @@ def _short(result: Result) -> str:
     return result.artifact.path.name.removeprefix(f"{result.artifact.card.name}.")
 
 
-def _section(result: Result, comparison: Comparison) -> dict[str, Any]:
+def _section(result: Result, comparison: Compared) -> dict[str, Any]:
     return {"result": result, "cases": [_case(case, result, comparison) for case in result.worst]}
 
 
-def _case(case: Case, result: Result, comparison: Comparison) -> dict[str, Any]:
+def _case(case: Case, result: Result, comparison: Compared) -> dict[str, Any]:
     expected, measured = comparison.expected, result.measurement
     classes = comparison.images.classes
     top, other = int(case.expected.argmax()), int(case.received.argmax())

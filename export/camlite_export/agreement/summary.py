@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from camlite_export.agreement.compare import Comparison
+from camlite_export.agreement.compared import Compared
 from camlite_export.agreement.gates import FIGURES
 from camlite_export.agreement.judging import Result
 
-_COLUMNS = {
-    "score_difference_max": "score diff.",
-    "top1_agreement": "top-1",
-    "accuracy": "accuracy",
-    "correlation_p5": "correlation p5",
-    "correlation_min": "worst",
-    "overlap_mean": "overlap",
-    "same_peak": "same peak",
-    "completeness_mean": "completeness",
-}
+_COLUMNS = {name: figure.short for name, figure in FIGURES.items() if figure.short}
 HEADER = ("artifact", *_COLUMNS.values(), "")
 
 
@@ -28,7 +19,7 @@ def row(result: Result) -> list[str]:
     return [result.artifact.path.name, *texts, "ok" if result.passed else "FAILED"]
 
 
-def lines(comparison: Comparison) -> Iterator[str]:
+def lines(comparison: Compared) -> Iterator[str]:
     """What the table does not say: failed checks, gates that were widened, and what was compared."""
     yield from comparison.unopened.values()
     yield from (f"left out: {line}" for line in comparison.unread)
@@ -42,7 +33,7 @@ def lines(comparison: Comparison) -> Iterator[str]:
     yield from of_the_pixels(comparison)
 
 
-def of_the_pixels(comparison: Comparison) -> list[str]:
+def of_the_pixels(comparison: Compared) -> list[str]:
     """What the images say of the pixels, and what of their folders did not match."""
     if comparison.pixels is None:
         return []
