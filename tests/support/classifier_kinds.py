@@ -149,6 +149,48 @@ def _arithmetic(keras: Any, layers: Any) -> keras.Model:
     )
 
 
+def _mixed_arithmetic(keras: Any, layers: Any) -> keras.Model:
+    kept = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        image = _image(keras)
+        x = layers.Conv2D(6, 3, padding="same")(keras.ops.cast(image / 127.5 - 1, "float16"))
+        x = x + layers.Conv2D(6, 3, padding="same", activation="relu", name="last_conv")(x)
+        logits = layers.Dense(CLASSES)(layers.GlobalAveragePooling2D()(x))
+        return keras.Model(image, keras.ops.softmax(keras.ops.cast(logits, "float32")), name="classifier")
+    finally:
+        keras.config.set_dtype_policy(kept)
+
+
+def _batch_of_one(keras: Any, layers: Any) -> keras.Model:
+    image = keras.Input((SIDE, SIDE, 3), batch_size=1, name="photo")
+    x = keras.ops.reshape(_conv(layers)(image), (1, -1))
+    return keras.Model(image, _softmax(layers)(x), name="classifier")
+
+
+def _named_output(keras: Any, layers: Any) -> keras.Model:
+    image = _image(keras)
+    scores = _softmax(layers)(layers.GlobalAveragePooling2D()(_conv(layers)(image)))
+    return keras.Model(image, {"scores": scores}, name="classifier")
+
+
+def _both_classes(keras: Any, layers: Any) -> keras.Model:
+    def head(features: Any) -> Any:
+        p = layers.Dense(1, activation="sigmoid")(layers.GlobalAveragePooling2D()(features))
+        return layers.Concatenate()([p, 1 - p])
+
+    return _functional(keras, head)
+
+
+def _written_out(keras: Any, layers: Any) -> keras.Model:
+    def head(features: Any) -> Any:
+        logits = layers.Dense(CLASSES)(layers.GlobalAveragePooling2D()(features))
+        powers = keras.ops.exp(logits - keras.ops.max(logits, axis=-1, keepdims=True))
+        return powers / keras.ops.sum(powers, axis=-1, keepdims=True)
+
+    return _functional(keras, head)
+
+
 def _in_precision(policy: str) -> Build:
     def build(keras: Any, layers: Any) -> keras.Model:
         kept = keras.config.dtype_policy()
@@ -353,6 +395,9 @@ SHAPES = (
         "mixed precision (`mixed_bfloat16`), computed in float32", _in_precision("mixed_bfloat16"), layer="normalized"
     ),
     Kind("half precision (`float16`), computed in float32", _in_precision("float16"), layer="normalized"),
+    Kind("mixed precision with arithmetic between the layers (`x + z`, `image / 127.5 - 1`)", _mixed_arithmetic),
+    Kind("scores under a name (`keras.Model(image, {'scores': scores})`)", _named_output, layer="last_conv"),
+    Kind("a fixed batch (`batch_size=1`, `ops.reshape(x, (1, -1))`)", _batch_of_one, layer="last_conv", places=True),
 )
 
 AFFINE_HEADS = (
@@ -403,6 +448,12 @@ AFFINE_HEADS = (
         activation="sigmoid",
     ),
     Kind("linear: logits", lambda k, ls: _pooled(k, ls, ls.Dense(CLASSES)), activation="linear"),
+    Kind(
+        "softmax as a function (`keras.ops.softmax`, `tf.nn.softmax`, a Lambda layer with `--trust`)",
+        lambda k, ls: _pooled(k, ls, ls.Dense(CLASSES), ls.Lambda(lambda z: k.ops.softmax(z))),
+    ),
+    Kind("softmax written out (`exp(z) / sum(exp(z))`)", _written_out),
+    Kind("one sigmoid unit p beside its opposite: `[p, 1 - p]`", _both_classes, activation="sigmoid"),
     Kind("a Softmax layer of its own", lambda k, ls: _pooled(k, ls, ls.Dense(CLASSES), ls.Softmax())),
 )
 

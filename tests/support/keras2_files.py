@@ -114,6 +114,40 @@ def mixed_precision(k: Any, ls: Any) -> Any:
         k.mixed_precision.set_global_policy("float32")
 
 
+def softmax_of_tensorflow(k: Any, ls: Any) -> Any:
+    import tensorflow as tf
+
+    return _with_output(k, ls, 3, tf.nn.softmax)
+
+
+def softmax_of_keras(k: Any, ls: Any) -> Any:
+    return _with_output(k, ls, 3, k.activations.softmax)
+
+
+def sigmoid_of_tensorflow(k: Any, ls: Any) -> Any:
+    import tensorflow as tf
+
+    return _with_output(k, ls, 1, tf.nn.sigmoid)
+
+
+def named_output(k: Any, ls: Any) -> Any:
+    return _with_output(k, ls, 3, lambda logits: {"scores": ls.Softmax()(logits)})
+
+
+def batch_of_one(k: Any, ls: Any) -> Any:
+    import tensorflow as tf
+
+    image = k.Input((SIDE, SIDE, 3), batch_size=1)
+    x = tf.reshape(ls.Conv2D(6, 3, activation="relu", name="conv")(image), (1, -1))
+    return k.Model(image, ls.Dense(3, activation="softmax")(x))
+
+
+def _with_output(k: Any, ls: Any, units: int, output: Any) -> Any:
+    image = k.Input((SIDE, SIDE, 3))
+    x = ls.GlobalAveragePooling2D()(ls.Conv2D(6, 3, activation="relu", name="conv")(image))
+    return k.Model(image, output(ls.Dense(units)(x)))
+
+
 def any_size(k: Any, ls: Any) -> Any:
     parts = [ls.Conv2D(6, 3, name="conv"), ls.GlobalAveragePooling2D(), ls.Dense(3, activation="softmax")]
     return k.Sequential([k.Input((None, None, 1)), *parts])
@@ -132,7 +166,7 @@ BUILDERS = {
     build.__name__: build
     for build in (
         *(sequential, teachable_machine, arithmetic, bgr, augmented, many_layers, mixed_precision, any_size),
-        forbidden,
+        *(softmax_of_tensorflow, softmax_of_keras, sigmoid_of_tensorflow, named_output, batch_of_one, forbidden),
     )
 }
 
@@ -151,7 +185,12 @@ def _save(model: Any, path: Path) -> None:
     shape = [side or SIDE for side in model.inputs[0].shape[1:]]
     brightest = 1 if path.stem == "mixed_precision" else 255  # float16 ends at 65,504
     images = np.random.default_rng(1).uniform(0, brightest, (4, *shape)).astype(np.float32)
-    np.savez(path.with_suffix(".npz"), images=images, scores=np.asarray(model(images, training=False), np.float32))
+    if model.inputs[0].shape[0] == 1:
+        given = np.concatenate([model(image[np.newaxis], training=False) for image in images])
+    else:
+        given = model(images, training=False)
+    scores = given["scores"] if isinstance(given, dict) else given
+    np.savez(path.with_suffix(".npz"), images=images, scores=np.asarray(scores, np.float32))
     model.save(path)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from camlite.errors import ClassifierError
 from camlite_export import workarounds
-from camlite_export.sources import bounds
+from camlite_export.sources import bounds, fixed_batches
 from camlite_export.sources.source import Step
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def walk(classifier: keras.Model, size: Size | None = None) -> Journey:
         if isinstance(operation, keras.Model) and workarounds.is_graph_of_layers(operation):
             result = workarounds.run_through_graph(operation, arguments[0], visit)
         else:
-            result = operation(*arguments, **options)
+            result = fixed_batches.call(classifier.name, batch, operation, arguments, options)
             steps.extend(_steps(operation, result, calls[id(operation)]))
             calls[id(operation)] += 1
             shapes = [tuple(tensor.shape) for tensor in keras.tree.flatten(result)]
@@ -93,11 +93,13 @@ def walk(classifier: keras.Model, size: Size | None = None) -> Journey:
         return result
 
     _refuse_channels_first(classifier)
+    batch = fixed_batches.of(classifier)
     image, entrance = _entrance(classifier, size)
     results = keras.tree.flatten(workarounds.run_through_graph(classifier, entrance, visit))
     if len(results) != 1 or len(results[0].shape) != 2 or results[0].shape[1] is None:
         received = shape_text(results[0].shape) if len(results) == 1 else f"{len(results)} tensors"
         raise ClassifierError(f"{classifier.name}: the output is {received}, expected scores (batch, classes)")
+    fixed_batches.refuse(classifier.name, results[0])
     return Journey(image, results[0], tuple(steps), ends)
 
 

@@ -18,10 +18,9 @@ import numpy as np
 from camlite.errors import ClassifierError
 from camlite.texts import printable
 from camlite_export import workarounds
-from camlite_export.sources import bounds
+from camlite_export.sources import bounds, fixed_batches
 from camlite_export.sources.journey import Size
 from camlite_export.sources.keras3 import Keras3Source
-from camlite_export.sources.source import Floats
 from camlite_export.sources.untrusted import allowed, model_file
 from camlite_export.sources.untrusted.model_file import ModelFile
 
@@ -123,7 +122,7 @@ def rebuild(model: Any, where: str) -> Rebuilt:
         )
     shape = tuple(model.inputs[0].shape[1:])
     image = keras.Input(shape, name="image")
-    rebuilding = _Rebuilding(where)
+    rebuilding = _Rebuilding(where, fixed_batches.of(model))
     rebuilt = keras.Model(image, rebuilding.call(model, image), name=model.name)
     sides = [side or _PROBE for side in shape]
     bounds.check_graph(where, rebuilt, sides)
@@ -134,8 +133,8 @@ def rebuild(model: Any, where: str) -> Rebuilt:
 class _Rebuilding:
     """One pass over a tf_keras model; a layer that is shared stays shared."""
 
-    def __init__(self, where: str) -> None:
-        self._where = where
+    def __init__(self, where: str, batch: int | None) -> None:
+        self._where, self._batch = where, batch
         self._operations: dict[int, Callable[..., Any]] = {}
         self.layers: dict[int, Any] = {}
 
@@ -161,6 +160,8 @@ class _Rebuilding:
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _apply(self, layer: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
+        import keras
+
         if hasattr(layer, "_nodes_by_depth"):
             return self.call(layer, arguments[0])
         options.pop("training", None)
@@ -170,6 +171,8 @@ class _Rebuilding:
             operation = self._operations[id(layer)] = self._counterpart(layer)
             self.layers[id(operation)] = layer
             result = operation(*arguments, **options)
+            for made in keras.tree.flatten(result):  # by what is no operation itself, see `_reshaping`
+                self.layers.setdefault(id(made._keras_history.operation), layer)
             if layer.weights:
                 operation.set_weights(layer.get_weights())  # type: ignore[attr-defined]
             return result
@@ -187,6 +190,8 @@ class _Rebuilding:
         import keras
 
         kind = type(layer).__name__
+        if kind == "TFOpLambda" and layer.symbol == "reshape":
+            return _reshaping(layer, self._batch)
         if kind in ("TFOpLambda", "SlicingOpLambda", "Lambda"):  # a Lambda is only met where the file is trusted
             return _function(layer, f"tf.{layer.symbol}" if kind != "Lambda" else kind)
         if kind.startswith("Random"):  # outside training they do nothing
@@ -204,6 +209,20 @@ class _Rebuilding:
         return counterpart.from_config(config)  # type: ignore[no-any-return]
 
 
+def _reshaping(layer: Any, batch: int | None) -> Callable[..., Any]:
+    """``tf.reshape``: where the shape is of numbers, an operation of Keras 3, whose batch is set free."""
+    import keras
+
+    as_it_is = _function(layer, "tf.reshape")
+
+    def reshape(tensor: Any, shape: Any, **options: Any) -> Any:
+        if all(type(side) is int for side in keras.tree.flatten(shape)):
+            return fixed_batches.reshape(tensor, shape, batch)
+        return as_it_is(tensor, shape, **options)
+
+    return reshape
+
+
 def _function(layer: Any, shown: str) -> Callable[..., Any]:
     """A layer without weights as an operation of Keras 3 that calls it."""
     import keras
@@ -219,7 +238,7 @@ def _function(layer: Any, shown: str) -> Callable[..., Any]:
 
 def _prove(model: Any, rebuilt: keras.Model, sides: list[int], where: str) -> None:
     probe = np.random.default_rng(0).uniform(-1, 1, (4, *sides)).astype(np.float32)
-    expected, received = (np.asarray(one(probe, training=False), np.float32) for one in (model, rebuilt))
+    expected, received = (fixed_batches.scores(one, probe) for one in (model, rebuilt))
     difference = np.abs(expected - received).max()
     in_16_bits = any("16" in str(part.compute_dtype) for part in model.submodules if hasattr(part, "compute_dtype"))
     rounding = _ROUNDING_16_BITS if in_16_bits else _ROUNDING
@@ -251,5 +270,6 @@ class Keras2Source(Keras3Source):
     def _layer(self, operation: Any) -> Any:
         return self._rebuilt.layers[id(operation)]
 
-    def _run(self, images: Floats) -> Any:
-        return self._rebuilt.original(images, training=False)
+    @property
+    def _whole(self) -> Any:
+        return self._rebuilt.original

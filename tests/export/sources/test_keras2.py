@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 
 from camlite.errors import ClassifierError
-from camlite_export.cutting import two_output
+from camlite.maps import cam
+from camlite_export.cutting import cutter, two_output
 from camlite_export.sources import keras2, keras_files
+from camlite_export.sources.opening import open_source
 from camlite_export.sources.untrusted import model_file
 
 # Keras 2 and 3 call the same kernels in another order: 6e-7 was measured, of scores up to 3.
@@ -32,6 +34,14 @@ EXPLAINED = {
     "augmented": ("conv", "device", 2, "raw"),
     "many_layers": ("Conv_last", "gradient", 3, "unit"),
     "mixed_precision": ("normalized", "device", 3, "unit"),
+}
+
+AS_FUNCTIONS = {
+    "softmax_of_tensorflow": "softmax",
+    "softmax_of_keras": "softmax",
+    "sigmoid_of_tensorflow": "sigmoid",
+    "named_output": "softmax",
+    "batch_of_one": "softmax",
 }
 
 
@@ -74,6 +84,21 @@ def test_it_is_cut_like_any_other(keras2_files: Path, name: str) -> None:
     cut = two_output.cut(keras_files.open_classifier(keras2_files / f"{name}.h5"))
     assert (cut.evidence_method, cut.classes, cut.default_preprocessing) == (method, classes, preprocess)
     assert layer in (None, cut.layer)
+
+
+@pytest.mark.parametrize("name", AS_FUNCTIONS)
+def test_what_is_written_as_a_function_is_taken_off_as_the_layer_would_be(keras2_files: Path, name: str) -> None:
+    source = open_source(keras2_files / f"{name}.h5")
+    cut = cutter.cut(source)
+    assert (source.activation, cut.layer, cut.evidence_method) == (AS_FUNCTIONS[name], "conv", "device")
+    expected = np.load(keras2_files / f"{name}.npz")
+    scores = expected["scores"]
+    if scores.shape[1] == 1:
+        scores = np.concatenate([1 - scores, scores], axis=1)
+    answer = cut.answer(expected["images"])
+    np.testing.assert_allclose(answer.scores, scores, atol=ROUNDING)
+    activated = cam.activate(source.logits(answer.features, cut.step), source.activation)
+    np.testing.assert_allclose(activated, scores, atol=ROUNDING)
 
 
 def test_shared_layers_stay_shared(keras2_files: Path) -> None:
