@@ -22,7 +22,7 @@ _CALIBRATED = [precision for precision, traits in PRECISIONS.items() if traits.n
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("classifier", type=Path, help="a trained classifier: .keras, .h5")
+    parser.add_argument("classifier", type=Path, help="a trained classifier: .keras, .h5, .hdf5, .model")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: the classifier's path without its suffix")
     parser.add_argument("--name", help="of the artifacts (default: the file's)")
     parser.add_argument("--labels", type=Path, metavar="FILE", help="text, one label a line")
@@ -77,6 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
             std=arguments.std,
             fit=arguments.fit,
             trust=arguments.trust,
+            structure=arguments.structure,
             progress=progress,
         )
     say.table(exported.HEADER, list(exported.rows()))

@@ -13,7 +13,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Print a row a layer, and where the classifier is cut."""
     size = options.size(arguments.size) if arguments.size else None
     found = camlite_export.inspect(
-        arguments.file, layer=options.layer(arguments.layer), size=size, trust=arguments.trust
+        arguments.file,
+        layer=options.layer(arguments.layer),
+        size=size,
+        trust=arguments.trust,
+        structure=arguments.structure,
     )
     if arguments.json:
         say.record(found.to_dict())

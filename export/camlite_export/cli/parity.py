@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("classifier", type=Path, help="the trained classifier: .keras, .h5")
+    parser.add_argument("classifier", type=Path, help="the trained classifier: .keras, .h5, .hdf5, .model")
     parser.add_argument("artifacts", type=Path, nargs="+", metavar="artifact", help="what was exported from it")
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER|NPZ", help="images (default: the first artifact's golden samples)"
@@ -83,5 +83,6 @@ def _compare(arguments: argparse.Namespace, limits: dict[str, float]) -> Compari
             std=arguments.std,
             fit=arguments.fit,
             trust=arguments.trust,
+            structure=arguments.structure,
             progress=progress,
         )

@@ -13,6 +13,7 @@ import numpy as np
 
 from camlite.errors import ClassifierError
 from camlite.texts import printable
+from camlite_export.sources import keras_errors
 from camlite_export.sources.source import Floats
 
 
@@ -59,7 +60,7 @@ def call(name: str, size: int | None, operation: Any, arguments: Sequence[Any], 
     except ClassifierError:
         raise
     except Exception as error:  # layers raise anything on what they were not made for
-        reason = printable(" ".join(str(error).split())[:200])
+        reason = keras_errors.one_line(error)
         raise ClassifierError(
             f"{name}: layer {printable(operation.name)!r} does not take {_batches(size)} ({reason}); {_REMEDY}"
         ) from None

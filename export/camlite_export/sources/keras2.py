@@ -9,16 +9,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from camlite.errors import ClassifierError
-from camlite.texts import printable
 from camlite_export import workarounds
-from camlite_export.sources import bounds, fixed_batches
+from camlite_export.sources import bounds, fixed_batches, keras_errors
 from camlite_export.sources.journey import Size
 from camlite_export.sources.keras3 import Keras3Source
 from camlite_export.sources.untrusted import allowed, model_file
@@ -33,8 +31,6 @@ _ROUNDING = 1e-4
 _ROUNDING_16_BITS = 5e-2
 
 _PROBE = 64  # the side of images for a classifier that takes any
-
-_UNKNOWN = re.compile(r"(?:Unknown layer|Unknown object|Could not locate (?:class|function)):? '([^']+)'")
 
 
 class Rebuilt(NamedTuple):
@@ -62,20 +58,30 @@ def open_keras2(file: ModelFile, trusted: bool) -> Rebuilt:
     import tf_keras
 
     path = file.path
+    # A SavedModel is a folder, and only opened where it is trusted.
+    permit = (lambda _: None) if path.is_dir() else functools.partial(model_file.refuse_bomb, path)
     try:
-        with _counted_variables(functools.partial(model_file.refuse_bomb, path)):
-            if trusted:
-                model = tf_keras.models.load_model(path, compile=False, safe_mode=False)
+        with _counted_variables(permit):
+            if trusted and file.beside is None and not _is_of_2_13(file):
+                with model_file.under_its_suffix(file) as suffixed:
+                    model = tf_keras.models.load_model(suffixed, compile=False, safe_mode=False)
             else:
-                model = workarounds.keras2_model(file.structure)
+                model = workarounds.keras2_model(file.structure, trusted)
                 with model_file.open_weights(path) as weights:
-                    workarounds.load_keras2_weights(model, weights, file.is_zip)
+                    workarounds.load_keras2_weights(model, weights)
         return rebuild(model, str(path))
     except ClassifierError:
         raise
     except Exception as error:  # the layers raise anything on a file's content
-        why = reason(error)
+        why = f"{keras_errors.reason(error, 'tf_keras')}{keras_errors.of_weights(file)}"
         raise ClassifierError(f"{path}: Keras 2 (tf_keras {tf_keras.__version__}) cannot open it: {why}") from error
+
+
+def _is_of_2_13(file: ModelFile) -> bool:
+    if not file.is_zip:
+        return False
+    with model_file.open_weights(file.path) as weights:
+        return workarounds.keeps_layers_as_keras_2_13(weights)
 
 
 @contextlib.contextmanager
@@ -94,17 +100,6 @@ def _counted_variables(permit: Callable[[int], None]) -> Iterator[None]:
 
     with tf.variable_creator_scope(create):
         yield
-
-
-def reason(error: Exception) -> str:
-    """Why Keras cannot open a file, on one line, with a remedy where it is a class that Keras does not know."""
-    unknown = _UNKNOWN.search(str(error))
-    if unknown is None:
-        return printable(" ".join(str(error).split())[:300])
-    return (
-        f"{printable(unknown[1])!r} is no class of Keras's own; in Python, import what defines it, then call "
-        f"camlite.cli.main with this command's arguments and --trust"
-    )
 
 
 def rebuild(model: Any, where: str) -> Rebuilt:
@@ -179,10 +174,9 @@ class _Rebuilding:
         except (TypeError, ValueError, AttributeError) as error:
             if isinstance(error, ClassifierError):
                 raise
-            reason = " ".join(str(error).split())[:200]
             raise ClassifierError(
                 f"{self._where}: layer {layer.name!r} ({type(layer).__name__}) does not become a layer of Keras 3: "
-                f"{reason}"
+                f"{keras_errors.one_line(error)}"
             ) from error
 
     def _counterpart(self, layer: Any) -> Callable[..., Any]:
