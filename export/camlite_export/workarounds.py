@@ -60,8 +60,9 @@ def keras3_model(structure: Any, trusted: bool = False) -> Any:
     import keras
     from keras.src.saving.serialization_lib import ObjectSharingScope
 
+    functions = names_for_code() if trusted else None
     with ObjectSharingScope():
-        return keras.saving.deserialize_keras_object(copy.deepcopy(structure), safe_mode=not trusted)
+        return keras.saving.deserialize_keras_object(copy.deepcopy(structure), functions, safe_mode=not trusted)
 
 
 def keras2_model(structure: Any, trusted: bool = False) -> Any:
@@ -82,11 +83,14 @@ def keras2_model(structure: Any, trusted: bool = False) -> Any:
         return tf_keras.models.model_from_config(copy.deepcopy(structure), custom_objects=own)
 
 
-def names_for_lambdas() -> None:
+def names_for_code() -> dict[str, Any]:
     """Let the code of Lambda layers that a trusted file carries find what it was written with.
 
     Keras 3.15 gives it the names of a module of its own, where ``tf`` and ``ops`` are missing. They stay: the code is
     run as long as the model is there. Ends when Keras saves what a Lambda layer refers to.
+
+    Returns:
+        Functions of TensorFlow by what they call themselves, which Keras does not know: for ``custom_objects``.
     """
     import keras
     import numpy as np
@@ -96,6 +100,7 @@ def names_for_lambdas() -> None:
     usual = {"tf": tf, "tensorflow": tf, "keras": keras, "K": keras.backend, "ops": keras.ops, "layers": keras.layers}
     for name, module in {**usual, "np": np, "numpy": np}.items():
         vars(python_utils).setdefault(name, module)
+    return {function.__name__: function for function in (tf.nn.softmax, tf.nn.log_softmax, tf.nn.leaky_relu)}
 
 
 def layer_of_applications(kind: str) -> Any:

@@ -625,6 +625,13 @@ def _weights_alone(folder: Path) -> Path:
     return folder / "classifier.weights.h5"
 
 
+def _structure_alone(folder: Path) -> Path:
+    import keras
+
+    (folder / "classifier.json").write_text(_pooled(keras, keras.layers, _softmax(keras.layers)).to_json())
+    return folder / "classifier.json"
+
+
 def _own_class(folder: Path) -> Path:
     """Of a subclassed model, as any class of somebody's own."""
     import keras
@@ -635,14 +642,20 @@ def _own_class(folder: Path) -> Path:
     return folder / "classifier.keras"
 
 
+def _pointer(folder: Path) -> Path:
+    (folder / "classifier.h5").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    return folder / "classifier.h5"
+
+
 def _no_model(folder: Path) -> Path:
-    (folder / "classifier.h5").write_text("version https://git-lfs.github.com/spec/v1")
+    (folder / "classifier.h5").write_text("<!doctype html>")
     return folder / "classifier.h5"
 
 
 FILE_REFUSALS = (
     FileRefusal("a SavedModel directory", _saved_model, "a SavedModel, which has no layers to cut"),
-    FileRefusal("weights alone", _weights_alone, "holds weights alone"),
+    FileRefusal("weights only, without `--structure`", _weights_alone, "holds weights only"),
+    FileRefusal("a structure only", _structure_alone, "a structure without weights"),
     FileRefusal(
         "a Lambda layer, without `--trust`",
         lambda folder: _saved(folder, "classifier.h5", lambda ls: ls.Lambda(lambda x: x)),
@@ -653,6 +666,7 @@ FILE_REFUSALS = (
         _own_class,
         "carries code (own_layers.Subclassed)",
     ),
+    FileRefusal("a pointer of Git LFS", _pointer, "fetch it with `git lfs pull`"),
     FileRefusal("anything else under the name of a model", _no_model, "no Keras model"),
 )
 
@@ -665,7 +679,7 @@ def file_refusal(kind: FileRefusal, folder: Path) -> str:
     try:
         open_classifier(path)
     except ClassifierError as error:
-        return str(error).removeprefix(f"{path}: ")
+        return str(error).removeprefix(f"{path}: ").replace(str(path), path.name)
     raise AssertionError(f"{kind.title} was opened")
 
 

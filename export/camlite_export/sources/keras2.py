@@ -73,7 +73,7 @@ def open_keras2(file: ModelFile, trusted: bool) -> Rebuilt:
     except ClassifierError:
         raise
     except Exception as error:  # the layers raise anything on a file's content
-        why = f"{keras_errors.reason(error, 'tf_keras')}{keras_errors.of_weights(file)}"
+        why = keras_errors.reason(error, file, trusted, "tf_keras")
         raise ClassifierError(f"{path}: Keras 2 (tf_keras {tf_keras.__version__}) cannot open it: {why}") from error
 
 

@@ -48,11 +48,10 @@ def _open(file: ModelFile, trusted: bool) -> keras.Model | keras2.Rebuilt:
 
     path = file.path
     try:
-        if trusted:
-            workarounds.names_for_lambdas()
         if trusted and file.beside is None:
+            functions = workarounds.names_for_code()
             with model_file.under_its_suffix(file) as suffixed:
-                return keras.saving.load_model(suffixed, compile=False, safe_mode=False)
+                return keras.saving.load_model(suffixed, functions, compile=False, safe_mode=False)
         if not trusted:
             model_file.refuse_bomb(path, workarounds.count_parameters_unmade(file.structure))
         model = workarounds.keras3_model(file.structure, trusted)
@@ -62,7 +61,7 @@ def _open(file: ModelFile, trusted: bool) -> keras.Model | keras2.Rebuilt:
     except ClassifierError:
         raise
     except Exception as error:  # the layers raise anything on a file's content
-        why = f"{keras_errors.reason(error, 'keras')}{keras_errors.of_weights(file)}"
+        why = keras_errors.reason(error, file, trusted, "keras")
         raise ClassifierError(f"{path}: Keras {keras.__version__} cannot open it: {why}") from error
 
 

@@ -18,7 +18,7 @@ import pytest
 from camlite.errors import ClassifierError
 from camlite.maps import cam
 from camlite_export.cutting import cutter, two_output
-from camlite_export.sources import keras2, keras_files
+from camlite_export.sources import keras2, keras_errors, keras_files
 from camlite_export.sources.opening import open_source
 from camlite_export.sources.untrusted import model_file
 
@@ -114,12 +114,31 @@ def test_the_keras_format_of_keras_2_is_opened(keras2_files: Path) -> None:
     np.testing.assert_allclose(np.asarray(model(expected["images"])), expected["scores"], atol=ROUNDING)
 
 
+def test_the_keras_format_of_keras_2_13_is_opened(keras2_files: Path) -> None:
+    """Later versions of Keras 2 find none of its layers, and Keras 3 finds others under their names."""
+    expected = np.load(keras2_files / "keras2_13.npz")
+    for trusted in (False, True):
+        model = keras_files.open_classifier(keras2_files / "keras2_13.keras", trusted)
+        np.testing.assert_allclose(np.asarray(model(expected["images"])), expected["scores"], atol=ROUNDING)
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+@pytest.mark.parametrize("weights", ["weights_alone.h5", "weights_alone.weights.h5", "sequential.h5", "keras2.keras"])
+def test_weights_are_opened_beside_their_structure(keras2_files: Path, weights: str, trusted: bool) -> None:
+    model = keras_files.open_classifier(keras2_files / weights, trusted, keras2_files / "structure.json")
+    expected = np.load(keras2_files / "sequential.npz")
+    np.testing.assert_allclose(np.asarray(model(expected["images"])), expected["scores"], atol=ROUNDING)
+
+
 def test_weights_alone_are_refused(keras2_files: Path) -> None:
-    assert "weights alone" in refusal(keras2_files / "weights_alone.h5")
+    assert "holds weights only" in refusal(keras2_files / "weights_alone.h5")
 
 
-def test_a_saved_model_is_refused_with_what_to_do_instead(keras2_files: Path) -> None:
-    assert "model.save('classifier.keras')" in refusal(keras2_files / "saved_model")
+def test_a_saved_model_is_opened_only_where_it_is_trusted(keras2_files: Path) -> None:
+    assert "a SavedModel of Keras 2, which carries code" in refusal(keras2_files / "saved_model")
+    model = keras_files.open_classifier(keras2_files / "saved_model", trusted=True)
+    expected = np.load(keras2_files / "sequential.npz")
+    np.testing.assert_allclose(np.asarray(model(expected["images"])), expected["scores"], atol=ROUNDING)
 
 
 def test_a_lambda_layer_runs_only_where_the_file_is_trusted(keras2_files: Path) -> None:
@@ -262,4 +281,6 @@ def test_a_model_that_comes_out_different_is_refused(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("said", ["Could not locate class 'Mine'. Make sure", "Unknown layer: 'Mine'. Please ensure"])
 def test_an_unknown_class_is_named_with_what_to_do(said: str) -> None:
-    assert keras2.reason(ValueError(said)).startswith("'Mine' is no class of Keras's own; in Python, import")
+    file = model_file.ModelFile(Path("mine.h5"), False, None, "2")
+    reason = keras_errors.reason(ValueError(said), file, True, "tf_keras")
+    assert reason.startswith("'Mine' is no class or function of Keras's own; in Python, import it")
