@@ -222,9 +222,8 @@ def _write_layers(group: Any, model: Any) -> None:
         kind = re.sub("([a-z0-9])([A-Z])", r"\1_\2", type(layer).__name__).lower().replace("conv2_d", "conv2d")
         count = counts.get(kind, 0)
         counts[kind] = count + (2 if layer.weights else 1)
-        inside = group.create_group(
-            f"_layer_checkpoint_dependencies/{kind}_{count}" if count else f"_layer_checkpoint_dependencies/{kind}"
-        )
+        name = f"{kind}_{count}" if count else kind
+        inside = group.create_group(f"_layer_checkpoint_dependencies/{name}")
         if hasattr(layer, "layers"):
             _write_layers(inside, layer)
         else:

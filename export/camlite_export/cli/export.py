@@ -14,6 +14,7 @@ from camlite.artifact import Container
 from camlite.artifact.precisions import Precision
 from camlite.show import say
 from camlite_export.cli import options
+from camlite_export.cli.waiting import STAGE_AND_BAR, waiting
 from camlite_export.cutting.heads import OF_AFFINE_HEADS
 from camlite_export.precisions import PRECISIONS
 
@@ -50,14 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Export, then print how each artifact agrees with the original."""
-    from tqdm import tqdm
-
-    bars = tqdm(bar_format="{desc:<40}{bar:30} {n}/{total}", leave=False, disable=None)
-    with _table_of_pixels(), bars as bar, warnings_as_lines():
+    with _table_of_pixels(), waiting(STAGE_AND_BAR) as bar, warnings_as_lines():
 
         def progress(stage: str, begun: int, total: int) -> None:
             bar.total = total
-            bar.set_description(stage)
+            bar.set_description_str(stage)
             bar.update(begun - bar.n)
 
         exported = camlite_export.export(

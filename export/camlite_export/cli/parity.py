@@ -11,6 +11,7 @@ from camlite.backends import BACKENDS
 from camlite.cli.options import add_engine
 from camlite.show import say
 from camlite_export.cli import options
+from camlite_export.cli.waiting import STAGE_AND_BAR, waiting
 
 if TYPE_CHECKING:
     from camlite_export.agreement.compare import Comparison
@@ -60,12 +61,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _compare(arguments: argparse.Namespace, limits: dict[str, float]) -> Comparison:
-    from tqdm import tqdm
-
-    with tqdm(desc="parity", unit=" images", leave=False, disable=None) as bar:
+    with waiting(STAGE_AND_BAR) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
+            bar.set_description_str("comparing images")
             bar.update(done - bar.n)
 
         return camlite_export.parity(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from camlite.errors import ClassifierError
-from camlite_export import workarounds
+from camlite_export import stages, workarounds
 from camlite_export.sources import keras_files
 from camlite_export.sources.journey import Size
 from camlite_export.sources.keras2 import Keras2Source, Rebuilt
@@ -39,10 +39,11 @@ def open_source(
     """
     if isinstance(classifier, str | Path):
         path, beside = Path(classifier), None if structure is None else Path(structure)
-        keras_files.examine(
-            path, trusted, beside
-        )  # importing TensorFlow takes seconds, so what is no classifier is told now
+        stages.begin(f"reading {path.name}")
+        # Importing TensorFlow takes seconds, so what is no classifier is told now.
+        keras_files.examine(path, trusted, beside)
         _import_tensorflow()
+        stages.begin(f"opening {path.name}")
         opened = keras_files.open_original(path, trusted, beside)
     else:
         if structure is not None:
@@ -62,4 +63,5 @@ def _import_tensorflow() -> None:
             f"Keras runs on {keras.config.backend()} in this process, and camlite needs it on TensorFlow; "
             f"set KERAS_BACKEND=tensorflow before keras is imported"
         )
+    stages.begin("starting TensorFlow")
     workarounds.quieten_tensorflow()
