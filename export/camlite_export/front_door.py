@@ -21,7 +21,7 @@ from camlite_export.agreement import gates as gates_of
 from camlite_export.agreement import report as reports
 from camlite_export.agreement.compare import Comparison, compare
 from camlite_export.agreement.expected import Given
-from camlite_export.cutting import cutter
+from camlite_export.cutting import coarse_maps, cutter
 from camlite_export.cutting.heads import OF_AFFINE_HEADS
 from camlite_export.results import Export, Inspection
 from camlite_export.rightness.pixel_decision import UndecidedPixelsError, decide
@@ -95,6 +95,7 @@ def export(
 
     Warns:
         PixelsWarning: evidence speaks against `preprocess`, or `mean` and `std`.
+        CoarseMapWarning: the last feature map has so few cells that heatmaps say little; names a finer layer.
     """
     path = Path(classifier) if isinstance(classifier, str | Path) else None
     folder = _folder(output, path)
@@ -108,6 +109,8 @@ def export(
     signer = None if sign is None else signing.signer(Path(sign))  # a wrong key is told before the long work
     source = open_source(classifier, size=_sides(size), trusted=trust, structure=structure)
     cut = cutter.cut(source, layer, evidence)
+    if layer is None:
+        coarse_maps.warn(source, cut)
     class_labels, labels_from = label_files.choose(labels, calibration, source.labels, cut.classes)
     images = None if calibration is None else labelled_images.of(calibration, class_labels)
     wanted = exporting.kinds(
@@ -164,6 +167,8 @@ def inspect(
     """
     source = open_source(classifier, size=_sides(size), trusted=trust, structure=structure)
     cut = cutter.cut(source, layer)
+    if layer is None:
+        coarse_maps.warn(source, cut)
     name = str(classifier) if isinstance(classifier, str | Path) else source.name
     return Inspection(
         name,

@@ -360,6 +360,13 @@ SHAPES = (
     Kind("a layer that is met twice: cut behind the second time", _met_twice, layer="shared"),
     Kind("arithmetic between the layers (`image / 127.5 - 1`)", _arithmetic),
     Kind(
+        "a cut in front of depthwise convolutions, with `--layer`",
+        lambda k, ls: _sequential(k, _backbone(k, ls), ls.GlobalAveragePooling2D(), _softmax(ls)),
+        "gradient",
+        layer="stem",
+        options={"layer": "stem"},
+    ),
+    Kind(
         "grey images without an axis of channels (`Input((28, 28))`)",
         lambda k, ls: k.Sequential(
             [k.Input((SIDE, SIDE)), ls.Reshape((SIDE, SIDE, 1)), _conv(ls), ls.Flatten(), _softmax(ls)],

@@ -103,17 +103,20 @@ def _table_of_pixels() -> Iterator[None]:
 @contextlib.contextmanager
 def warnings_as_lines() -> Iterator[None]:
     """While it lasts, what camlite warns of is a line on standard error."""
+    from camlite_export.cutting.coarse_maps import CoarseMapWarning
     from camlite_export.sources.pixel_conventions import PixelsWarning
 
+    ours = (PixelsWarning, CoarseMapWarning)
     with warnings.catch_warnings():
         show = warnings.showwarning
 
         def say_it(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-            if issubclass(category, PixelsWarning):
+            if issubclass(category, ours):
                 say.errors(str(message))
             else:
                 show(message, category, *where, **more)
 
         warnings.showwarning = say_it
-        warnings.simplefilter("always", PixelsWarning)
+        for kind in ours:
+            warnings.simplefilter("always", kind)
         yield

@@ -15,7 +15,6 @@ from typing import Any
 from camlite.show.table import table as aligned
 from camlite.texts import one_line, printable
 
-
 _CLEAR = "\r\x1b[K"  # the terminal's line, from its beginning
 _unfinished = False  # whether a line of `progress` stands on the terminal, which what comes next is to replace
 
