@@ -763,8 +763,13 @@ def _page() -> Any:
     yield "## What is opened"
     yield ""
     yield from inspect.cleandoc("""
-        - `.keras` of Keras 3 and of Keras 2 (tf_keras), `.h5` and `.hdf5` of all their versions. A model of Keras 2
-          is rebuilt layer by layer in Keras 3, and its scores are held against those in Keras 2.
+        - `.keras`, `.h5`, `.hdf5` and `.model` of Keras 3 and of Keras 2 (tf_keras), of all their versions; by their
+          content, whatever their name. A model of Keras 2 is rebuilt layer by layer in Keras 3, and its scores are held
+          against those in Keras 2.
+        - Weights beside their structure: `camlite export weights.h5 --structure structure.json`, where the one was
+          written by `model.save_weights()` and the other by `model.to_json()`.
+        - A SavedModel of Keras 2, with `--trust`: it carries code.
+        - What a file says of its loss, metrics and optimizer is not looked at: nothing is compiled.
         - In Python, a model object of Keras 3 or of tf_keras: `camlite_export.export(model, folder)`.
     """).splitlines()
     yield ""
