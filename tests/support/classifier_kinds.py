@@ -402,7 +402,10 @@ SHAPES = (
         "mixed precision (`mixed_bfloat16`), computed in float32", _in_precision("mixed_bfloat16"), layer="normalized"
     ),
     Kind("half precision (`float16`), computed in float32", _in_precision("float16"), layer="normalized"),
-    Kind("mixed precision with arithmetic between the layers (`x + z`, `image / 127.5 - 1`)", _mixed_arithmetic),
+    Kind(
+        "mixed precision (`mixed_float16`) with arithmetic (`x + z`, `image / 127.5 - 1`), computed in float32",
+        _mixed_arithmetic,
+    ),
     Kind("scores under a name (`keras.Model(image, {'scores': scores})`)", _named_output, layer="last_conv"),
     Kind("a fixed batch (`batch_size=1`, `ops.reshape(x, (1, -1))`)", _batch_of_one, layer="last_conv", places=True),
 )
