@@ -183,6 +183,7 @@ def test_what_the_entry_points_name_is_there():
 
 # What the exporter is made of, in the order in which its data flow.
 ORDER = (
+    "stages",
     "workarounds",
     "precisions",
     "output_folder",

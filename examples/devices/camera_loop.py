@@ -9,12 +9,12 @@ import camlite
 explainer = camlite.load(sys.argv[1])
 source = sys.argv[2] if len(sys.argv) > 2 else "0"
 camera = cv2.VideoCapture(int(source) if source.isdecimal() else source)
-while True:
-    good, frame = camera.read()
-    if not good:
-        break
-    explanation = explainer.explain(frame[..., ::-1])  # OpenCV's colours are blue, green, red
+while (read := camera.read())[0]:
+    explanation = explainer.explain(read[1][..., ::-1])  # OpenCV's colours are blue, green, red
     print(f"{explanation.label} {explanation.score:.3f}", flush=True)
-    cv2.imshow("camlite", explanation.overlay()[..., ::-1])
-    if cv2.waitKey(1) == ord("q"):
-        break
+    try:
+        cv2.imshow("camlite", explanation.overlay()[..., ::-1])
+        if cv2.waitKey(1) == ord("q"):
+            break
+    except cv2.error:  # opencv-python-headless, which camlite[camera] brings, has no windows
+        cv2.imwrite("camera_loop.jpg", explanation.overlay()[..., ::-1])  # the last frame, to look at

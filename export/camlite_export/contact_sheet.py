@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import camlite
 from camlite.images.labelled_images import LabelledImages
+from camlite.show import text_strip
 from camlite.texts import printable
 from camlite_export import output_folder
 from camlite_export.agreement.interpreter_process import interpreter_process
@@ -59,18 +60,31 @@ def _explain(artifact: Path, candidates: Sequence[Sequence[Pixels]], truths: Seq
     for images, truth in zip(candidates, truths, strict=True):
         explanations = [explainer.explain(pixels) for pixels in images]
         shown = next((one for one in explanations if one.classes[0] == truth), explanations[0])
-        expected = shown.label if truth is None else explainer.labels[truth]
-        named = "" if shown.label == expected else f"taken for {shown.label}, "
+        expected = shown.classes[0] if truth is None else truth
+        named = "" if shown.classes[0] == expected else f"taken for {_name(explainer, shown.classes[0])}, "
         overlay = shown.overlay(zoom=max(1, 224 // max(shown.image.shape)))
-        found.append(Column(shown.image, overlay, expected, f"{named}{shown.score:.2f}"))
+        found.append(Column(shown.image, overlay, _name(explainer, expected), f"{named}{shown.score:.2f}"))
     return found
+
+
+def _name(explainer: camlite.Explainer, number: int) -> str:
+    return text_strip.name_of(explainer.labels[number], number)
 
 
 def _sheet(columns: Sequence[Column], title: str) -> bytes:
     import matplotlib
 
-    with matplotlib.rc_context(data_uri.PLAIN_TEXT):
+    with matplotlib.rc_context({**data_uri.PLAIN_TEXT, "font.family": _families()}):
         return _drawn(columns, printable(title))
+
+
+def _families() -> list[str]:
+    """matplotlib's own font, and those of the system that have what it lacks."""
+    from matplotlib import font_manager
+
+    files = {Path(name).name for name in text_strip.SYSTEM_FONTS}
+    found = dict.fromkeys(font.name for font in font_manager.fontManager.ttflist if Path(font.fname).name in files)
+    return ["DejaVu Sans", *(name for name in found if name != "DejaVu Sans")]
 
 
 def _drawn(columns: Sequence[Column], title: str) -> bytes:

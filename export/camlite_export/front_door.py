@@ -21,7 +21,7 @@ from camlite_export.agreement import gates as gates_of
 from camlite_export.agreement import report as reports
 from camlite_export.agreement.compare import Comparison, compare
 from camlite_export.agreement.expected import Given
-from camlite_export.cutting import cutter
+from camlite_export.cutting import coarse_maps, cutter
 from camlite_export.cutting.heads import OF_AFFINE_HEADS
 from camlite_export.results import Export, Inspection
 from camlite_export.rightness.pixel_decision import UndecidedPixelsError, decide
@@ -54,6 +54,7 @@ def export(
     std: float | Sequence[float] | None = None,
     fit: Fit | None = None,
     trust: bool = False,
+    structure: str | Path | None = None,
     progress: Callable[[str, int, int], object] | None = None,
 ) -> Export:
     """Turn a trained classifier into artifacts, each one file with all that a device needs, and measure them.
@@ -63,7 +64,8 @@ def export(
     is told, and so is a picture that cannot be read; the others are made without them.
 
     Args:
-        classifier: path of a ``.keras`` or ``.h5`` file, or a model object of Keras 3 or tf_keras. Left as it is.
+        classifier: path of a ``.keras``, ``.h5``, ``.hdf5`` or ``.model`` file, or a model object of Keras 3 or
+            tf_keras. Left as it is.
         output: folder of the artifacts; by default the path of the classifier without its suffix.
         name: of the artifacts, ``NAME.PRECISION.tflite`` and ``NAME.PRECISION.onnx``; by default the file's or the
             model's.
@@ -83,6 +85,7 @@ def export(
         fit: how images of other sizes are made to fit, ``stretch`` or ``crop``; by default as the classifier's
             family does, else stretched.
         trust: whether code that the classifier's file carries may run.
+        structure: file of what ``model.to_json()`` gave, where the classifier's file holds weights only.
         progress: called as each stage begins, with its name, how many have begun, and how many there are.
 
     Returns:
@@ -95,10 +98,11 @@ def export(
 
     Warns:
         PixelsWarning: evidence speaks against `preprocess`, or `mean` and `std`.
+        CoarseMapWarning: the last feature map has so few cells that heatmaps say little; names a finer layer.
     """
     path = Path(classifier) if isinstance(classifier, str | Path) else None
     folder = _folder(output, path)
-    given_name = name or (path.stem if path else None)
+    given_name = name or (_without_suffix(path).name if path else None)
     if given_name:
         _check_name(given_name)
     containers = _several("formats", formats, Container)
@@ -106,8 +110,10 @@ def export(
     _one("evidence", evidence, OF_AFFINE_HEADS)
     _check_pixels(preprocess, fit)
     signer = None if sign is None else signing.signer(Path(sign))  # a wrong key is told before the long work
-    source = open_source(classifier, size=_sides(size), trusted=trust)
+    source = open_source(classifier, size=_sides(size), trusted=trust, structure=structure)
     cut = cutter.cut(source, layer, evidence)
+    if layer is None:
+        coarse_maps.warn(source, cut)
     class_labels, labels_from = label_files.choose(labels, calibration, source.labels, cut.classes)
     images, unread, notes = _pictures(calibration, class_labels)
     wanted = exporting.kinds(
@@ -152,17 +158,20 @@ def inspect(
     layer: int | str | None = None,
     size: int | tuple[int, int] | None = None,
     trust: bool = False,
+    structure: str | Path | None = None,
 ) -> Inspection:
     """What a classifier is: the journey of the image through its layers, and where it is cut.
 
     Args:
-        classifier, layer, size, trust: see `export`.
+        classifier, layer, size, trust, structure: see `export`.
 
     Raises:
         CamliteError: it cannot be read, or cannot be explained; the reason is in the message.
     """
-    source = open_source(classifier, size=_sides(size), trusted=trust)
+    source = open_source(classifier, size=_sides(size), trusted=trust, structure=structure)
     cut = cutter.cut(source, layer)
+    if layer is None:
+        coarse_maps.warn(source, cut)
     name = str(classifier) if isinstance(classifier, str | Path) else source.name
     return Inspection(
         name,
@@ -193,6 +202,7 @@ def parity(
     std: float | Sequence[float] | None = None,
     fit: Fit | None = None,
     trust: bool = False,
+    structure: str | Path | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Comparison:
     """Measure artifacts against the classifier that they were exported from: the original, as it was given.
@@ -200,7 +210,7 @@ def parity(
     Labels, layer and preprocessing that are not given are those of the first artifact's card.
 
     Args:
-        classifier, labels, layer, preprocess, mean, std, fit, trust: see `export`.
+        classifier, labels, layer, preprocess, mean, std, fit, trust, structure: see `export`.
         artifacts: one file or several.
         data: images as `calibration` of `export` takes them; by default the first artifact's golden samples. Those
             are few, and hard on purpose: they pass no gates but the caller's.
@@ -226,7 +236,7 @@ def parity(
     folder = None if report is None else Path(report)
     if folder:
         reports.check_folder(folder)
-    given = Given(layer, labels, preprocess, _numbers(mean), _numbers(std), fit, trust)
+    given = Given(layer, labels, preprocess, _numbers(mean), _numbers(std), fit, trust, structure)
     comparison = compare(
         classifier,
         paths,
@@ -248,7 +258,12 @@ def _folder(output: str | Path | None, path: Path | None) -> Path:
         return Path(output)
     if path is None:
         raise ClassifierError("a model object lies in no folder: say where the artifacts are to go, with output=")
-    return path.with_suffix("")
+    return _without_suffix(path)
+
+
+def _without_suffix(path: Path) -> Path:
+    """``model`` of ``model.keras`` and of ``model.weights.h5``."""
+    return path.with_name(path.stem.removesuffix(".weights") or path.stem)
 
 
 def _check_name(name: str) -> str:

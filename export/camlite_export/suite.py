@@ -77,6 +77,7 @@ def parity_suite(
             std=said.std,
             fit=said.fit,
             trust=said.trusted,
+            structure=said.structure,
         )
 
     @pytest.mark.parametrize(

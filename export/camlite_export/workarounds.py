@@ -51,7 +51,7 @@ def count_parameters_unmade(structure: Any) -> int:
     return sum(math.prod(variable.shape) for variable in model.variables)
 
 
-def keras3_model(structure: Any) -> Any:
+def keras3_model(structure: Any, trusted: bool = False) -> Any:
     """A Keras 3 model, not compiled, of a structure from `configuration.read`.
 
     `keras.saving.deserialize_keras_object` makes a layer that two models share twice, unless it is in a scope that
@@ -60,14 +60,16 @@ def keras3_model(structure: Any) -> Any:
     import keras
     from keras.src.saving.serialization_lib import ObjectSharingScope
 
+    functions = names_for_code() if trusted else None
     with ObjectSharingScope():
-        return keras.saving.deserialize_keras_object(copy.deepcopy(structure), safe_mode=True)
+        return keras.saving.deserialize_keras_object(copy.deepcopy(structure), functions, safe_mode=not trusted)
 
 
-def keras2_model(structure: Any) -> Any:
+def keras2_model(structure: Any, trusted: bool = False) -> Any:
     """The same with tf_keras 2.21, whose scope is as private."""
     import tf_keras
     from tf_keras.src.applications import convnext, inception_resnet_v2
+    from tf_keras.src.saving import serialization_lib
     from tf_keras.src.saving.legacy.serialization import SharedObjectLoadingScope
 
     own = {
@@ -75,8 +77,30 @@ def keras2_model(structure: Any) -> Any:
         "LayerScale": convnext.LayerScale,
         "StochasticDepth": convnext.StochasticDepth,
     }
-    with SharedObjectLoadingScope():
+    if trusted and "module" in structure:  # as it stands in a ``.keras``; what is not trusted was made anew without
+        return serialization_lib.deserialize_keras_object(copy.deepcopy(structure), safe_mode=False)
+    with SharedObjectLoadingScope(), serialization_lib.SafeModeScope(not trusted):
         return tf_keras.models.model_from_config(copy.deepcopy(structure), custom_objects=own)
+
+
+def names_for_code() -> dict[str, Any]:
+    """Let the code of Lambda layers that a trusted file carries find what it was written with.
+
+    Keras 3.15 gives it the names of a module of its own, where ``tf`` and ``ops`` are missing. They stay: the code is
+    run as long as the model is there. Ends when Keras saves what a Lambda layer refers to.
+
+    Returns:
+        Functions of TensorFlow by what they call themselves, which Keras does not know: for ``custom_objects``.
+    """
+    import keras
+    import numpy as np
+    import tensorflow as tf
+    from keras.src.utils import python_utils
+
+    usual = {"tf": tf, "tensorflow": tf, "keras": keras, "K": keras.backend, "ops": keras.ops, "layers": keras.layers}
+    for name, module in {**usual, "np": np, "numpy": np}.items():
+        vars(python_utils).setdefault(name, module)
+    return {function.__name__: function for function in (tf.nn.softmax, tf.nn.log_softmax, tf.nn.leaky_relu)}
 
 
 def layer_of_applications(kind: str) -> Any:
@@ -90,7 +114,14 @@ def layer_of_applications(kind: str) -> Any:
     }[kind]
 
 
-def load_keras3_weights(model: Any, weights: Any, is_zip: bool) -> None:
+def _by_layers(weights: Any) -> Any:
+    """The group of an open HDF5 file in which weights stand by the names of layers, as in an ``.h5``; or None."""
+    if "model_weights" in weights:
+        return weights["model_weights"]
+    return weights if "layer_names" in weights.attrs or "layer_names0" in weights.attrs else None
+
+
+def load_keras3_weights(model: Any, weights: Any) -> None:
     """Give a Keras 3 model the weights of an open HDF5 file, that of a ``.keras`` or an ``.h5``.
 
     ``model.load_weights`` of Keras 3.15 wants a path, and would open what has been looked at a second time, by its
@@ -99,8 +130,8 @@ def load_keras3_weights(model: Any, weights: Any, is_zip: bool) -> None:
     from keras.src.legacy.saving import legacy_h5_format
     from keras.src.saving import saving_lib
 
-    if not is_zip:
-        legacy_h5_format.load_weights_from_hdf5_group(weights["model_weights"], model)
+    if (group := _by_layers(weights)) is not None:
+        legacy_h5_format.load_weights_from_hdf5_group(group, model)
         return
     store = saving_lib.H5IOStore.__new__(saving_lib.H5IOStore)
     store.__dict__ |= {"mode": "r", "archive": None, "io_file": None, "path_or_io": None, "h5_file": weights}
@@ -114,17 +145,50 @@ def load_keras3_weights(model: Any, weights: Any, is_zip: bool) -> None:
         saving_lib._raise_loading_failure(messages)
 
 
-def load_keras2_weights(model: Any, weights: Any, is_zip: bool) -> None:
+def load_keras2_weights(model: Any, weights: Any) -> None:
     """The same for tf_keras 2.21."""
     from tf_keras.src.saving import saving_lib
     from tf_keras.src.saving.legacy import hdf5_format
 
-    if not is_zip:
-        hdf5_format.load_weights_from_hdf5_group(weights["model_weights"], model)
+    if (group := _by_layers(weights)) is not None:
+        hdf5_format.load_weights_from_hdf5_group(group, model)
         return
     store = saving_lib.H5IOStore.__new__(saving_lib.H5IOStore)
     store.__dict__ |= {"mode": "r", "archive": None, "io_file": None, "root_path": None, "h5_file": weights}
-    saving_lib._load_state(model, store, assets_store=None, inner_path="", visited_trackables=set())
+    if keeps_layers_as_keras_2_13(weights):
+        _load_layers_of_keras_2_13(model, store, "", set())
+    else:
+        saving_lib._load_state(model, store, assets_store=None, inner_path="", visited_trackables=set())
+
+
+def keeps_layers_as_keras_2_13(weights: Any) -> bool:
+    """Whether an open HDF5 file holds weights as Keras 2.12 and 2.13 wrote them into ``.keras`` and ``.weights.h5``.
+
+    No later version finds all of them, tf_keras 2.21 none. Ends when one does.
+    """
+    return _LAYERS_OF_KERAS_2_13 in weights
+
+
+_LAYERS_OF_KERAS_2_13 = "_layer_checkpoint_dependencies"
+
+
+def _load_layers_of_keras_2_13(model: Any, store: Any, path: str, seen: set[int]) -> None:
+    """Each layer with weights was counted twice, so that the second Conv2D is conv2d_2, the third conv2d_4."""
+    from tf_keras.src.saving import saving_lib
+    from tf_keras.src.utils.generic_utils import to_snake_case
+
+    counts: dict[str, int] = {}
+    for layer in getattr(model, _LAYERS_OF_KERAS_2_13).values():
+        kind = to_snake_case(type(layer).__name__)
+        count = counts[kind] = counts.get(kind, -1) + 1
+        if id(layer) in seen:
+            continue
+        inner = "/".join(filter(None, (path, _LAYERS_OF_KERAS_2_13, f"{kind}_{count}" if count else kind)))
+        if hasattr(layer, "_nodes_by_depth"):
+            seen.add(id(layer))
+            _load_layers_of_keras_2_13(layer, store, inner, seen)
+        else:
+            saving_lib._load_state(layer, store, assets_store=None, inner_path=inner, visited_trackables=seen)
 
 
 def loadable_by_tflite_runtime(converter: Any) -> None:

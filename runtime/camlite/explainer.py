@@ -232,6 +232,7 @@ class Explainer:
         results = self._interpreter.results
         self._prepare = preprocessing.Preparation(target, self._interpreter.input, self._interpreter.image)
         self._invoke, self._scores, self._features = self._interpreter.invoke, results["scores"], results["features"]
+        self._labels = _told_apart(artifact.card.labels)
         self._whole_scores = self._scores.dtype.kind != "f"
         traits = head.evidence_traits
         self._maps = results["evidence"] if traits.adds_up and not traits.has_weights else None
@@ -240,8 +241,8 @@ class Explainer:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """One label a class, in the order of the scores."""
-        return self.artifact.card.labels
+        """One label a class, in the order of the scores; those that several classes have are told apart by number."""
+        return self._labels
 
     @property
     def any_class(self) -> bool:
@@ -342,3 +343,13 @@ class Explainer:
             return int(wanted)
         shown = ", ".join(labels[:12]) + (", ..." if len(labels) > 12 else "")
         raise CamliteError(f"class {wanted!r} is unknown; expected 0 to {len(labels) - 1} or a label: {shown}")
+
+
+def _told_apart(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Labels of which none is there twice: ``crane (class 0)``. Exports refuse such; older artifacts may have them."""
+    if len(set(labels)) == len(labels):
+        return labels
+    from collections import Counter
+
+    counts = Counter(labels)
+    return tuple(f"{label} (class {k})" if counts[label] > 1 else label for k, label in enumerate(labels))

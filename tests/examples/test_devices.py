@@ -62,6 +62,19 @@ def test_the_camera_loop_shows_each_frame(artifact, video, tmp_path):
     assert (shown.max(axis=(1, 2, 3)) > shown.min(axis=(1, 2, 3))).all()
 
 
+def test_the_camera_loop_writes_a_file_where_opencv_has_no_windows(artifact, video, tmp_path):
+    """As opencv-python-headless, which the extra `camera` brings."""
+    cv2 = pytest.importorskip("cv2")
+    with pytest.raises(cv2.error):
+        cv2.imshow("camlite", np.zeros((9, 9, 3), np.uint8))
+
+    finished = run("camera_loop.py", artifact, video, cwd=tmp_path)
+
+    assert finished.returncode == 0, finished.stderr
+    assert len(finished.stdout.splitlines()) == 36
+    assert cv2.imread(str(tmp_path / "camera_loop.jpg")).shape == (160, 240, 3)
+
+
 def test_the_callback_is_called_when_a_class_has_come_and_when_it_has_gone(artifact, video, tmp_path):
     finished = run("on_class.py", artifact, "vertical", video, cwd=tmp_path)
 
@@ -88,8 +101,9 @@ def test_the_batch_writes_a_row_a_picture(artifact, tmp_path):
     assert picture_files.read_image(folder / "vertical.overlay.jpg").ndim == 3
 
 
-def test_evidence_in_the_graph_is_read_without_camlite(tiny, tmp_path):
-    path, pixels = tiny / "graph" / "graph.float32.tflite", STRIPES["vertical"].copy()
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_evidence_in_the_graph_is_read_without_camlite(tiny, tmp_path, precision):
+    path, pixels = tiny / "graph" / f"graph.{precision}.tflite", STRIPES["vertical"].copy()
     pixels[:, 12:] = 0
     np.save(tmp_path / "image.npy", pixels.reshape(16, 24, 1).astype(np.float32) / 255)
     picture_files.write(tmp_path / "image.png", pixels)

@@ -65,6 +65,20 @@ def test_completeness_shows_class_weights_of_another_classifier(stripes, tmp_pat
     assert seen.completeness > 0.9
 
 
+def test_classes_of_the_same_label_are_told_apart(stripes, tmp_path):
+    """Exports refuse such labels; artifacts of before may have them, and no class may be lost."""
+    read = artifact.read(stripes.path)
+    card = read.card._replace(labels=("crane", "heron", "crane"))
+    path = tmp_path / "cranes"
+    path.write_bytes(artifact.pack(read.container, read.model, card, read.arrays))
+
+    labels, record = stripes.run(stripes.backend, fresh_process.labels_and_record, path, stripes.backend, VERTICAL)
+
+    assert labels == ("crane (class 0)", "heron", "crane (class 2)")
+    assert tuple(record["scores"]) == labels
+    assert record["label"] == "heron"
+
+
 @pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
 def test_the_heatmap_is_hot_where_the_pattern_is(stripes, side):
     half = {"left": np.s_[:, :12], "right": np.s_[:, 12:], "top": np.s_[:8], "bottom": np.s_[8:]}[side]

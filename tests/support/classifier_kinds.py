@@ -149,6 +149,48 @@ def _arithmetic(keras: Any, layers: Any) -> keras.Model:
     )
 
 
+def _mixed_arithmetic(keras: Any, layers: Any) -> keras.Model:
+    kept = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        image = _image(keras)
+        x = layers.Conv2D(6, 3, padding="same")(keras.ops.cast(image / 127.5 - 1, "float16"))
+        x = x + layers.Conv2D(6, 3, padding="same", activation="relu", name="last_conv")(x)
+        logits = layers.Dense(CLASSES)(layers.GlobalAveragePooling2D()(x))
+        return keras.Model(image, keras.ops.softmax(keras.ops.cast(logits, "float32")), name="classifier")
+    finally:
+        keras.config.set_dtype_policy(kept)
+
+
+def _batch_of_one(keras: Any, layers: Any) -> keras.Model:
+    image = keras.Input((SIDE, SIDE, 3), batch_size=1, name="photo")
+    x = keras.ops.reshape(_conv(layers)(image), (1, -1))
+    return keras.Model(image, _softmax(layers)(x), name="classifier")
+
+
+def _named_output(keras: Any, layers: Any) -> keras.Model:
+    image = _image(keras)
+    scores = _softmax(layers)(layers.GlobalAveragePooling2D()(_conv(layers)(image)))
+    return keras.Model(image, {"scores": scores}, name="classifier")
+
+
+def _both_classes(keras: Any, layers: Any) -> keras.Model:
+    def head(features: Any) -> Any:
+        p = layers.Dense(1, activation="sigmoid")(layers.GlobalAveragePooling2D()(features))
+        return layers.Concatenate()([p, 1 - p])
+
+    return _functional(keras, head)
+
+
+def _written_out(keras: Any, layers: Any) -> keras.Model:
+    def head(features: Any) -> Any:
+        logits = layers.Dense(CLASSES)(layers.GlobalAveragePooling2D()(features))
+        powers = keras.ops.exp(logits - keras.ops.max(logits, axis=-1, keepdims=True))
+        return powers / keras.ops.sum(powers, axis=-1, keepdims=True)
+
+    return _functional(keras, head)
+
+
 def _in_precision(policy: str) -> Build:
     def build(keras: Any, layers: Any) -> keras.Model:
         kept = keras.config.dtype_policy()
@@ -318,6 +360,13 @@ SHAPES = (
     Kind("a layer that is met twice: cut behind the second time", _met_twice, layer="shared"),
     Kind("arithmetic between the layers (`image / 127.5 - 1`)", _arithmetic),
     Kind(
+        "a cut in front of depthwise convolutions, with `--layer`",
+        lambda k, ls: _sequential(k, _backbone(k, ls), ls.GlobalAveragePooling2D(), _softmax(ls)),
+        "gradient",
+        layer="stem",
+        options={"layer": "stem"},
+    ),
+    Kind(
         "grey images without an axis of channels (`Input((28, 28))`)",
         lambda k, ls: k.Sequential(
             [k.Input((SIDE, SIDE)), ls.Reshape((SIDE, SIDE, 1)), _conv(ls), ls.Flatten(), _softmax(ls)],
@@ -353,6 +402,12 @@ SHAPES = (
         "mixed precision (`mixed_bfloat16`), computed in float32", _in_precision("mixed_bfloat16"), layer="normalized"
     ),
     Kind("half precision (`float16`), computed in float32", _in_precision("float16"), layer="normalized"),
+    Kind(
+        "mixed precision (`mixed_float16`) with arithmetic (`x + z`, `image / 127.5 - 1`), computed in float32",
+        _mixed_arithmetic,
+    ),
+    Kind("scores under a name (`keras.Model(image, {'scores': scores})`)", _named_output, layer="last_conv"),
+    Kind("a fixed batch (`batch_size=1`, `ops.reshape(x, (1, -1))`)", _batch_of_one, layer="last_conv", places=True),
 )
 
 AFFINE_HEADS = (
@@ -403,6 +458,12 @@ AFFINE_HEADS = (
         activation="sigmoid",
     ),
     Kind("linear: logits", lambda k, ls: _pooled(k, ls, ls.Dense(CLASSES)), activation="linear"),
+    Kind(
+        "softmax as a function (`keras.ops.softmax`, `tf.nn.softmax`, a Lambda layer with `--trust`)",
+        lambda k, ls: _pooled(k, ls, ls.Dense(CLASSES), ls.Lambda(lambda z: k.ops.softmax(z))),
+    ),
+    Kind("softmax written out (`exp(z) / sum(exp(z))`)", _written_out),
+    Kind("one sigmoid unit p beside its opposite: `[p, 1 - p]`", _both_classes, activation="sigmoid"),
     Kind("a Softmax layer of its own", lambda k, ls: _pooled(k, ls, ls.Dense(CLASSES), ls.Softmax())),
 )
 
@@ -574,6 +635,13 @@ def _weights_alone(folder: Path) -> Path:
     return folder / "classifier.weights.h5"
 
 
+def _structure_alone(folder: Path) -> Path:
+    import keras
+
+    (folder / "classifier.json").write_text(_pooled(keras, keras.layers, _softmax(keras.layers)).to_json())
+    return folder / "classifier.json"
+
+
 def _own_class(folder: Path) -> Path:
     """Of a subclassed model, as any class of somebody's own."""
     import keras
@@ -584,14 +652,20 @@ def _own_class(folder: Path) -> Path:
     return folder / "classifier.keras"
 
 
+def _pointer(folder: Path) -> Path:
+    (folder / "classifier.h5").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    return folder / "classifier.h5"
+
+
 def _no_model(folder: Path) -> Path:
-    (folder / "classifier.h5").write_text("version https://git-lfs.github.com/spec/v1")
+    (folder / "classifier.h5").write_text("<!doctype html>")
     return folder / "classifier.h5"
 
 
 FILE_REFUSALS = (
     FileRefusal("a SavedModel directory", _saved_model, "a SavedModel, which has no layers to cut"),
-    FileRefusal("weights alone", _weights_alone, "holds weights alone"),
+    FileRefusal("weights only, without `--structure`", _weights_alone, "holds weights only"),
+    FileRefusal("a structure only", _structure_alone, "a structure without weights"),
     FileRefusal(
         "a Lambda layer, without `--trust`",
         lambda folder: _saved(folder, "classifier.h5", lambda ls: ls.Lambda(lambda x: x)),
@@ -602,6 +676,7 @@ FILE_REFUSALS = (
         _own_class,
         "carries code (own_layers.Subclassed)",
     ),
+    FileRefusal("a pointer of Git LFS", _pointer, "fetch it with `git lfs pull`"),
     FileRefusal("anything else under the name of a model", _no_model, "no Keras model"),
 )
 
@@ -614,7 +689,7 @@ def file_refusal(kind: FileRefusal, folder: Path) -> str:
     try:
         open_classifier(path)
     except ClassifierError as error:
-        return str(error).removeprefix(f"{path}: ")
+        return str(error).removeprefix(f"{path}: ").replace(str(path), path.name)
     raise AssertionError(f"{kind.title} was opened")
 
 
@@ -691,8 +766,13 @@ def _page() -> Any:
     yield "## What is opened"
     yield ""
     yield from inspect.cleandoc("""
-        - `.keras` of Keras 3 and of Keras 2 (tf_keras), `.h5` and `.hdf5` of all their versions. A model of Keras 2
-          is rebuilt layer by layer in Keras 3, and its scores are held against those in Keras 2.
+        - `.keras`, `.h5`, `.hdf5` and `.model` of Keras 3 and of Keras 2 (tf_keras), of all their versions; by their
+          content, whatever their name. A model of Keras 2 is rebuilt layer by layer in Keras 3, and its scores are held
+          against those in Keras 2.
+        - Weights beside their structure: `camlite export weights.h5 --structure structure.json`, where the one was
+          written by `model.save_weights()` and the other by `model.to_json()`.
+        - A SavedModel of Keras 2, with `--trust`: it carries code.
+        - What a file says of its loss, metrics and optimizer is not looked at: nothing is compiled.
         - In Python, a model object of Keras 3 or of tf_keras: `camlite_export.export(model, folder)`.
     """).splitlines()
     yield ""

@@ -87,6 +87,14 @@ def explain(
     return [_seen(image, explanation) for image, explanation in zip(images, explanations, strict=True)]
 
 
+def labels_and_record(path: Path, backend: str, image: np.ndarray) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The labels of an artifact, and the JSON record of an explanation."""
+    from camlite.show import json_record
+
+    explainer = _explainer(path, backend)
+    return explainer.labels, json_record.of(explainer.explain(image))
+
+
 def explain_in_layouts(path: Path, backend: str, image: np.ndarray) -> dict[str, Seen]:
     """Explain the same pixels (H, W, channels) as they may lie in memory; arrays change layout between processes."""
     wide = np.zeros((image.shape[0] * 2, image.shape[1] * 3, image.shape[2]), np.uint8)

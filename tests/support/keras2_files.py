@@ -6,11 +6,16 @@ Beside each file NAME.h5 stands NAME.npz: images, and the scores of the model be
 
 from __future__ import annotations
 
+import io
+import json
+import re
 import sys
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 SIDE = 16
@@ -28,7 +33,10 @@ def main(folder: Path) -> None:
         _save(model, folder / f"{name}.h5")
     plain = sequential(tf_keras, layers)
     plain.save(folder / "keras2.keras")
+    _save_as_keras_2_13(many_convolutions(tf_keras, layers), folder / "keras2_13.keras")
     plain.save_weights(folder / "weights_alone.h5")
+    plain.save_weights(folder / "weights_alone.weights.h5")  # the same in the layout of a .keras
+    (folder / "structure.json").write_text(plain.to_json())
     plain.save(folder / "saved_model", save_format="tf")
     marker = str(folder / "code_has_run")
     touch = tf_keras.layers.Lambda(lambda x, marker=marker: (open(marker, "w").close(), x)[1])  # noqa: PTH123
@@ -114,6 +122,50 @@ def mixed_precision(k: Any, ls: Any) -> Any:
         k.mixed_precision.set_global_policy("float32")
 
 
+def softmax_of_tensorflow(k: Any, ls: Any) -> Any:
+    import tensorflow as tf
+
+    return _with_output(k, ls, 3, tf.nn.softmax)
+
+
+def softmax_of_keras(k: Any, ls: Any) -> Any:
+    return _with_output(k, ls, 3, k.activations.softmax)
+
+
+def sigmoid_of_tensorflow(k: Any, ls: Any) -> Any:
+    import tensorflow as tf
+
+    return _with_output(k, ls, 1, tf.nn.sigmoid)
+
+
+def named_output(k: Any, ls: Any) -> Any:
+    return _with_output(k, ls, 3, lambda logits: {"scores": ls.Softmax()(logits)})
+
+
+def batch_of_one(k: Any, ls: Any) -> Any:
+    import tensorflow as tf
+
+    image = k.Input((SIDE, SIDE, 3), batch_size=1)
+    x = tf.reshape(ls.Conv2D(6, 3, activation="relu", name="conv")(image), (1, -1))
+    return k.Model(image, ls.Dense(3, activation="softmax")(x))
+
+
+def many_convolutions(k: Any, ls: Any) -> Any:
+    """Several layers of one class, in a model and in one inside it."""
+    inner = k.Sequential([k.Input((8, 8, 4)), ls.Conv2D(4, 1), ls.BatchNormalization(), ls.Conv2D(5, 1)], name="inner")
+    image = k.Input((8, 8, 3))
+    x = ls.BatchNormalization()(ls.Conv2D(4, 3, padding="same")(image))
+    x = ls.ReLU()(ls.BatchNormalization()(inner(x)))
+    x = ls.Conv2D(6, 1, name="conv")(ls.Conv2D(6, 3)(x))
+    return k.Model(image, ls.Dense(3, activation="softmax")(ls.Dense(4)(ls.GlobalAveragePooling2D()(x))))
+
+
+def _with_output(k: Any, ls: Any, units: int, output: Any) -> Any:
+    image = k.Input((SIDE, SIDE, 3))
+    x = ls.GlobalAveragePooling2D()(ls.Conv2D(6, 3, activation="relu", name="conv")(image))
+    return k.Model(image, output(ls.Dense(units)(x)))
+
+
 def any_size(k: Any, ls: Any) -> Any:
     parts = [ls.Conv2D(6, 3, name="conv"), ls.GlobalAveragePooling2D(), ls.Dense(3, activation="softmax")]
     return k.Sequential([k.Input((None, None, 1)), *parts])
@@ -132,7 +184,7 @@ BUILDERS = {
     build.__name__: build
     for build in (
         *(sequential, teachable_machine, arithmetic, bgr, augmented, many_layers, mixed_precision, any_size),
-        forbidden,
+        *(softmax_of_tensorflow, softmax_of_keras, sigmoid_of_tensorflow, named_output, batch_of_one, forbidden),
     )
 }
 
@@ -147,12 +199,53 @@ def _make_lively(model: Any) -> None:
             weight.assign(random.normal(0, 0.2 if len(shape) < 2 else 1.5 / np.sqrt(np.prod(shape[:-1])), shape))
 
 
+def _save_as_keras_2_13(model: Any, path: Path) -> None:
+    """As Keras 2.13.1 was seen to save: under other names, for which a layer with weights counts twice."""
+    _make_lively(model)
+    _write_answers(model, path)
+    model.save(path)
+    weights = io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        _write_layers(file, model)
+    with zipfile.ZipFile(path) as old:
+        entries = {name: old.read(name) for name in old.namelist()}
+    metadata = {**json.loads(entries["metadata.json"]), "keras_version": "2.13.1"}
+    entries |= {"metadata.json": json.dumps(metadata).encode(), "model.weights.h5": weights.getvalue()}
+    with zipfile.ZipFile(path, "w") as new:
+        for name, content in entries.items():
+            new.writestr(name, content)
+
+
+def _write_layers(group: Any, model: Any) -> None:
+    counts: dict[str, int] = {}
+    for layer in model.layers:
+        kind = re.sub("([a-z0-9])([A-Z])", r"\1_\2", type(layer).__name__).lower().replace("conv2_d", "conv2d")
+        count = counts.get(kind, 0)
+        counts[kind] = count + (2 if layer.weights else 1)
+        name = f"{kind}_{count}" if count else kind
+        inside = group.create_group(f"_layer_checkpoint_dependencies/{name}")
+        if hasattr(layer, "layers"):
+            _write_layers(inside, layer)
+        else:
+            for index, value in enumerate(layer.get_weights()):
+                inside[f"vars/{index}"] = value
+
+
 def _save(model: Any, path: Path) -> None:
+    _write_answers(model, path)
+    model.save(path)
+
+
+def _write_answers(model: Any, path: Path) -> None:
     shape = [side or SIDE for side in model.inputs[0].shape[1:]]
     brightest = 1 if path.stem == "mixed_precision" else 255  # float16 ends at 65,504
     images = np.random.default_rng(1).uniform(0, brightest, (4, *shape)).astype(np.float32)
-    np.savez(path.with_suffix(".npz"), images=images, scores=np.asarray(model(images, training=False), np.float32))
-    model.save(path)
+    if model.inputs[0].shape[0] == 1:
+        given = np.concatenate([model(image[np.newaxis], training=False) for image in images])
+    else:
+        given = model(images, training=False)
+    scores = given["scores"] if isinstance(given, dict) else given
+    np.savez(path.with_suffix(".npz"), images=images, scores=np.asarray(scores, np.float32))
 
 
 if __name__ == "__main__":

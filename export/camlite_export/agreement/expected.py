@@ -58,6 +58,7 @@ class Given:
         preprocess, mean, std, fit: see `camlite_export.sources.pixel_conventions`; where one is given, the others
             have its defaults.
         trusted: whether code that the classifier's file carries may run.
+        structure: file of its layers, where the classifier's own holds weights only.
     """
 
     layer: int | str | None = None
@@ -67,6 +68,7 @@ class Given:
     std: Sequence[float] | None = None
     fit: Fit | None = None
     trusted: bool = False
+    structure: str | Path | None = None
 
     @property
     def says_preprocessing(self) -> bool:
@@ -83,7 +85,12 @@ def open_expected(classifier: Any, given: Given, artifact: Artifact) -> Expected
     """
     card = artifact.card
     target = card.preprocessing
-    source = open_source(classifier, default_size=(target.height, target.width), trusted=given.trusted)
+    source = open_source(
+        classifier,
+        default_size=(target.height, target.width),
+        trusted=given.trusted,
+        structure=given.structure,
+    )
     path = str(classifier) if isinstance(classifier, str | Path) else source.name
     cut = _cut(source, given, artifact)
     if given.says_preprocessing:

@@ -35,11 +35,13 @@ class Engine:
 
     def __call__(self, target: Preprocessing, count: int, paths: Sequence[Path]) -> Iterator[Measured]:
         """What each batch gives, as they are finished."""
-        labels = self.given.labels
+        labels, structure = self.given.labels, self.given.structure
         if isinstance(labels, str | Path):
             labels = Path(labels).absolute()
+        if structure is not None:
+            structure = Path(structure).absolute()
         files = {name: getattr(self, name).absolute() for name in ("model", "data", "believed")}
-        there = replace(self, **files, given=replace(self.given, labels=labels))
+        there = replace(self, **files, given=replace(self.given, labels=labels, structure=structure))
         opened = functools.partial(_open, there, [path.absolute() for path in paths])
         for content in ray_engine.spread(opened, spread_batches(count, target)):
             measured: Measured = pickle.loads(content)  # noqa: S301 - of our own workers

@@ -14,6 +14,7 @@ from camlite.artifact import Container
 from camlite.artifact.precisions import Precision
 from camlite.show import say
 from camlite_export.cli import options
+from camlite_export.cli.waiting import STAGE_AND_BAR, waiting
 from camlite_export.cutting.heads import OF_AFFINE_HEADS
 from camlite_export.precisions import PRECISIONS
 
@@ -22,7 +23,7 @@ _CALIBRATED = [precision for precision, traits in PRECISIONS.items() if traits.n
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("classifier", type=Path, help="a trained classifier: .keras, .h5")
+    parser.add_argument("classifier", type=Path, help="a trained classifier: .keras, .h5, .hdf5, .model")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: the classifier's path without its suffix")
     parser.add_argument("--name", help="of the artifacts (default: the file's)")
     parser.add_argument("--labels", type=Path, metavar="FILE", help="text, one label a line")
@@ -51,14 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Export, then print how each artifact agrees with the original; 1 where something is wrong."""
-    from tqdm import tqdm
-
-    bars = tqdm(bar_format="{desc:<40}{bar:30} {n}/{total}", leave=False, disable=None)
-    with _table_of_pixels(), bars as bar, warnings_as_lines():
+    with _table_of_pixels(), waiting(STAGE_AND_BAR) as bar, warnings_as_lines():
 
         def progress(stage: str, begun: int, total: int) -> None:
             bar.total = total
-            bar.set_description(stage)
+            bar.set_description_str(stage)
             bar.update(begun - bar.n)
 
         exported = camlite_export.export(
@@ -78,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
             std=arguments.std,
             fit=arguments.fit,
             trust=arguments.trust,
+            structure=arguments.structure,
             progress=progress,
         )
     if arguments.json:
@@ -108,17 +107,20 @@ def _table_of_pixels() -> Iterator[None]:
 @contextlib.contextmanager
 def warnings_as_lines() -> Iterator[None]:
     """While it lasts, what camlite warns of is a line on standard error."""
+    from camlite_export.cutting.coarse_maps import CoarseMapWarning
     from camlite_export.sources.pixel_conventions import PixelsWarning
 
+    ours = (PixelsWarning, CoarseMapWarning)
     with warnings.catch_warnings():
         show = warnings.showwarning
 
         def say_it(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-            if issubclass(category, PixelsWarning):
+            if issubclass(category, ours):
                 say.errors(str(message))
             else:
                 show(message, category, *where, **more)
 
         warnings.showwarning = say_it
-        warnings.simplefilter("always", PixelsWarning)
+        for kind in ours:
+            warnings.simplefilter("always", kind)
         yield

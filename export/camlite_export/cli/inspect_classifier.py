@@ -7,14 +7,21 @@ import argparse
 import camlite_export
 from camlite.show import say
 from camlite_export.cli import options
+from camlite_export.cli.export import warnings_as_lines
+from camlite_export.cli.waiting import STAGE, waiting
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a row a layer, and where the classifier is cut."""
     size = options.size(arguments.size) if arguments.size else None
-    found = camlite_export.inspect(
-        arguments.file, layer=options.layer(arguments.layer), size=size, trust=arguments.trust
-    )
+    with waiting(STAGE), warnings_as_lines():
+        found = camlite_export.inspect(
+            arguments.file,
+            layer=options.layer(arguments.layer),
+            size=size,
+            trust=arguments.trust,
+            structure=arguments.structure,
+        )
     if arguments.json:
         say.record(found.to_dict())
         return 0

@@ -5,19 +5,23 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, get_args
+from pathlib import Path
+from typing import get_args
 
 from camlite.artifact.card import Fit
 from camlite.errors import ClassifierError
 from camlite_export.sources import pixel_conventions
 
-if TYPE_CHECKING:
-    pass
-
 
 def add_classifier(parser: argparse.ArgumentParser) -> None:
-    """``--layer`` and ``--trust``."""
+    """``--layer``, ``--structure`` and ``--trust``."""
     parser.add_argument("--trust", action="store_true", help="run code that the classifier's file carries")
+    parser.add_argument(
+        "--structure",
+        type=Path,
+        metavar="JSON",
+        help="the classifier's layers, as model.to_json() gives them, where its file holds weights only",
+    )
     parser.add_argument(
         "--layer", help="cut behind this layer: an index (-3 is the last but two) or a name (default: found by itself)"
     )

@@ -11,6 +11,7 @@ from camlite.backends import BACKENDS
 from camlite.cli.options import add_engine
 from camlite.show import say
 from camlite_export.cli import options
+from camlite_export.cli.waiting import STAGE_AND_BAR, waiting
 
 if TYPE_CHECKING:
     from camlite_export.agreement.compare import Comparison
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("classifier", type=Path, help="the trained classifier: .keras, .h5")
+    parser.add_argument("classifier", type=Path, help="the trained classifier: .keras, .h5, .hdf5, .model")
     parser.add_argument("artifacts", type=Path, nargs="+", metavar="artifact", help="what was exported from it")
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER|NPZ", help="images (default: the first artifact's golden samples)"
@@ -64,12 +65,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _compare(arguments: argparse.Namespace, limits: dict[str, float]) -> Comparison:
-    from tqdm import tqdm
-
-    with tqdm(desc="parity", unit=" images", leave=False, disable=None) as bar:
+    with waiting(STAGE_AND_BAR) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
+            bar.set_description_str("comparing images")
             bar.update(done - bar.n)
 
         return camlite_export.parity(
@@ -87,5 +87,6 @@ def _compare(arguments: argparse.Namespace, limits: dict[str, float]) -> Compari
             std=arguments.std,
             fit=arguments.fit,
             trust=arguments.trust,
+            structure=arguments.structure,
             progress=progress,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from camlite_export import stages
 from camlite_export.cutting import two_output
 from camlite_export.sources.keras3 import Keras3Source
 
@@ -26,6 +27,7 @@ def cut(source: Source, layer: int | str | None = None, evidence_method: Evidenc
         ClassifierError: the classifier has no feature map, the layer is unknown, or the scores do not follow from
             its output alone.
     """
+    stages.begin("looking for the last feature map" if layer is None else f"cutting behind {layer}")
     if isinstance(source, Keras3Source):  # and those of Keras 2, which are rebuilt
         return two_output.cut(source, layer, evidence_method=evidence_method)
     raise TypeError(f"{source.name}: nobody here cuts a {type(source).__name__}")

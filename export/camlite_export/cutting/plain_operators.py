@@ -227,7 +227,7 @@ def _spread(operation: Any, pooled: Any) -> Any:
 
     (height, width), (rows, columns), (top, left) = _sizes(operation), _window(operation), _begin(operation)
     size = pooled.shape[1] * rows, pooled.shape[2] * columns
-    spread = tf.compat.v1.image.resize_nearest_neighbor(pooled, size)[:, top : top + height, left : left + width]
+    spread = tf.raw_ops.ResizeNearestNeighbor(images=pooled, size=size)[:, top : top + height, left : left + width]
     missing = height + top - size[0], width + left - size[1]
     return tf.pad(spread, [(0, 0), (0, max(0, missing[0])), (0, max(0, missing[1])), (0, 0)])
 
@@ -246,6 +246,51 @@ def _convolution(operation: Any, gradient: Any) -> Any:
     return result, None
 
 
+def _depthwise(operation: Any, gradient: Any) -> Any:
+    """A depthwise convolution as well: of the gradient with zeros between its numbers, by the kernel turned around."""
+    import tensorflow as tf
+    from tensorflow.python.ops import nn_grad
+
+    kernel = operation.inputs[1]
+    if operation.get_attr("data_format") != b"NHWC" or operation.get_attr("padding") == b"EXPLICIT":
+        return nn_grad._DepthwiseConv2dNativeGrad(operation, gradient)
+    (_, stride, _, _), (_, rate, _, _) = operation.get_attr("strides"), operation.get_attr("dilations")
+    turned = tf.reshape(kernel[::-1, ::-1], (*kernel.shape[:2], kernel.shape[2] * kernel.shape[3], 1))
+    spread = _at_sides(operation, gradient, stride, rate)
+    found = tf.nn.depthwise_conv2d(spread, turned, (1, 1, 1, 1), "VALID", dilations=(rate, rate))
+    if kernel.shape[3] > 1:  # each channel has been seen by several kernels
+        together = np.repeat(np.eye(kernel.shape[2], dtype=np.float32), kernel.shape[3], axis=0)
+        found = tf.nn.conv2d(found, together[np.newaxis, np.newaxis], 1, "VALID")
+    return found, None
+
+
+def _between_zeros(values: Any, stride: int) -> Any:
+    """Each number at the upper left of a square of zeros."""
+    import tensorflow as tf
+
+    if stride == 1:
+        return values
+    _, height, width, _ = values.shape
+    ones = [(np.arange(size * stride) % stride == 0).astype(np.float32) for size in (height, width)]
+    spread = tf.raw_ops.ResizeNearestNeighbor(images=values, size=(height * stride, width * stride))
+    return spread * np.outer(*ones)[np.newaxis, ..., np.newaxis]
+
+
+def _at_sides(operation: Any, gradient: Any, stride: int, rate: int) -> Any:
+    """With so many zeros around, or rows and columns less, that a convolution gives the size of the input."""
+    import tensorflow as tf
+
+    before, after, kept = [], [], []
+    for size, given, length in zip(_sizes(operation), gradient.shape[1:3], operation.inputs[1].shape[:2], strict=True):
+        reach = (length - 1) * rate
+        padded = max(0, (given - 1) * stride + reach + 1 - size) if operation.get_attr("padding") == b"SAME" else 0
+        before.append(reach - padded // 2)
+        after.append(max(0, size + reach - before[-1] - given * stride))
+        kept.append(size + reach)
+    around = tf.pad(_between_zeros(gradient, stride), [(0, 0), *zip(before, after, strict=True), (0, 0)])
+    return around[:, : kept[0], : kept[1]]
+
+
 def _concat(operation: Any, gradient: Any) -> Any:
     import tensorflow as tf
 
@@ -258,6 +303,7 @@ _GRADIENTS: Mapping[str, Gradient] = {
     "AvgPool": _avg_pool,
     "ConcatV2": _concat,
     "Conv2D": _convolution,
+    "DepthwiseConv2dNative": _depthwise,
     "Elu": _elu,
     "LeakyRelu": _leaky_relu,
     "Max": _max,

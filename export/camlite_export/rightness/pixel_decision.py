@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from camlite.artifact.card import Fit, Preprocessing
 from camlite.errors import ClassifierError
 from camlite.images.labelled_images import LabelledImages
+from camlite_export import stages
 from camlite_export.rightness import candidates, label_evidence, pixel_evidence
 from camlite_export.rightness.label_evidence import LabelVerdict
 from camlite_export.rightness.pixel_evidence import Evidence, Targets
@@ -81,6 +82,7 @@ def decide(
         given: what the user told; it always wins, and what speaks against it becomes a warning.
         fit: what the user told of it; by default the family's, or ``stretch``.
     """
+    stages.begin("deciding the pixels")
     family = view.family
     fit = fit or (given.fit if given else None) or usual_fit(view)
     targets = candidates.named(view.image_shape, fit)

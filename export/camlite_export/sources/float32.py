@@ -10,6 +10,8 @@ from camlite_export.sources import journey
 if TYPE_CHECKING:
     import keras
 
+_16_BITS = ("float16", "bfloat16")
+
 
 def in_float32(classifier: keras.Model) -> keras.Model:
     """The classifier itself where it computes in float32, else a copy with the same weights that does.
@@ -32,7 +34,10 @@ def in_float32(classifier: keras.Model) -> keras.Model:
         return classifier
 
     def copy(layer: Any) -> Any:
-        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+        config = layer.get_config()
+        if isinstance(layer, keras.Layer) or config.get("dtype") in _16_BITS:  # of operations, only a cast has a dtype
+            config = {**config, "dtype": "float32"}
+        return type(layer).from_config(config)
 
     same = keras.models.clone_model(classifier, clone_function=copy, recursive=True)
     same.set_weights(classifier.get_weights())

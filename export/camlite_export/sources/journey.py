@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from camlite.errors import ClassifierError
 from camlite_export import workarounds
-from camlite_export.sources import bounds
+from camlite_export.sources import bounds, fixed_batches
 from camlite_export.sources.source import Step
 
 if TYPE_CHECKING:
@@ -72,7 +72,10 @@ def walk(classifier: keras.Model, size: Size | None = None) -> Journey:
             f"so its inside cannot be seen; rebuild it with the functional API"
         )
     if len(classifier.inputs) != 1:
-        raise ClassifierError(f"{classifier.name}: {len(classifier.inputs)} inputs, expected one image")
+        raise ClassifierError(
+            f"{classifier.name}: {len(classifier.inputs)} inputs, expected one image; build it with the "
+            f"image as its only input"
+        )
     steps: list[KerasStep] = []
     ends: dict[int, KerasStep] = {}
     calls: Counter[int] = Counter()
@@ -83,7 +86,7 @@ def walk(classifier: keras.Model, size: Size | None = None) -> Journey:
         if isinstance(operation, keras.Model) and workarounds.is_graph_of_layers(operation):
             result = workarounds.run_through_graph(operation, arguments[0], visit)
         else:
-            result = operation(*arguments, **options)
+            result = fixed_batches.call(classifier.name, batch, operation, arguments, options)
             steps.extend(_steps(operation, result, calls[id(operation)]))
             calls[id(operation)] += 1
             shapes = [tuple(tensor.shape) for tensor in keras.tree.flatten(result)]
@@ -93,12 +96,26 @@ def walk(classifier: keras.Model, size: Size | None = None) -> Journey:
         return result
 
     _refuse_channels_first(classifier)
+    batch = fixed_batches.of(classifier)
     image, entrance = _entrance(classifier, size)
     results = keras.tree.flatten(workarounds.run_through_graph(classifier, entrance, visit))
     if len(results) != 1 or len(results[0].shape) != 2 or results[0].shape[1] is None:
-        received = shape_text(results[0].shape) if len(results) == 1 else f"{len(results)} tensors"
-        raise ClassifierError(f"{classifier.name}: the output is {received}, expected scores (batch, classes)")
+        _refuse_outputs(classifier.name, results)
+    fixed_batches.refuse(classifier.name, results[0])
     return Journey(image, results[0], tuple(steps), ends)
+
+
+def _refuse_outputs(name: str, results: Sequence[Any]) -> None:
+    """Raise `ClassifierError` for what is no one score for each class."""
+    if len(results) > 1:
+        received = f"{len(results)} tensors"
+        remedy = "choose one, as keras.Model(model.input, model.outputs[0])"
+    else:
+        received = shape_text(results[0].shape)
+        at_one_place = all(side == 1 for side in results[0].shape[1:-1]) and len(results[0].shape) > 2
+        flat = "keras.Sequential([model, keras.layers.Flatten()])"
+        remedy = f"flatten them, as {flat}" if at_one_place else "camlite explains classifiers of whole images"
+    raise ClassifierError(f"{name}: the output is {received}, expected scores (batch, classes); {remedy}")
 
 
 def layers(model: keras.Model) -> Iterator[keras.Layer]:
@@ -144,7 +161,8 @@ def _entrance(classifier: keras.Model, size: Size | None) -> tuple[Any, Any]:
     if len(sides) != 3 or sides[2] not in (1, 3):
         raise ClassifierError(
             f"{classifier.name}: the input is {shape_text((None, *expected))}, "
-            f"expected an image (batch, height, width, channels) with 1 or 3 channels"
+            f"expected an image (batch, height, width, channels) with 1 or 3 channels; put in front what makes one of "
+            f"the other, as keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), model])"
         )
     height, width = _sides(classifier.name, sides[0], sides[1], size)
     bounds.check_image(classifier.name, (height, width, sides[2]))

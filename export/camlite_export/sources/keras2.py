@@ -9,19 +9,16 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from camlite.errors import ClassifierError
-from camlite.texts import printable
 from camlite_export import workarounds
-from camlite_export.sources import bounds
+from camlite_export.sources import bounds, fixed_batches, keras_errors
 from camlite_export.sources.journey import Size
 from camlite_export.sources.keras3 import Keras3Source
-from camlite_export.sources.source import Floats
 from camlite_export.sources.untrusted import allowed, model_file
 from camlite_export.sources.untrusted.model_file import ModelFile
 
@@ -34,8 +31,6 @@ _ROUNDING = 1e-4
 _ROUNDING_16_BITS = 5e-2
 
 _PROBE = 64  # the side of images for a classifier that takes any
-
-_UNKNOWN = re.compile(r"(?:Unknown layer|Unknown object|Could not locate (?:class|function)):? '([^']+)'")
 
 
 class Rebuilt(NamedTuple):
@@ -63,20 +58,30 @@ def open_keras2(file: ModelFile, trusted: bool) -> Rebuilt:
     import tf_keras
 
     path = file.path
+    # A SavedModel is a folder, and only opened where it is trusted.
+    permit = (lambda _: None) if path.is_dir() else functools.partial(model_file.refuse_bomb, path)
     try:
-        with _counted_variables(functools.partial(model_file.refuse_bomb, path)):
-            if trusted:
-                model = tf_keras.models.load_model(path, compile=False, safe_mode=False)
+        with _counted_variables(permit):
+            if trusted and file.beside is None and not _is_of_2_13(file):
+                with model_file.under_its_suffix(file) as suffixed:
+                    model = tf_keras.models.load_model(suffixed, compile=False, safe_mode=False)
             else:
-                model = workarounds.keras2_model(file.structure)
+                model = workarounds.keras2_model(file.structure, trusted)
                 with model_file.open_weights(path) as weights:
-                    workarounds.load_keras2_weights(model, weights, file.is_zip)
+                    workarounds.load_keras2_weights(model, weights)
         return rebuild(model, str(path))
     except ClassifierError:
         raise
     except Exception as error:  # the layers raise anything on a file's content
-        why = reason(error)
+        why = keras_errors.reason(error, file, trusted, "tf_keras")
         raise ClassifierError(f"{path}: Keras 2 (tf_keras {tf_keras.__version__}) cannot open it: {why}") from error
+
+
+def _is_of_2_13(file: ModelFile) -> bool:
+    if not file.is_zip:
+        return False
+    with model_file.open_weights(file.path) as weights:
+        return workarounds.keeps_layers_as_keras_2_13(weights)
 
 
 @contextlib.contextmanager
@@ -97,17 +102,6 @@ def _counted_variables(permit: Callable[[int], None]) -> Iterator[None]:
         yield
 
 
-def reason(error: Exception) -> str:
-    """Why Keras cannot open a file, on one line, with a remedy where it is a class that Keras does not know."""
-    unknown = _UNKNOWN.search(str(error))
-    if unknown is None:
-        return printable(" ".join(str(error).split())[:300])
-    return (
-        f"{printable(unknown[1])!r} is no class of Keras's own; in Python, import what defines it, then call "
-        f"camlite.cli.main with this command's arguments and --trust"
-    )
-
-
 def rebuild(model: Any, where: str) -> Rebuilt:
     """A tf_keras model with one input as a Keras 3 functional model with the same weights.
 
@@ -123,7 +117,7 @@ def rebuild(model: Any, where: str) -> Rebuilt:
         )
     shape = tuple(model.inputs[0].shape[1:])
     image = keras.Input(shape, name="image")
-    rebuilding = _Rebuilding(where)
+    rebuilding = _Rebuilding(where, fixed_batches.of(model))
     rebuilt = keras.Model(image, rebuilding.call(model, image), name=model.name)
     sides = [side or _PROBE for side in shape]
     bounds.check_graph(where, rebuilt, sides)
@@ -134,8 +128,8 @@ def rebuild(model: Any, where: str) -> Rebuilt:
 class _Rebuilding:
     """One pass over a tf_keras model; a layer that is shared stays shared."""
 
-    def __init__(self, where: str) -> None:
-        self._where = where
+    def __init__(self, where: str, batch: int | None) -> None:
+        self._where, self._batch = where, batch
         self._operations: dict[int, Callable[..., Any]] = {}
         self.layers: dict[int, Any] = {}
 
@@ -161,6 +155,8 @@ class _Rebuilding:
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _apply(self, layer: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
+        import keras
+
         if hasattr(layer, "_nodes_by_depth"):
             return self.call(layer, arguments[0])
         options.pop("training", None)
@@ -170,16 +166,17 @@ class _Rebuilding:
             operation = self._operations[id(layer)] = self._counterpart(layer)
             self.layers[id(operation)] = layer
             result = operation(*arguments, **options)
+            for made in keras.tree.flatten(result):  # by what is no operation itself, see `_reshaping`
+                self.layers.setdefault(id(made._keras_history.operation), layer)
             if layer.weights:
                 operation.set_weights(layer.get_weights())  # type: ignore[attr-defined]
             return result
         except (TypeError, ValueError, AttributeError) as error:
             if isinstance(error, ClassifierError):
                 raise
-            reason = " ".join(str(error).split())[:200]
             raise ClassifierError(
                 f"{self._where}: layer {layer.name!r} ({type(layer).__name__}) does not become a layer of Keras 3: "
-                f"{reason}"
+                f"{keras_errors.one_line(error)}"
             ) from error
 
     def _counterpart(self, layer: Any) -> Callable[..., Any]:
@@ -187,6 +184,8 @@ class _Rebuilding:
         import keras
 
         kind = type(layer).__name__
+        if kind == "TFOpLambda" and layer.symbol == "reshape":
+            return _reshaping(layer, self._batch)
         if kind in ("TFOpLambda", "SlicingOpLambda", "Lambda"):  # a Lambda is only met where the file is trusted
             return _function(layer, f"tf.{layer.symbol}" if kind != "Lambda" else kind)
         if kind.startswith("Random"):  # outside training they do nothing
@@ -204,6 +203,20 @@ class _Rebuilding:
         return counterpart.from_config(config)  # type: ignore[no-any-return]
 
 
+def _reshaping(layer: Any, batch: int | None) -> Callable[..., Any]:
+    """``tf.reshape``: where the shape is of numbers, an operation of Keras 3, whose batch is set free."""
+    import keras
+
+    as_it_is = _function(layer, "tf.reshape")
+
+    def reshape(tensor: Any, shape: Any, **options: Any) -> Any:
+        if all(type(side) is int for side in keras.tree.flatten(shape)):
+            return fixed_batches.reshape(tensor, shape, batch)
+        return as_it_is(tensor, shape, **options)
+
+    return reshape
+
+
 def _function(layer: Any, shown: str) -> Callable[..., Any]:
     """A layer without weights as an operation of Keras 3 that calls it."""
     import keras
@@ -219,7 +232,7 @@ def _function(layer: Any, shown: str) -> Callable[..., Any]:
 
 def _prove(model: Any, rebuilt: keras.Model, sides: list[int], where: str) -> None:
     probe = np.random.default_rng(0).uniform(-1, 1, (4, *sides)).astype(np.float32)
-    expected, received = (np.asarray(one(probe, training=False), np.float32) for one in (model, rebuilt))
+    expected, received = (fixed_batches.scores(one, probe) for one in (model, rebuilt))
     difference = np.abs(expected - received).max()
     in_16_bits = any("16" in str(part.compute_dtype) for part in model.submodules if hasattr(part, "compute_dtype"))
     rounding = _ROUNDING_16_BITS if in_16_bits else _ROUNDING
@@ -251,5 +264,6 @@ class Keras2Source(Keras3Source):
     def _layer(self, operation: Any) -> Any:
         return self._rebuilt.layers[id(operation)]
 
-    def _run(self, images: Floats) -> Any:
-        return self._rebuilt.original(images, training=False)
+    @property
+    def _whole(self) -> Any:
+        return self._rebuilt.original

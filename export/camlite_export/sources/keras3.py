@@ -10,7 +10,7 @@ import numpy as np
 from camlite.artifact.card import Activation
 from camlite.errors import ClassifierError
 from camlite_export import workarounds
-from camlite_export.sources import last_activation
+from camlite_export.sources import fixed_batches, last_activation
 from camlite_export.sources.float32 import in_float32
 from camlite_export.sources.journey import KerasStep, Size, walk
 from camlite_export.sources.layer_outputs import outputs_of
@@ -119,20 +119,25 @@ class Keras3Source:
         index = next(i for i, one in enumerate(self.steps) if one is step)
         original = self._originals[index]
         features, scores = [], []
-        for start in range(0, len(images), _BATCH):
+        for batch, count in fixed_batches.split(images, fixed_batches.of(self._whole) or _BATCH):
             with outputs_of(self._layer(original.operation)) as outputs:
-                scores.append(self._scores(images[start : start + _BATCH]))
+                scores.append(self._scores(batch)[:count])
             found = keras.tree.flatten(outputs[original.call])[original.tensor]
-            features.append(np.asarray(found, np.float32))
+            features.append(np.asarray(found, np.float32)[:count])
         return Answer(np.concatenate(features), np.concatenate(scores))
 
     def _layer(self, operation: Any) -> Any:
         """What does in the original what an operation does in `model`."""
         return operation
 
+    @property
+    def _whole(self) -> Any:
+        """The original, in its own framework."""
+        return self.model
+
     def _run(self, images: Floats) -> Any:
         """What the original gives for one batch, shaped as it wants them."""
-        return self.model(images, training=False)
+        return self._whole(images, training=False)
 
     def _scores(self, images: Floats) -> Floats:
         import keras

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from camlite.errors import ClassifierError
 from camlite_export import workarounds
-from camlite_export.sources import keras2
+from camlite_export.sources import keras2, keras_errors
 from camlite_export.sources.untrusted import building, configuration, model_file, rehearsal
 from camlite_export.sources.untrusted.model_file import SUFFIXES, ModelFile
 
@@ -19,23 +19,24 @@ if TYPE_CHECKING:
 _KERAS_2 = ("1", "2")
 
 
-def open_classifier(path: Path, trusted: bool = False) -> keras.Model:
+def open_classifier(path: Path, trusted: bool = False, structure: Path | None = None) -> keras.Model:
     """Open a classifier that Keras 3 or Keras 2 saved as a model of Keras 3, see `open_original`."""
-    opened = open_original(path, trusted)
+    opened = open_original(path, trusted, structure)
     return opened.model if isinstance(opened, keras2.Rebuilt) else opened
 
 
-def open_original(path: Path, trusted: bool = False) -> keras.Model | keras2.Rebuilt:
+def open_original(path: Path, trusted: bool = False, structure: Path | None = None) -> keras.Model | keras2.Rebuilt:
     """Open a classifier that Keras 3 or Keras 2 saved. It is not compiled, whatever the file says of that.
 
     Args:
-        path: of a ``.keras``, ``.h5`` or ``.hdf5`` file.
+        path: of a file of `model_file.SUFFIXES`, or a SavedModel of Keras 2.
         trusted: whether code that the file carries (Lambda layers, custom objects) may run.
+        structure: a JSON of its layers, where the file holds weights only.
 
     Raises:
         ClassifierError: see `examine`; or Keras cannot open it.
     """
-    file = examine(path, trusted)
+    file = examine(path, trusted, structure)
     with contextlib.nullcontext() if trusted else building.watched(path, file.structure):
         return _open(file, trusted)
 
@@ -47,47 +48,81 @@ def _open(file: ModelFile, trusted: bool) -> keras.Model | keras2.Rebuilt:
 
     path = file.path
     try:
-        if trusted:
-            return keras.saving.load_model(path, compile=False, safe_mode=False)
-        model_file.refuse_bomb(path, workarounds.count_parameters_unmade(file.structure))
-        model = workarounds.keras3_model(file.structure)
+        if trusted and file.beside is None:
+            functions = workarounds.names_for_code()
+            with model_file.under_its_suffix(file) as suffixed:
+                return keras.saving.load_model(suffixed, functions, compile=False, safe_mode=False)
+        if not trusted:
+            model_file.refuse_bomb(path, workarounds.count_parameters_unmade(file.structure))
+        model = workarounds.keras3_model(file.structure, trusted)
         with model_file.open_weights(path) as weights:
-            workarounds.load_keras3_weights(model, weights, file.is_zip)
+            workarounds.load_keras3_weights(model, weights)
         return model
     except ClassifierError:
         raise
     except Exception as error:  # the layers raise anything on a file's content
-        reason = keras2.reason(error)
-        raise ClassifierError(f"{path}: Keras {keras.__version__} cannot open it: {reason}") from error
+        why = keras_errors.reason(error, file, trusted, "keras")
+        raise ClassifierError(f"{path}: Keras {keras.__version__} cannot open it: {why}") from error
 
 
-def examine(path: Path, trusted: bool = False) -> ModelFile:
+def examine(path: Path, trusted: bool = False, structure: Path | None = None) -> ModelFile:
     """What can be told of a classifier's file without Keras; the structure is made anew, of what is allowed.
 
     Args:
-        path, trusted: see `open_classifier`; where the file is trusted, the structure is as it stands there.
+        path, trusted, structure: see `open_original`; where the file is trusted, its layers are as they stand there.
 
     Raises:
         ClassifierError: no such file, no Keras model, one that holds what is on no list of what image classifiers are
             made of, or one that declares more than it has.
     """
     if path.is_dir():
-        what = "a SavedModel" if (path / "saved_model.pb").exists() else "a folder"
-        raise ClassifierError(
-            f"{path}: {what}, which has no layers to cut; open it where it was trained and save it with "
-            f"model.save('classifier.keras')"
-        )
-    if not path.exists():
-        raise ClassifierError(f"{path}: no such file; expected a trained Keras classifier ({', '.join(SUFFIXES)})")
-    if path.suffix not in SUFFIXES or not path.is_file():
-        raise ClassifierError(f"{path}: not a Keras model file; expected one of {', '.join(SUFFIXES)}")
+        if trusted and _is_saved_model_of_keras_2(path):
+            return ModelFile(path, False, None, "2")
+        raise ClassifierError(f"{path}: {_of_folder(path)}")
+    _check_name(path)
     if trusted:
-        return model_file.read(path)
-    rehearsal.rehearse(path)
-    file = model_file.read(path)
-    return dataclasses.replace(
-        file, structure=configuration.read(file.structure, str(path), keras2=_is_of_keras_2(file))
-    )
+        return model_file.read(path, structure)
+    rehearsal.rehearse(path, structure)
+    file = model_file.read(path, structure)
+    clean = configuration.read(file.structure, str(structure or path), keras2=_is_of_keras_2(file))
+    return dataclasses.replace(file, structure=clean)
+
+
+def _check_name(path: Path) -> None:
+    expected = ", ".join(SUFFIXES)
+    if not path.exists():
+        raise ClassifierError(f"{path}: no such file; expected a trained Keras classifier ({expected})")
+    if path.suffix.lower() == ".json":
+        raise ClassifierError(
+            f"{path}: a structure without weights; give the file of the weights, and this one with --structure {path}"
+        )
+    if path.suffix.lower() not in SUFFIXES or not path.is_file():
+        raise ClassifierError(
+            f"{path}: not a Keras model file; expected one of {expected} (rename it where it is one of them)"
+        )
+
+
+def _is_saved_model_of_keras_2(folder: Path) -> bool:
+    return (folder / "saved_model.pb").exists() and (folder / "keras_metadata.pb").exists()
+
+
+def _of_folder(folder: Path) -> str:
+    """What a folder is, and what to do instead."""
+    if _is_saved_model_of_keras_2(folder):
+        return (
+            "a SavedModel of Keras 2, which carries code that opening it would run; "
+            "where you trust whoever made it, say so with --trust"
+        )
+    if (folder / "saved_model.pb").exists():
+        return (
+            "a SavedModel, which has no layers to cut; open the classifier where it was trained and save it with "
+            "model.save('classifier.keras')"
+        )
+    structure, weights = folder / "config.json", folder / "model.weights.h5"
+    if structure.exists() and weights.exists():
+        return f"a .keras file that was unpacked; give {weights} with --structure {structure}"
+    inside = next((one for one in sorted(folder.iterdir()) if one.suffix in SUFFIXES), None)
+    return f"a folder; give the classifier's file in it{f', as {inside}' if inside else f' ({SUFFIXES[0]}, .h5)'}"
 
 
 def _is_of_keras_2(file: ModelFile) -> bool:

@@ -1,15 +1,36 @@
-"""What turns logits into scores: found at the classifier's end, and taken off."""
+"""What turns logits into scores: found at the classifier's end by what it does, and taken off.
+
+A softmax may be a layer, an argument of one, an operation, a function of TensorFlow, a Lambda, or written out as
+exp(z) / sum(exp(z)). So nothing here goes by names: whatever makes the scores of K numbers is tried on random ones.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from camlite.artifact.card import Activation
 from camlite.errors import ClassifierError
 
-# Layers and operations that only give the scores another shape, or do nothing outside training.
-_PASSIVE = frozenset({"Flatten", "Reshape", "Squeeze", "Dropout", "Identity"})
+if TYPE_CHECKING:
+    import keras
+
+Effect = Literal["softmax", "sigmoid", "two classes", "two classes, reversed"]
+_Run = Callable[[Any], Any]
+
+# Steps back from the scores; exp(z - max(z)) / sum(...) between two reshapes has eight.
+_MOST_STEPS = 24
+
+# Softmax written out differs by 2e-7, one clipped at 1e-7 by that; hard_sigmoid differs by 0.02 and more.
+_TOLERANCE = 1e-6
+
+# float32 has exp(z) up to z = 88. Small numbers and large ones: what bends somewhere else bends between them.
+_MAGNITUDES = np.repeat(np.array([0.1, 1, 4, 16], np.float32), 4)
 
 
 def take_off(name: str, scores: Any) -> tuple[Any, Any, Activation]:
@@ -26,71 +47,147 @@ def take_off(name: str, scores: Any) -> tuple[Any, Any, Activation]:
     Raises:
         ClassifierError: one unit without a sigmoid, which names no class.
     """
-    logits, activation = _split(scores)
-    if scores.shape[1] > 1:
-        return scores, logits, activation
-    if activation != "sigmoid":
-        raise ClassifierError(
-            f"{name}: one output ({activation}) names no class; for two classes give it a sigmoid: "
-            f"keras.Sequential([model, keras.layers.Activation('sigmoid')])"
-        )
     from keras import ops
 
-    return ops.concatenate([1 - scores, scores], axis=-1), ops.concatenate([-logits, logits], axis=-1), "sigmoid"
-
-
-def _split(scores: Any) -> tuple[Any, Activation]:
-    import keras
-
-    behind = []
-    last = scores
-    operation, before = _made_by(last)
-    while _is_passive(operation, before):
-        behind.append(operation)
-        last = before
-        operation, before = _made_by(last)
-    activation = _activation(operation, last)
-    if activation == "linear":
-        return scores, "linear"
-    if isinstance(operation, keras.Layer) and not isinstance(
-        operation, (keras.layers.Softmax, keras.layers.Activation)
-    ):
-        logits = _without_activation(operation, before)
+    logits, effect = _found(scores)
+    if effect is None and scores.shape[1] == 1:
+        raise ClassifierError(
+            f"{name}: one output (linear) names no class; for two classes give it a sigmoid: "
+            f"keras.Sequential([model, keras.layers.Activation('sigmoid')])"
+        )
+    if effect is None:
+        return scores, scores, "linear"
+    logits = _flat(logits)
+    if effect == "softmax":
+        return scores, logits, "softmax"
+    if effect == "two classes" or scores.shape[1] == 1:
+        pair = ops.concatenate([-logits, logits], axis=-1)
+    elif effect == "two classes, reversed":
+        pair = ops.concatenate([logits, -logits], axis=-1)
     else:
-        logits = before
-    for reshaping in reversed(behind):
-        logits = reshaping(logits)
-    return logits, activation
+        return scores, logits, "sigmoid"
+    if scores.shape[1] == 1:
+        scores = ops.concatenate([1 - scores, scores], axis=-1)
+    return scores, pair, "sigmoid"
+
+
+def _found(scores: Any) -> tuple[Any, Effect | None]:
+    """The logits, and what is done with them; (scores, None) where it is nothing that is known."""
+    upstream = list(_upstream(scores))
+    # The earliest that will do: softmax(z) is softmax(z - max(z)), too, but only z follows from the features linearly.
+    for tensor in reversed(upstream[1:]):
+        behind = _between(tensor, scores)
+        effect = behind and _effect(behind, tuple(tensor.shape[1:]), scores.shape[1])
+        if effect:
+            return tensor, effect
+    for tensor in upstream:
+        behind = (lambda values: values) if tensor is scores else _between(tensor, scores)
+        layer, before = _made_by(tensor)[0], _inputs(tensor)
+        if behind is None or len(before) != 1 or not _ends_with_activation(layer):
+            continue
+        effect = _effect(_composed(layer.activation, behind), tuple(tensor.shape[1:]), scores.shape[1])
+        linear = effect and _without_activation(layer, before[0])
+        if linear is not None:
+            return linear, effect
+    return scores, None
+
+
+def _upstream(scores: Any) -> Iterator[Any]:
+    """What the scores are made of, itself first: tensors of K numbers for an image, or of one."""
+    seen: set[int] = set()
+    waiting = [scores]
+    while waiting and len(seen) < _MOST_STEPS:
+        tensor = waiting.pop(0)
+        sides = tensor.shape[1:]
+        if id(tensor) in seen or None in sides or math.prod(sides) not in (1, scores.shape[1]):
+            continue
+        seen.add(id(tensor))
+        yield tensor
+        waiting += _inputs(tensor)
 
 
 def _made_by(tensor: Any) -> tuple[Any, Any]:
-    """The operation that gave a symbolic tensor, and what it was given."""
+    """The operation that gave a symbolic tensor, and which call of it."""
     history = tensor._keras_history
-    inputs = history.operation._inbound_nodes[history.node_index].input_tensors
-    return history.operation, inputs[0] if inputs else None
+    return history.operation, history.operation._inbound_nodes[history.node_index]
 
 
-def _is_passive(operation: Any, before: Any) -> bool:
-    """Whether the K scores of an image stand in the last axis on both sides of an operation."""
-    kind = type(operation).__name__
-    idle = kind == "Activation" and operation.activation.__name__ == "linear"
-    return (idle or kind in _PASSIVE) and None not in before.shape[1:] and math.prod(before.shape[1:-1]) == 1
+def _inputs(tensor: Any) -> list[Any]:
+    return list(_made_by(tensor)[1].input_tensors)
 
 
-def _activation(operation: Any, output: Any) -> Activation:
-    """The activation that an operation ends with; linear where it is none that turns logits into scores."""
-    kind = type(operation).__name__
-    if kind == "Softmax":
-        return "softmax" if operation.axis in (-1, len(output.shape) - 1) else "linear"
-    if kind == "Sigmoid":
-        return "sigmoid"
-    activations: dict[str, Activation] = {"softmax": "softmax", "sigmoid": "sigmoid"}
-    return activations.get(getattr(getattr(operation, "activation", None), "__name__", "linear"), "linear")
+def _between(tensor: Any, scores: Any) -> _Run | None:
+    """What makes scores of a tensor; None where they need more than that."""
+    import keras
+
+    if "float" not in str(tensor.dtype):
+        return None
+    try:
+        return keras.Model(tensor, scores)  # type: ignore[no-any-return]
+    except ValueError:  # Keras: "not connected to `inputs`"
+        return None
 
 
-def _without_activation(layer: Any, before: Any) -> Any:
-    """What a layer gives for the same input when its activation is left out."""
-    linear = type(layer).from_config({**layer.get_config(), "activation": "linear"})
+def _composed(first: _Run, then: _Run) -> _Run:
+    return lambda values: then(first(values))
+
+
+def _effect(run: _Run, sides: tuple[int, ...], classes: int) -> Effect | None:
+    """What a function of numbers (batch, *sides) does: which of these it is, if it is one."""
+    import keras
+
+    numbers = math.prod(sides)
+    probes = np.random.default_rng(0).normal(size=(len(_MAGNITUDES), numbers)).astype(np.float32)
+    probes *= _MAGNITUDES[:, np.newaxis]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            received = np.asarray(run(keras.ops.convert_to_tensor(probes.reshape(-1, *sides))), np.float32)
+    except Exception:  # a function of a stranger's, run on numbers that it was not made for
+        return None
+    received = received.reshape(len(probes), -1)
+    for effect, expected in _expected(probes, classes).items():
+        if received.shape == expected.shape and (np.abs(received - expected) <= _TOLERANCE).all():
+            return effect
+    return None
+
+
+def _expected(logits: NDArray[np.float32], classes: int) -> Mapping[Effect, NDArray[np.float64]]:
+    exact = logits.astype(np.float64)
+    sigmoid = 1 / (1 + np.exp(-exact))
+    if exact.shape[1] == 1:
+        pair = np.concatenate([1 - sigmoid, sigmoid], axis=1)
+        return {"sigmoid": sigmoid} if classes == 1 else {"two classes": pair, "two classes, reversed": pair[:, ::-1]}
+    powers = np.exp(exact - exact.max(axis=1, keepdims=True))
+    return {"softmax": powers / powers.sum(axis=1, keepdims=True), "sigmoid": sigmoid}
+
+
+def _ends_with_activation(layer: Any) -> bool:
+    import keras
+
+    return isinstance(layer, keras.Layer) and callable(getattr(layer, "activation", None))
+
+
+def _without_activation(layer: keras.Layer, before: Any) -> Any:
+    """What a layer gives for the same input when its activation is left out.
+
+    None where its activation is not what it does last, as in a recurrent layer.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras warns of writing down a lambda, which is not kept
+        config = {**layer.get_config(), "activation": "linear"}
+    linear = type(layer).from_config(config)
     logits = linear(before)
     linear.set_weights(layer.get_weights())
-    return logits
+    probe = np.random.default_rng(0).normal(size=(2, *before.shape[1:])).astype(np.float32)
+    whole, parts = (np.asarray(one, np.float32) for one in (layer(probe), layer.activation(linear(probe))))
+    return logits if np.allclose(whole, parts, atol=_TOLERANCE) else None
+
+
+def _flat(logits: Any) -> Any:
+    """Logits (batch, K) in float32."""
+    from keras import ops
+
+    if len(logits.shape) != 2:
+        logits = ops.reshape(logits, (-1, math.prod(logits.shape[1:])))
+    return logits if str(logits.dtype) == "float32" else ops.cast(logits, "float32")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from camlite.errors import ClassifierError
-from camlite_export import workarounds
+from camlite_export import stages, workarounds
 from camlite_export.sources import keras_files
 from camlite_export.sources.journey import Size
 from camlite_export.sources.keras2 import Keras2Source, Rebuilt
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def open_source(
-    classifier: Any, *, size: Size | None = None, default_size: Size | None = None, trusted: bool = False
+    classifier: Any,
+    *,
+    size: Size | None = None,
+    default_size: Size | None = None,
+    trusted: bool = False,
+    structure: str | Path | None = None,
 ) -> Source:
     """Open a trained classifier.
 
@@ -27,16 +32,22 @@ def open_source(
         size: height and width of the images, for a classifier that takes any.
         default_size: the same where nobody said; does not matter to one that takes a certain size.
         trusted: whether code that the file carries may run.
+        structure: file of what ``model.to_json()`` gave, where the classifier's file holds weights only.
 
     Raises:
         ClassifierError: no such file, nothing that camlite can open, or no classifier of images.
     """
     if isinstance(classifier, str | Path):
-        path = Path(classifier)
-        keras_files.examine(path, trusted)  # importing TensorFlow takes seconds, so what is no classifier is told now
+        path, beside = Path(classifier), None if structure is None else Path(structure)
+        stages.begin(f"reading {path.name}")
+        # Importing TensorFlow takes seconds, so what is no classifier is told now.
+        keras_files.examine(path, trusted, beside)
         _import_tensorflow()
-        opened = keras_files.open_original(path, trusted)
+        stages.begin(f"opening {path.name}")
+        opened = keras_files.open_original(path, trusted, beside)
     else:
+        if structure is not None:
+            raise ClassifierError("a model object has its layers: leave structure out, or give the file of its weights")
         _import_tensorflow()
         opened = keras_files.from_object(classifier)
     if isinstance(opened, Rebuilt):
@@ -52,4 +63,5 @@ def _import_tensorflow() -> None:
             f"Keras runs on {keras.config.backend()} in this process, and camlite needs it on TensorFlow; "
             f"set KERAS_BACKEND=tensorflow before keras is imported"
         )
+    stages.begin("starting TensorFlow")
     workarounds.quieten_tensorflow()

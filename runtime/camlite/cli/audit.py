@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Audit, print a row a class; 1 where one is a shortcut."""
+    say.progress(f"opening {arguments.artifact.name}", last=False)
     report = extension("audit_report") if arguments.report else None
     if report:
         report.check_folder(arguments.report)
@@ -53,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         tuple(arguments.trusted) if arguments.trusted else None,
     )
     measure, data = task.open()
+    say.progress(f"reading {arguments.data.name}", last=False)
     figures = engines.run(task, measure, len(data), engine, arguments.resume, _progress)
     labels = measure.labels
     verdicts = judge(figures, labels, data.read_mask is not None)

@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="an artifact (.tflite, .onnx) or a Keras model (.keras, .h5)")
     parser.add_argument("--layer", help="with a Keras model: cut behind this layer (index or name)")
     parser.add_argument("--size", metavar="HEIGHTxWIDTH", help="with a Keras model that takes images of any size")
+    parser.add_argument("--structure", type=Path, metavar="JSON", help="with weights only: what model.to_json() gave")
     parser.add_argument("--trust", action="store_true", help="with a Keras model: run code that the file carries")
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     options.add_trusted(parser)

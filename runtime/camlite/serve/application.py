@@ -55,7 +55,7 @@ class Application:
         card = checked.artifact.card
         self.limits, self._token, self._log_lock = limits, token, threading.Lock()
         self.metrics = Metrics(classifier=card.name, precision=card.precision, backend=checked.backend)
-        self._openapi = as_json(openapi.document(camlite.__version__, card.labels, token is not None))
+        self._openapi = as_json(openapi.document(camlite.__version__, checked.labels, token is not None))
         self._facts = as_json(
             {
                 "name": card.name,

@@ -59,7 +59,7 @@ def draw(explanation: Explained, drawing: Drawing) -> Pixels:
         names.append("")
     for index, chosen in enumerate(explanation.classes):
         panels.append(_panel(explanation, index, drawing, base))
-        names.append(_name(explanation, chosen))
+        names.append(_name(explanation, chosen) if drawing.text else "")
     if drawing.text:
         panels = [_labelled(*pair) for pair in zip(panels, names, strict=True)]
     return _arranged(panels)
@@ -67,7 +67,8 @@ def draw(explanation: Explained, drawing: Drawing) -> Pixels:
 
 def _name(explanation: Explained, chosen: int) -> str:
     classes = (chosen,) if explanation.against is None else (chosen, explanation.against)
-    return " against ".join(f"{explanation.explainer.labels[k]} {float(explanation.scores[k]):.3f}" for k in classes)
+    names = {k: text_strip.name_of(explanation.explainer.labels[k], k) for k in classes}
+    return " against ".join(f"{name} {float(explanation.scores[k]):.3f}" for k, name in names.items())
 
 
 def panel(explanation: Explained, index: int, drawing: Drawing) -> Pixels:

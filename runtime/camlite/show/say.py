@@ -15,9 +15,13 @@ from typing import Any
 from camlite.show.table import table as aligned
 from camlite.texts import one_line, printable
 
+_CLEAR = "\r\x1b[K"  # the terminal's line, from its beginning
+_unfinished = False  # whether a line of `progress` stands on the terminal, which what comes next is to replace
+
 
 def line(*lines: str) -> None:
     """Print lines on standard output, each in one line."""
+    _clear()
     for text in lines:
         print(printable(text), flush=True)  # noqa: T201
 
@@ -46,16 +50,27 @@ def errors(*lines: str) -> None:
     """Print lines on standard error, each in one line."""
     if sys.stderr is None:  # it was closed; `print` would take standard output instead
         return
+    _clear()
     with contextlib.suppress(OSError, ValueError):  # it is full, or nobody reads it
         for text in lines:
             print(printable(text), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def progress(text: str, last: bool) -> None:
-    """A line on a terminal's standard error that the next one writes over."""
+    """A line on a terminal's standard error that the next one writes over; the last one stays."""
+    global _unfinished
     if sys.stderr is not None and sys.stderr.isatty():
         with contextlib.suppress(OSError):
-            print(f"\r{printable(text)}", end="\n" if last else "", file=sys.stderr, flush=True)  # noqa: T201
+            print(f"{_CLEAR}{printable(text)}", end="\n" if last else "", file=sys.stderr, flush=True)  # noqa: T201
+            _unfinished = not last
+
+
+def _clear() -> None:
+    global _unfinished
+    if _unfinished and sys.stderr is not None:
+        _unfinished = False
+        with contextlib.suppress(OSError, ValueError):
+            print(_CLEAR, end="", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def to_json(content: Any, indent: int | None = None) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from camlite.images import picture_files
 from camlite.images.preprocessing import Pixels
+from camlite.show import say
 
 NARROWEST = 112
 """A strip is at least so many pixels wide: a word of ten letters."""
@@ -20,13 +21,21 @@ INK, PAPER = (255, 255, 255), (22, 22, 26)
 
 # Pillow's own font has ASCII alone. These are looked for on the system where a label has more: those of Debian, of
 # Raspberry Pi OS, of Windows and macOS; the CJK ones last, for they are large.
-_SYSTEM_FONTS = (
+SYSTEM_FONTS = (
     "DejaVuSans.ttf",
     "NotoSans-Regular.ttf",
     "arial.ttf",
     "Arial Unicode.ttf",
     "NotoSansCJK-Regular.ttc",
     "DroidSansFallbackFull.ttf",
+    "ipag.ttf",
+    "wqy-zenhei.ttc",
+    "msgothic.ttc",
+    "msyh.ttc",
+    "malgun.ttf",
+    "ヒラギノ角ゴシック W3.ttc",
+    "PingFang.ttc",
+    "AppleSDGothicNeo.ttc",
 )
 _MARGIN = 6
 _TALLEST = 40
@@ -48,6 +57,26 @@ def strip(text: str, width: int) -> Pixels:
     for row, line in enumerate(lines):
         drawing.text((_MARGIN - min(0, left), _MARGIN + row * step - top + 2), line, fill=INK, font=font)
     return np.asarray(image)
+
+
+def name_of(label: str, number: int) -> str:
+    """A label as pictures show it: itself where a font at hand has its characters or nearly so, else its number.
+
+    Says once for a label, on standard error, that it is not drawn, and why.
+    """
+    if label not in _undrawn:
+        _, plain = _font(" ".join(label.split()), 13)
+        if "\\" not in plain or "\\" in label:
+            return label
+        say.errors(
+            f"label '{label}' is drawn as 'class {number}': no font here has its characters; install one that does, "
+            f"as fonts-noto-cjk"
+        )
+        _undrawn.add(label)
+    return f"class {number}"
+
+
+_undrawn: set[str] = set()
 
 
 def _wrap(text: str, font: Any, width: int) -> list[str]:
@@ -72,9 +101,9 @@ def _font(text: str, size: int) -> tuple[Any, str]:
     fonts = picture_files.pillow("PIL.ImageFont")
     try:
         default = fonts.load_default(size)
-        candidates: tuple[str, ...] = () if text.isascii() and text.isprintable() else _SYSTEM_FONTS
+        candidates: tuple[str, ...] = () if text.isascii() and text.isprintable() else SYSTEM_FONTS
     except TypeError:  # before Pillow 10.1: one size alone, 11 pixels
-        default, candidates = fonts.load_default(), _SYSTEM_FONTS
+        default, candidates = fonts.load_default(), SYSTEM_FONTS
     for name in candidates:
         try:
             font = fonts.truetype(name, size)

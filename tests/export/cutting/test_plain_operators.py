@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,11 @@ Function = Callable[[Any], Any]
 
 # From -8 to 8 and with exact zeros and sixes, where the slopes of relu and relu6 jump.
 VALUES = np.concatenate([np.linspace(-8, 8, 121), [0, 6, 0, 6, 0]]).astype(np.float32).reshape(1, 7, 9, 2)
+
+
+def depthwise(shape: tuple[int, ...], stride: int, padding: str, x: Any) -> Any:
+    return tf.nn.depthwise_conv2d(x, tf.random.stateless_normal(shape, (1, 2)), (1, stride, stride, 1), padding)
+
 
 FUNCTIONS: dict[str, Function] = {
     "relu": tf.nn.relu,
@@ -41,6 +47,18 @@ FUNCTIONS: dict[str, Function] = {
         for stride in (1, 2)
         for padding in ("VALID", "SAME")
     },
+    **{
+        f"depthwise convolution {rows} x {columns}, stride {stride}, {times} kernels, {padding}": functools.partial(
+            depthwise, (rows, columns, 2, times), stride, padding
+        )
+        for rows, columns in ((3, 3), (2, 5), (1, 1))
+        for stride in (1, 2, 3)
+        for times in (1, 2)
+        for padding in ("VALID", "SAME")
+    },
+    "depthwise convolution, dilated": lambda x: tf.nn.depthwise_conv2d(
+        x, tf.random.stateless_normal((3, 3, 2, 1), (1, 2)), (1, 1, 1, 1), "SAME", dilations=(2, 2)
+    ),
     **{
         f"{name} {rows} x {columns}, {padding}": lambda x, pool=pool, window=(rows, columns), padding=padding: pool(
             tf.nn.relu6(x), window, window, padding

@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 
 from camlite.errors import ClassifierError
-from camlite_export.cutting import two_output
-from camlite_export.sources import keras2, keras_files
+from camlite.maps import cam
+from camlite_export.cutting import cutter, two_output
+from camlite_export.sources import keras2, keras_errors, keras_files
+from camlite_export.sources.opening import open_source
 from camlite_export.sources.untrusted import model_file
 
 # Keras 2 and 3 call the same kernels in another order: 6e-7 was measured, of scores up to 3.
@@ -32,6 +34,14 @@ EXPLAINED = {
     "augmented": ("conv", "device", 2, "raw"),
     "many_layers": ("Conv_last", "gradient", 3, "unit"),
     "mixed_precision": ("normalized", "device", 3, "unit"),
+}
+
+AS_FUNCTIONS = {
+    "softmax_of_tensorflow": "softmax",
+    "softmax_of_keras": "softmax",
+    "sigmoid_of_tensorflow": "sigmoid",
+    "named_output": "softmax",
+    "batch_of_one": "softmax",
 }
 
 
@@ -76,6 +86,21 @@ def test_it_is_cut_like_any_other(keras2_files: Path, name: str) -> None:
     assert layer in (None, cut.layer)
 
 
+@pytest.mark.parametrize("name", AS_FUNCTIONS)
+def test_what_is_written_as_a_function_is_taken_off_as_the_layer_would_be(keras2_files: Path, name: str) -> None:
+    source = open_source(keras2_files / f"{name}.h5")
+    cut = cutter.cut(source)
+    assert (source.activation, cut.layer, cut.evidence_method) == (AS_FUNCTIONS[name], "conv", "device")
+    expected = np.load(keras2_files / f"{name}.npz")
+    scores = expected["scores"]
+    if scores.shape[1] == 1:
+        scores = np.concatenate([1 - scores, scores], axis=1)
+    answer = cut.answer(expected["images"])
+    np.testing.assert_allclose(answer.scores, scores, atol=ROUNDING)
+    activated = cam.activate(source.logits(answer.features, cut.step), source.activation)
+    np.testing.assert_allclose(activated, scores, atol=ROUNDING)
+
+
 def test_shared_layers_stay_shared(keras2_files: Path) -> None:
     model = keras_files.open_classifier(keras2_files / "many_layers.h5")
     convolutions = [layer for layer in model.layers if type(layer) is keras.layers.Conv2D]
@@ -89,12 +114,31 @@ def test_the_keras_format_of_keras_2_is_opened(keras2_files: Path) -> None:
     np.testing.assert_allclose(np.asarray(model(expected["images"])), expected["scores"], atol=ROUNDING)
 
 
+def test_the_keras_format_of_keras_2_13_is_opened(keras2_files: Path) -> None:
+    """Later versions of Keras 2 find none of its layers, and Keras 3 finds others under their names."""
+    expected = np.load(keras2_files / "keras2_13.npz")
+    for trusted in (False, True):
+        model = keras_files.open_classifier(keras2_files / "keras2_13.keras", trusted)
+        np.testing.assert_allclose(np.asarray(model(expected["images"])), expected["scores"], atol=ROUNDING)
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+@pytest.mark.parametrize("weights", ["weights_alone.h5", "weights_alone.weights.h5", "sequential.h5", "keras2.keras"])
+def test_weights_are_opened_beside_their_structure(keras2_files: Path, weights: str, trusted: bool) -> None:
+    model = keras_files.open_classifier(keras2_files / weights, trusted, keras2_files / "structure.json")
+    expected = np.load(keras2_files / "sequential.npz")
+    np.testing.assert_allclose(np.asarray(model(expected["images"])), expected["scores"], atol=ROUNDING)
+
+
 def test_weights_alone_are_refused(keras2_files: Path) -> None:
-    assert "weights alone" in refusal(keras2_files / "weights_alone.h5")
+    assert "holds weights only" in refusal(keras2_files / "weights_alone.h5")
 
 
-def test_a_saved_model_is_refused_with_what_to_do_instead(keras2_files: Path) -> None:
-    assert "model.save('classifier.keras')" in refusal(keras2_files / "saved_model")
+def test_a_saved_model_is_opened_only_where_it_is_trusted(keras2_files: Path) -> None:
+    assert "a SavedModel of Keras 2, which carries code" in refusal(keras2_files / "saved_model")
+    model = keras_files.open_classifier(keras2_files / "saved_model", trusted=True)
+    expected = np.load(keras2_files / "sequential.npz")
+    np.testing.assert_allclose(np.asarray(model(expected["images"])), expected["scores"], atol=ROUNDING)
 
 
 def test_a_lambda_layer_runs_only_where_the_file_is_trusted(keras2_files: Path) -> None:
@@ -237,4 +281,6 @@ def test_a_model_that_comes_out_different_is_refused(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("said", ["Could not locate class 'Mine'. Make sure", "Unknown layer: 'Mine'. Please ensure"])
 def test_an_unknown_class_is_named_with_what_to_do(said: str) -> None:
-    assert keras2.reason(ValueError(said)).startswith("'Mine' is no class of Keras's own; in Python, import")
+    file = model_file.ModelFile(Path("mine.h5"), False, None, "2")
+    reason = keras_errors.reason(ValueError(said), file, True, "tf_keras")
+    assert reason.startswith("'Mine' is no class or function of Keras's own; in Python, import it")

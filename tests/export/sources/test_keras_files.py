@@ -110,11 +110,11 @@ def test_a_missing_file(tmp_path: Path) -> None:
 def test_another_kind_of_file(tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     path.write_bytes(b"PK")
-    assert "expected one of .keras, .h5, .hdf5" in refusal(path)
+    assert "expected one of .keras, .h5, .hdf5, .model" in refusal(path)
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    assert "model.save('classifier.keras')" in refusal(tmp_path)
+    assert "a folder; give the classifier's file in it (.keras, .h5)" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5", ".hdf5"])
@@ -143,7 +143,7 @@ def test_a_zip_that_is_no_model(tmp_path: Path) -> None:
 
 def test_weights_without_layers(tmp_path: Path) -> None:
     small().save_weights(tmp_path / "model.weights.h5")
-    assert "weights alone" in refusal(tmp_path / "model.weights.h5")
+    assert "holds weights only" in refusal(tmp_path / "model.weights.h5")
 
 
 def test_missing_weights(tmp_path: Path) -> None:

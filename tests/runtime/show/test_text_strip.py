@@ -85,3 +85,21 @@ def test_characters_that_no_font_has_are_drawn_as_something_that_can_be_read():
     finished = run_python(source)
 
     assert finished.stdout == "Armel \\u8896 \\x07\n", finished.stderr
+
+
+def test_a_label_that_no_font_has_is_its_number_and_a_line_says_why(monkeypatch, capsys):
+    monkeypatch.setattr(text_strip, "SYSTEM_FONTS", ())
+    monkeypatch.setattr(text_strip, "_undrawn", set())
+
+    assert text_strip.name_of("犬", 3) == text_strip.name_of("犬", 3) == "class 3"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("label '")
+    assert "is drawn as 'class 3': no font here has its characters; install one" in line
+
+
+@pytest.mark.parametrize("label", ["Pullover", "Élan", "back\\slash"])
+def test_a_label_that_can_be_drawn_stays(monkeypatch, capsys, label):
+    monkeypatch.setattr(text_strip, "SYSTEM_FONTS", ())
+
+    assert text_strip.name_of(label, 3) == label
+    assert capsys.readouterr().err == ""

@@ -18,6 +18,7 @@ MOST = 1 << 31  # of a number that is whole
 DEEPEST_LIST = 16
 
 _LONGEST_NAME = 500
+_SOFTMAX_OF_TENSORFLOW = "softmax_v2"  # what it calls itself; Keras writes it down as anybody's function
 _MOST_SMALL = 64
 _MOST_COUNTED = 1024
 # As in `camlite_export.sources.bounds`: of an image of 1024 x 1024 x 64. A batch is fixed by few, and small.
@@ -114,7 +115,7 @@ class Arguments(Refusals):
         if isinstance(value, dict) and is_one_of(value.get("class_name"), allowed.ACTIVATION_LAYERS):
             return self.layer(value, 0)[0]
         function = self._identifier(value, allowed.ACTIVATIONS, name)
-        return "softmax" if function == "softmax_v2" else function  # what tf.nn.softmax calls itself
+        return "softmax" if function == _SOFTMAX_OF_TENSORFLOW else function
 
     def dtype(self, value: Any, name: str) -> Any:
         """A type of numbers, or a policy of Keras by its name."""
@@ -154,8 +155,8 @@ class Arguments(Refusals):
         modules = {"builtins"} | (allowed.MODULES_OF_INITIALIZERS if known is allowed.INITIALIZERS else set())
         if not isinstance(module, str) or not (is_of_keras(module) or module in modules):
             raise self.code_refusal(f"{module}.{found}")
-        if registered not in (None, found, f"keras>{found}"):
-            raise self.code_refusal(str(registered))
+        if registered not in (None, found, f"keras>{found}") and found != _SOFTMAX_OF_TENSORFLOW:
+            raise self.code_refusal(f"the function {found}" if registered == "function" else str(registered))
         return found
 
     def list_of(self, entry: Fields, key: str) -> list[Any]:

@@ -37,6 +37,10 @@ class Refusals:
         kind, module, registered = (entry.get(key) for key in ("class_name", "module", "registered_name"))
         if kind in ("Lambda", "__lambda__"):
             return self.code_refusal("a Lambda layer" if kind == "Lambda" else "a lambda")
+        if kind is None and "value" in entry:  # what Keras makes of a lambda that is an activation
+            return self.code_refusal("a lambda")
+        if kind == "function":
+            return self.code_refusal(f"the function {entry.get('config')}")
         if isinstance(module, str) and not is_of_keras(module):
             return self.code_refusal(f"{module}.{kind}")
         if isinstance(registered, str) and ">" in registered:

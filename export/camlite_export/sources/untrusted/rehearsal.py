@@ -24,26 +24,35 @@ _BYTES_A_SECOND = 20 << 20
 _CHUNK = 1 << 22  # numbers of an array that are read at once
 
 _CHILD = (
-    "import sys; sys.path[:] = sys.argv[2:]; "
-    "from camlite_export.sources.untrusted.rehearsal import main; main(sys.argv[1])"
+    "import sys; sys.path[:] = sys.argv[3:]; "
+    "from camlite_export.sources.untrusted.rehearsal import main; main(*sys.argv[1:3])"
 )
 _REFUSED = 3
 
 
-def rehearse(path: Path) -> None:
+def rehearse(path: Path, beside: Path | None = None) -> None:
     """Read the file in another process; each file once, while it is the same.
+
+    Args:
+        path, beside: see `model_file.read`.
 
     Raises:
         ClassifierError: what `model_file.read` raises; or reading it takes too much time or memory, or ends a process.
     """
+    _rehearse(path, beside, (_state(path), beside and _state(beside)))
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    if not path.exists():  # what reads it says so
+        return ()
     status = path.stat()
-    _rehearse(path, (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 @functools.lru_cache(64)
-def _rehearse(path: Path, _same: tuple[int, ...]) -> None:
+def _rehearse(path: Path, beside: Path | None, _same: tuple[Any, ...]) -> None:
     seconds = _SECONDS + path.stat().st_size // _BYTES_A_SECOND
-    command = [sys.executable, "-c", _CHILD, str(path), *sys.path]
+    command = [sys.executable, "-c", _CHILD, str(path), str(beside or ""), *sys.path]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     try:
         finished = subprocess.run(  # noqa: S603
@@ -61,18 +70,18 @@ def _rehearse(path: Path, _same: tuple[int, ...]) -> None:
         )
 
 
-def main(name: str) -> None:
+def main(name: str, beside: str) -> None:
     """In the process: the exit code, and standard output, tell how reading went."""
     path = Path(name)
     _limit(path.stat().st_size)
     try:
-        read_all(path)
+        read_all(path, Path(beside) if beside else None)
     except ClassifierError as error:
         sys.stdout.buffer.write(str(error).encode(errors="replace"))
         sys.exit(_REFUSED)
 
 
-def read_all(path: Path) -> None:
+def read_all(path: Path, beside: Path | None = None) -> None:
     """Read the structure, and every attribute and array.
 
     Raises:
@@ -80,7 +89,7 @@ def read_all(path: Path) -> None:
     """
     from camlite_export.sources.untrusted import model_file
 
-    model_file.read(path)
+    model_file.read(path, beside)
     with model_file.open_weights(path) as weights, model_file.errors(path):
         weights.visititems(_read_one)
 

@@ -289,7 +289,7 @@ def _odd_structures(folder: Path, count: int) -> dict[str, int]:
 
 
 def test_odd_structures_are_refused_in_one_line_or_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rehearsal, "rehearse", lambda _: None)
+    monkeypatch.setattr(rehearsal, "rehearse", lambda *_: None)
     ends = _odd_structures(tmp_path, 300)
     assert ends["refused"] > 150
     assert ends["opened"] > 5
@@ -297,5 +297,5 @@ def test_odd_structures_are_refused_in_one_line_or_opened(tmp_path: Path, monkey
 
 @pytest.mark.endurance
 def test_many_odd_structures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rehearsal, "rehearse", lambda _: None)
+    monkeypatch.setattr(rehearsal, "rehearse", lambda *_: None)
     _odd_structures(tmp_path, 10_000)
