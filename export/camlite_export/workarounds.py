@@ -32,6 +32,16 @@ def run_through_graph(model: Any, inputs: Any, visit: Callable[..., Any]) -> Any
     return functional._run_through_graph(inputs, operation_fn=lambda operation: operation, call_fn=visit)
 
 
+def all_layers(model: Any) -> list[Any]:
+    """The layers of a Keras 3 model, or of a layer and itself, with those inside them: of models and of wrappers.
+
+    Keras 3.15 has ``model.layers`` only, and nothing of what a Bidirectional or an activation holds. Ends when it does.
+    """
+    import keras
+
+    return list(model._flatten_layers(include_self=not isinstance(model, keras.Model)))
+
+
 def count_parameters_unmade(structure: Any) -> int:
     """How many parameters a Keras 3 model would have, by its structure, without memory for one of them.
 
@@ -67,27 +77,37 @@ def keras3_model(structure: Any) -> Any:
 def keras2_model(structure: Any) -> Any:
     """The same with tf_keras 2.21, whose scope is as private."""
     import tf_keras
-    from tf_keras.src.applications import convnext, inception_resnet_v2
     from tf_keras.src.saving.legacy.serialization import SharedObjectLoadingScope
 
-    own = {
+    with SharedObjectLoadingScope():
+        return tf_keras.models.model_from_config(
+            copy.deepcopy(structure), custom_objects=keras2_layers_of_applications()
+        )
+
+
+def keras2_layers_of_applications() -> dict[str, Any]:
+    """The layers of keras.applications that tf_keras 2.21 does not export, and so does not find as it opens a file.
+
+    Ends when it does.
+    """
+    from tf_keras.src.applications import convnext, inception_resnet_v2
+
+    return {
         "CustomScaleLayer": inception_resnet_v2.CustomScaleLayer,
         "LayerScale": convnext.LayerScale,
         "StochasticDepth": convnext.StochasticDepth,
     }
-    with SharedObjectLoadingScope():
-        return tf_keras.models.model_from_config(copy.deepcopy(structure), custom_objects=own)
 
 
-def layer_of_applications(kind: str) -> Any:
-    """A layer of keras.applications that Keras 3.15 does not export. Ends when it does."""
+def layers_of_applications() -> dict[str, Any]:
+    """The same of Keras 3.15. Ends when it exports them."""
     from keras.src.applications import convnext, inception_resnet_v2
 
     return {
         "CustomScaleLayer": inception_resnet_v2.CustomScaleLayer,
         "LayerScale": convnext.LayerScale,
         "StochasticDepth": convnext.StochasticDepth,
-    }[kind]
+    }
 
 
 def load_keras3_weights(model: Any, weights: Any, is_zip: bool) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,11 +17,11 @@ import numpy as np
 from camlite.errors import ClassifierError
 from camlite.texts import printable
 from camlite_export import workarounds
-from camlite_export.sources import bounds
+from camlite_export.sources import bounds, keras2_layers, same_answers
 from camlite_export.sources.journey import Size
 from camlite_export.sources.keras3 import Keras3Source
 from camlite_export.sources.source import Floats
-from camlite_export.sources.untrusted import allowed, model_file
+from camlite_export.sources.untrusted import model_file
 from camlite_export.sources.untrusted.model_file import ModelFile
 
 if TYPE_CHECKING:
@@ -66,7 +65,8 @@ def open_keras2(file: ModelFile, trusted: bool) -> Rebuilt:
     try:
         with _counted_variables(functools.partial(model_file.refuse_bomb, path)):
             if trusted:
-                model = tf_keras.models.load_model(path, compile=False, safe_mode=False)
+                own = workarounds.keras2_layers_of_applications()
+                model = tf_keras.models.load_model(path, custom_objects=own, compile=False, safe_mode=False)
             else:
                 model = workarounds.keras2_model(file.structure)
                 with model_file.open_weights(path) as weights:
@@ -170,8 +170,7 @@ class _Rebuilding:
             operation = self._operations[id(layer)] = self._counterpart(layer)
             self.layers[id(operation)] = layer
             result = operation(*arguments, **options)
-            if layer.weights:
-                operation.set_weights(layer.get_weights())  # type: ignore[attr-defined]
+            keras2_layers.set_state(operation, layer)
             return result
         except (TypeError, ValueError, AttributeError) as error:
             if isinstance(error, ClassifierError):
@@ -182,52 +181,46 @@ class _Rebuilding:
                 f"{reason}"
             ) from error
 
-    def _counterpart(self, layer: Any) -> Callable[..., Any]:
-        """The layer in Keras 3. Options that it no longer has are dropped: `_prove` sees whether one mattered."""
-        import keras
-
-        kind = type(layer).__name__
-        if kind in ("TFOpLambda", "SlicingOpLambda", "Lambda"):  # a Lambda is only met where the file is trusted
-            return _function(layer, f"tf.{layer.symbol}" if kind != "Lambda" else kind)
-        if kind.startswith("Random"):  # outside training they do nothing
-            return keras.layers.Identity(name=layer.name)  # type: ignore[no-any-return]
-        counterpart = getattr(keras.layers, kind, None)
-        if counterpart is None and kind in allowed.LAYERS_OF_APPLICATIONS:
-            counterpart = workarounds.layer_of_applications(kind)
-        if counterpart is None:
-            raise ClassifierError(f"{self._where}: layer {layer.name!r} is a {kind}, which Keras 3 does not have")
-        known = inspect.signature(counterpart.__init__).parameters.keys() - {"dtype"}
-        config = {name: value for name, value in layer.get_config().items() if name in known}
-        config["name"] = layer.name.replace("/", "_")
-        if isinstance(config.get("axis"), (list, tuple)) and len(config["axis"]) == 1:
-            config["axis"] = config["axis"][0]
-        return counterpart.from_config(config)  # type: ignore[no-any-return]
-
-
-def _function(layer: Any, shown: str) -> Callable[..., Any]:
-    """A layer without weights as an operation of Keras 3 that calls it."""
-    import keras
-
-    class Function(keras.Operation):  # type: ignore[misc]
-        kind = shown
-
-        def call(self, *arguments: Any, **options: Any) -> Any:
-            return layer.call(*arguments, **options)
-
-    return Function(name=layer.name)
+    def _counterpart(self, layer: Any) -> Any:
+        try:
+            return keras2_layers.counterpart(layer)
+        except keras2_layers.NoCounterpartError:
+            kind = type(layer).__name__
+            raise ClassifierError(
+                f"{self._where}: layer {layer.name!r} is a {kind}, which Keras 3 does not have"
+            ) from None
 
 
 def _prove(model: Any, rebuilt: keras.Model, sides: list[int], where: str) -> None:
-    probe = np.random.default_rng(0).uniform(-1, 1, (4, *sides)).astype(np.float32)
-    expected, received = (np.asarray(one(probe, training=False), np.float32) for one in (model, rebuilt))
-    difference = np.abs(expected - received).max()
-    in_16_bits = any("16" in str(part.compute_dtype) for part in model.submodules if hasattr(part, "compute_dtype"))
-    rounding = _ROUNDING_16_BITS if in_16_bits else _ROUNDING
-    if not difference <= rounding * np.abs(expected).max():
+    """Over the whole range that pixels may have become.
+
+    Raises:
+        ClassifierError: the scores are others, by more than rounding explains.
+    """
+    inputs, scores = same_answers.answered(functools.partial(_scores, model), same_answers.probes(sides))
+    expected, received = {"scores": scores}, {"scores": _scores(rebuilt, inputs)}
+    dtype = _dtype(model)
+
+    def noise() -> Mapping[str, Floats]:
+        return same_answers.moved_by_rounding(rebuilt, inputs, dtype)
+
+    rounding = _ROUNDING if dtype == "float32" else _ROUNDING_16_BITS
+    worst = same_answers.worst_difference(expected, received, rounding, noise)
+    if worst is not None:
         raise ClassifierError(
-            f"{where}: rebuilt in Keras 3, its scores differ by {difference:.2g} from those in Keras 2, so that "
+            f"{where}: rebuilt in Keras 3, its scores differ by {worst[1]:.2g} from those in Keras 2, so that "
             f"evidence could not be trusted; save it again with Keras 3"
         )
+
+
+def _scores(model: Any, inputs: Floats) -> Floats:
+    return np.asarray(model(inputs, training=False), np.float32)
+
+
+def _dtype(model: Any) -> str:
+    """What a model of tf_keras computes in: float32, or the 16 bits of its layers."""
+    policies = {str(part.compute_dtype) for part in model.submodules if hasattr(part, "compute_dtype")}
+    return next((policy for policy in ("bfloat16", "float16") if policy in policies), "float32")
 
 
 class Keras2Source(Keras3Source):
@@ -244,9 +237,7 @@ class Keras2Source(Keras3Source):
     @property
     def dtype(self) -> str:
         """Float32, or the 16 bits of its layers."""
-        parts = self._rebuilt.original.submodules
-        policies = {str(part.compute_dtype) for part in parts if hasattr(part, "compute_dtype")}
-        return next((policy for policy in ("bfloat16", "float16") if policy in policies), "float32")
+        return _dtype(self._rebuilt.original)
 
     def _layer(self, operation: Any) -> Any:
         return self._rebuilt.layers[id(operation)]

@@ -36,6 +36,9 @@ def open_original(path: Path, trusted: bool = False) -> keras.Model | keras2.Reb
         ClassifierError: see `examine`; or Keras cannot open it.
     """
     file = examine(path, trusted)
+    if trusted:
+        with contextlib.suppress(ClassifierError):  # what holds no code is opened like any other
+            file, trusted = _cleaned(file), False
     with contextlib.nullcontext() if trusted else building.watched(path, file.structure):
         return _open(file, trusted)
 
@@ -48,7 +51,8 @@ def _open(file: ModelFile, trusted: bool) -> keras.Model | keras2.Rebuilt:
     path = file.path
     try:
         if trusted:
-            return keras.saving.load_model(path, compile=False, safe_mode=False)
+            own = workarounds.layers_of_applications()
+            return keras.saving.load_model(path, custom_objects=own, compile=False, safe_mode=False)
         model_file.refuse_bomb(path, workarounds.count_parameters_unmade(file.structure))
         model = workarounds.keras3_model(file.structure)
         with model_file.open_weights(path) as weights:
@@ -84,10 +88,17 @@ def examine(path: Path, trusted: bool = False) -> ModelFile:
     if trusted:
         return model_file.read(path)
     rehearsal.rehearse(path)
-    file = model_file.read(path)
-    return dataclasses.replace(
-        file, structure=configuration.read(file.structure, str(path), keras2=_is_of_keras_2(file))
-    )
+    return _cleaned(model_file.read(path))
+
+
+def _cleaned(file: ModelFile) -> ModelFile:
+    """Its structure made anew, of what is allowed.
+
+    Raises:
+        ClassifierError: it holds what is not.
+    """
+    structure = configuration.read(file.structure, str(file.path), keras2=_is_of_keras_2(file))
+    return dataclasses.replace(file, structure=structure)
 
 
 def _is_of_keras_2(file: ModelFile) -> bool:

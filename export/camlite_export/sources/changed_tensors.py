@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from camlite_export import workarounds
-from camlite_export.cutting.cut import ChangeTensor
+from camlite_export.sources.source import Floats
 
 if TYPE_CHECKING:
     import keras
+
+ChangeTensor = Callable[[Floats], Floats]
+"""Gives a tensor changed, of the same shape."""
 
 _MERGING = frozenset({"Add", "Multiply", "Concatenate", "SeparableConv2D", "DepthwiseConv2D"})
 
