@@ -288,12 +288,21 @@ def parameters_of(kind: type) -> set[str]:
     return {name for name in names if not name.endswith(("_initializer", "_regularizer", "_constraint"))}
 
 
-def cases_of(k: Any, policy: str = "float32") -> list[Case]:
+# Keras 3.15 itself cannot save these as `.h5`: "cannot pickle 'module' object".
+NOT_IN_HDF5 = frozenset(
+    {"RandomBrightness", "RandomColorDegeneration", "RandomPosterization", "RandomSaturation", "RandomSharpness"}
+    | {"Solarization"}
+)
+
+
+def cases_of(k: Any, policy: str = "float32", suffix: str = "") -> list[Case]:
     """Those that a framework has the classes and the arguments for, and TensorFlow the kernels on a CPU."""
     keras2 = k.__name__ == "tf_keras"
     kinds = layer_classes(k)
     known = [case for case in CASES if case.kind in kinds and set(case.options) <= parameters_of(kinds[case.kind])]
     none = refused(keras2).keys() | ({"RMSNormalization"} if policy != "float32" else set())
+    if suffix == ".h5" and not keras2:
+        none |= NOT_IN_HDF5
     if policy != "float32":
         none |= {kind for kind in kinds if kind.endswith("Pooling3D")}  # TensorFlow has none of 16 bits on a CPU
     only = () if keras2 else ("gaussian", "mitchellcubic")  # Keras 3 builds these resizes, and does not compute them

@@ -61,6 +61,9 @@ LAYERS_OF_KERAS_2 = _EVERYWHERE | _words(
     """
 )
 
+# Of Keras 3: what an `.h5` calls a class, by its own name, and the name that Keras exports it by.
+EXPORTED_AS = {"GroupedQueryAttention": "GroupQueryAttention"}
+
 # Of keras.applications: layers that Keras does not export, and where they are.
 LAYERS_OF_APPLICATIONS = {
     "CustomScaleLayer": "applications.inception_resnet_v2",
