@@ -28,11 +28,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an 
 FRAMEWORKS = ("keras", "tf_keras")
 TOGETHER = 40  # branches of one model: of more, building it takes longer by the square
 
-# Of an image's largest number in its branch. 3e-6 was the most between both Keras.
+# Of an image's largest number in its branch. All were within 1e-5 between both Keras.
 ROUNDING = 2e-5
 # Of 16 bits, by the mean over a branch: a step, as of rounding to pixels, moves single numbers by more. A Normalization
-# without its statistics differs by 1 and more. 1.4e-2 was the most with 11 bits: Keras 2's GroupNormalization, of images
-# of one colour. With 8 bits, eight times as much may be.
+# without its statistics differs by 1 and more. 1.4e-2 was the most with 11 bits: Keras 2's GroupNormalization, of
+# images of one colour. With 8 bits, eight times as much may be.
 ROUNDING_16_BITS = {"mixed_float16": 2e-2, "mixed_bfloat16": 1.6e-1}
 
 
