@@ -211,7 +211,7 @@ def _prove(cut: Cut, target: Preprocessing, calibration: LabelledImages | None) 
     """What is converted must say what the original says of the user's own pictures, and of all that pixels can be."""
     cut.prove(same_answers.probes_of(target))
     if calibration is not None:
-        cut.prove(inputs_of(_spread(calibration, _MOST_PROVEN_IMAGES)[0], target))
+        cut.prove(inputs_of(list(calibration.spread(_MOST_PROVEN_IMAGES)), target))
 
 
 def stages(wanted: Sequence[tuple[Container, Precision]]) -> int:
