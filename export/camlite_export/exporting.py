@@ -29,6 +29,7 @@ from camlite_export.agreement.structure import Failure
 from camlite_export.cutting import measured_places
 from camlite_export.cutting.cut import Cut, TraceableCut
 from camlite_export.precisions import PRECISIONS, precisions_of
+from camlite_export.sources import same_answers
 from camlite_export.targets import TARGETS, weights_finder
 
 CONTAINERS: tuple[Container, ...] = get_args(Container)
@@ -36,6 +37,7 @@ CONTAINERS: tuple[Container, ...] = get_args(Container)
 _MOST_CALIBRATION_IMAGES = 200
 # `camlite parity` on the same pictures must agree; of more than so many, few gates would close that do not here.
 MOST_MEASURED_IMAGES = 500
+_MOST_PROVEN_IMAGES = 32
 
 _MADE_WITH = ("camlite", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime")
 
@@ -166,10 +168,12 @@ def export(
         sign: signs each artifact, see `camlite_export.signing.signer`.
 
     Raises:
-        ClassifierError: nothing can be made of it, or the classifier flips the image inside.
+        ClassifierError: nothing can be made of it, the classifier flips the image inside, or what would be
+            converted does not say what the original says.
         CamliteError: the folder cannot be written to.
     """
     progress("head")
+    _prove(cut, target, calibration)
     window = measured_places.of_cut(cut, target).window
     head = cut.affine
     golden_images = golden_samples.choose(calibration, target, cut)
@@ -201,6 +205,13 @@ def export(
         for file, one in judged.items()
     ]
     return Exports(artifacts, refused)
+
+
+def _prove(cut: Cut, target: Preprocessing, calibration: LabelledImages | None) -> None:
+    """What is converted must say what the original says of the user's own pictures, and of all that pixels can be."""
+    cut.prove(same_answers.probes_of(target))
+    if calibration is not None:
+        cut.prove(inputs_of(list(calibration.spread(_MOST_PROVEN_IMAGES)), target))
 
 
 def stages(wanted: Sequence[tuple[Container, Precision]]) -> int:

@@ -32,6 +32,16 @@ def run_through_graph(model: Any, inputs: Any, visit: Callable[..., Any]) -> Any
     return functional._run_through_graph(inputs, operation_fn=lambda operation: operation, call_fn=visit)
 
 
+def all_layers(model: Any) -> list[Any]:
+    """The layers of a Keras 3 model, or of a layer and itself, with those inside them: of models and of wrappers.
+
+    Keras 3.15 has ``model.layers`` only, and nothing of what a Bidirectional or an activation holds. Ends when it does.
+    """
+    import keras
+
+    return list(model._flatten_layers(include_self=not isinstance(model, keras.Model)))
+
+
 def count_parameters_unmade(structure: Any) -> int:
     """How many parameters a Keras 3 model would have, by its structure, without memory for one of them.
 
@@ -60,7 +70,7 @@ def keras3_model(structure: Any, trusted: bool = False) -> Any:
     import keras
     from keras.src.saving.serialization_lib import ObjectSharingScope
 
-    functions = names_for_code() if trusted else None
+    functions = {**names_for_code(), **layers_of_applications()} if trusted else None
     with ObjectSharingScope():
         return keras.saving.deserialize_keras_object(copy.deepcopy(structure), functions, safe_mode=not trusted)
 
@@ -68,19 +78,39 @@ def keras3_model(structure: Any, trusted: bool = False) -> Any:
 def keras2_model(structure: Any, trusted: bool = False) -> Any:
     """The same with tf_keras 2.21, whose scope is as private."""
     import tf_keras
-    from tf_keras.src.applications import convnext, inception_resnet_v2
     from tf_keras.src.saving import serialization_lib
     from tf_keras.src.saving.legacy.serialization import SharedObjectLoadingScope
 
-    own = {
+    own = keras2_layers_of_applications()
+    if trusted and "module" in structure:  # as it stands in a ``.keras``; what is not trusted was made anew without
+        return serialization_lib.deserialize_keras_object(copy.deepcopy(structure), own, safe_mode=False)
+    with SharedObjectLoadingScope(), serialization_lib.SafeModeScope(not trusted):
+        return tf_keras.models.model_from_config(copy.deepcopy(structure), custom_objects=own)
+
+
+def keras2_layers_of_applications() -> dict[str, Any]:
+    """The layers of keras.applications that tf_keras 2.21 does not export, and so does not find as it opens a file.
+
+    Ends when it does.
+    """
+    from tf_keras.src.applications import convnext, inception_resnet_v2
+
+    return {
         "CustomScaleLayer": inception_resnet_v2.CustomScaleLayer,
         "LayerScale": convnext.LayerScale,
         "StochasticDepth": convnext.StochasticDepth,
     }
-    if trusted and "module" in structure:  # as it stands in a ``.keras``; what is not trusted was made anew without
-        return serialization_lib.deserialize_keras_object(copy.deepcopy(structure), safe_mode=False)
-    with SharedObjectLoadingScope(), serialization_lib.SafeModeScope(not trusted):
-        return tf_keras.models.model_from_config(copy.deepcopy(structure), custom_objects=own)
+
+
+def layers_of_applications() -> dict[str, Any]:
+    """The same of Keras 3.15. Ends when it exports them."""
+    from keras.src.applications import convnext, inception_resnet_v2
+
+    return {
+        "CustomScaleLayer": inception_resnet_v2.CustomScaleLayer,
+        "LayerScale": convnext.LayerScale,
+        "StochasticDepth": convnext.StochasticDepth,
+    }
 
 
 def names_for_code() -> dict[str, Any]:
@@ -101,17 +131,6 @@ def names_for_code() -> dict[str, Any]:
     for name, module in {**usual, "np": np, "numpy": np}.items():
         vars(python_utils).setdefault(name, module)
     return {function.__name__: function for function in (tf.nn.softmax, tf.nn.log_softmax, tf.nn.leaky_relu)}
-
-
-def layer_of_applications(kind: str) -> Any:
-    """A layer of keras.applications that Keras 3.15 does not export. Ends when it does."""
-    from keras.src.applications import convnext, inception_resnet_v2
-
-    return {
-        "CustomScaleLayer": inception_resnet_v2.CustomScaleLayer,
-        "LayerScale": convnext.LayerScale,
-        "StochasticDepth": convnext.StochasticDepth,
-    }[kind]
 
 
 def _by_layers(weights: Any) -> Any:

@@ -13,6 +13,7 @@ from camlite.errors import ClassifierError
 from camlite_export.cutting import cutter
 from camlite_export.cutting.cut import Cut
 from camlite_export.sources import labels as label_files
+from camlite_export.sources import same_answers
 from camlite_export.sources.opening import open_source
 from camlite_export.sources.pixel_conventions import preprocessing
 from camlite_export.sources.pixel_view import usual_fit
@@ -81,7 +82,8 @@ def open_expected(classifier: Any, given: Given, artifact: Artifact) -> Expected
 
     Raises:
         OtherClassifierError: the artifact's card does not fit it.
-        ClassifierError: it cannot be opened or cut, or does not fit what was given or what the card says.
+        ClassifierError: it cannot be opened or cut, is not what would be converted, or does not fit
+            what was given or what the card says.
     """
     card = artifact.card
     target = card.preprocessing
@@ -103,6 +105,7 @@ def open_expected(classifier: Any, given: Given, artifact: Artifact) -> Expected
         )
     labels = card.labels if given.labels is None else label_files.of(given.labels, cut.classes)
     _check_fit(path, cut, artifact, target, labels)
+    cut.prove(same_answers.probes_of(target))  # how steady the original is, is measured on what is converted
     assumed = {
         "layer": given.layer is None,
         "labels": given.labels is None,

@@ -17,13 +17,11 @@ from numpy.typing import NDArray
 from camlite.artifact.card import Activation
 from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite_export.cutting.heads import AffineHead
+from camlite_export.sources.changed_tensors import ChangeTensor
 from camlite_export.sources.source import Answer, Floats, Source, Step
 
 ChangeKernel = Callable[[Floats, tuple[int, ...]], Floats]
 """Gives a kernel changed, of the same shape; knows the axes of its output channels."""
-
-ChangeTensor = Callable[[Floats], Floats]
-"""Gives a tensor changed, of the same shape."""
 
 
 class Cut(Protocol):
@@ -86,6 +84,15 @@ class Cut(Protocol):
         """Features and scores of inputs, float32 (N, H, W, channels), by the original: what artifacts are held against.
 
         Any N, see `camlite_export.sources.source.Source.answer`.
+        """
+        ...
+
+    def prove(self, inputs: Floats) -> None:
+        """See that what is converted says what the original says of inputs, float32 (N, H, W, channels).
+
+        Raises:
+            ClassifierError: it says something else, by more than rounding explains; or the original gives numbers for
+                none of them that are finite.
         """
         ...
 

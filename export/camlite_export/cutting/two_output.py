@@ -14,30 +14,24 @@ from numpy.typing import NDArray
 
 from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.errors import ClassifierError
-from camlite.maps import cam
 from camlite_export.cutting import (
-    changed_tensors,
     convolutions,
     evidence,
     forward,
     heads,
     places,
+    proof,
     saved_model,
 )
-from camlite_export.cutting.cut import ChangeTensor
 from camlite_export.cutting.halves import Halves
+from camlite_export.sources import changed_tensors
+from camlite_export.sources.changed_tensors import ChangeTensor
 from camlite_export.sources.journey import Journey, KerasStep, Size, shape_text
 from camlite_export.sources.keras3 import Keras3Source
 from camlite_export.sources.source import Answer, Floats
 
 if TYPE_CHECKING:
     import keras
-
-# Scores of the two-output model come from the classifier's own layers, run one by one: the same kernels, which may
-# be fused otherwise. 2e-7 was the most in keras.applications; a layer that is met twice gives 1e-2 and more.
-_ROUNDING = 1e-5
-# Where the classifier computes in 16 bits, and its halves do not: 4e-4 was the most in small classifiers.
-_ROUNDING_16_BITS = 2e-2
 
 
 @dataclass(frozen=True)
@@ -70,6 +64,10 @@ class TwoOutputModel(Halves):
     def answer(self, inputs: Floats) -> Answer:
         """See `camlite_export.cutting.cut.Cut`."""
         return self.source.answer(inputs, self.step)
+
+    def prove(self, inputs: Floats) -> None:
+        """See `camlite_export.cutting.cut.Cut`."""
+        proof.prove(self.source, self.step, self.model, self.head, inputs)
 
     def evidence(self, features: Floats, classes: NDArray[np.int64]) -> Floats:
         """See `camlite_export.cutting.cut.Cut`."""
@@ -146,7 +144,7 @@ def cut(
             )
     outputs = {"features": step.output, "scores": source.scores}
     model = keras.Model(source.journey.image, outputs, name=source.name)
-    _prove(source, step, model, head)
+    proof.prove(source, step, model, head, proof.probes(source))
     affine = heads.derive(head)
     methods = heads.evidence_methods(affine, source.classes)
     method = evidence_method if evidence_method in methods else methods[0]
@@ -219,27 +217,3 @@ def _steps_named(name: str, layers: Sequence[keras.Layer], journey: Journey) -> 
     """The classifier's own layers, then those of the models inside it, the last first."""
     yield from (journey.ends[id(one)] for one in layers if one.name == name and id(one) in journey.ends)
     yield from (step for step in reversed(journey.steps) if step.name == name)
-
-
-def _prove(source: Keras3Source, step: KerasStep, model: keras.Model, head: keras.Model) -> None:
-    """The two halves must say what the original says, whatever unusual model was walked through."""
-    probe = np.random.default_rng(0).integers(0, 256, (2, *source.image_shape)).astype(np.float32)
-    if "float" in source.model.inputs[0].dtype:
-        probe = probe / 128 - 1
-    expected = source.answer(probe, step)
-    if not np.isfinite(expected.scores).all():
-        raise ClassifierError(f"{source.name}: gives scores that are not finite numbers; its weights are damaged")
-    outputs = {name: np.asarray(value) for name, value in model(probe, training=False).items()}
-    joined = cam.activate(np.asarray(head(outputs["features"], training=False)), source.activation)
-    rounding = _ROUNDING if source.dtype == "float32" else _ROUNDING_16_BITS
-    for what, received, whole in (
-        ("scores", outputs["scores"], expected.scores),
-        ("scores", joined, expected.scores),
-        ("features", outputs["features"], expected.features),
-    ):
-        difference = np.abs(received - whole).max() if received.shape == whole.shape else np.nan
-        if not difference <= rounding * max(1, np.abs(whole).max()):
-            raise ClassifierError(
-                f"{source.name}: cut at layer {step.name!r}, its {what} differ by {difference:.2g} from "
-                f"those of the whole; cut it at another --layer"
-            )

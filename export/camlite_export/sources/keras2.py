@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from camlite.errors import ClassifierError
 from camlite_export import workarounds
-from camlite_export.sources import bounds, fixed_batches, keras_errors
+from camlite_export.sources import bounds, fixed_batches, keras2_layers, keras_errors, same_answers
 from camlite_export.sources.journey import Size
 from camlite_export.sources.keras3 import Keras3Source
-from camlite_export.sources.untrusted import allowed, model_file
+from camlite_export.sources.source import Floats
+from camlite_export.sources.untrusted import model_file
 from camlite_export.sources.untrusted.model_file import ModelFile
 
 if TYPE_CHECKING:
@@ -63,8 +61,9 @@ def open_keras2(file: ModelFile, trusted: bool) -> Rebuilt:
     try:
         with _counted_variables(permit):
             if trusted and file.beside is None and not _is_of_2_13(file):
+                own = workarounds.keras2_layers_of_applications()
                 with model_file.under_its_suffix(file) as suffixed:
-                    model = tf_keras.models.load_model(suffixed, compile=False, safe_mode=False)
+                    model = tf_keras.models.load_model(suffixed, custom_objects=own, compile=False, safe_mode=False)
             else:
                 model = workarounds.keras2_model(file.structure, trusted)
                 with model_file.open_weights(path) as weights:
@@ -168,8 +167,7 @@ class _Rebuilding:
             result = operation(*arguments, **options)
             for made in keras.tree.flatten(result):  # by what is no operation itself, see `_reshaping`
                 self.layers.setdefault(id(made._keras_history.operation), layer)
-            if layer.weights:
-                operation.set_weights(layer.get_weights())  # type: ignore[attr-defined]
+            keras2_layers.set_state(operation, layer)
             return result
         except (TypeError, ValueError, AttributeError) as error:
             if isinstance(error, ClassifierError):
@@ -179,35 +177,23 @@ class _Rebuilding:
                 f"{keras_errors.one_line(error)}"
             ) from error
 
-    def _counterpart(self, layer: Any) -> Callable[..., Any]:
-        """The layer in Keras 3. Options that it no longer has are dropped: `_prove` sees whether one mattered."""
-        import keras
-
-        kind = type(layer).__name__
-        if kind == "TFOpLambda" and layer.symbol == "reshape":
+    def _counterpart(self, layer: Any) -> Any:
+        if type(layer).__name__ == "TFOpLambda" and layer.symbol == "reshape":
             return _reshaping(layer, self._batch)
-        if kind in ("TFOpLambda", "SlicingOpLambda", "Lambda"):  # a Lambda is only met where the file is trusted
-            return _function(layer, f"tf.{layer.symbol}" if kind != "Lambda" else kind)
-        if kind.startswith("Random"):  # outside training they do nothing
-            return keras.layers.Identity(name=layer.name)  # type: ignore[no-any-return]
-        counterpart = getattr(keras.layers, kind, None)
-        if counterpart is None and kind in allowed.LAYERS_OF_APPLICATIONS:
-            counterpart = workarounds.layer_of_applications(kind)
-        if counterpart is None:
-            raise ClassifierError(f"{self._where}: layer {layer.name!r} is a {kind}, which Keras 3 does not have")
-        known = inspect.signature(counterpart.__init__).parameters.keys() - {"dtype"}
-        config = {name: value for name, value in layer.get_config().items() if name in known}
-        config["name"] = layer.name.replace("/", "_")
-        if isinstance(config.get("axis"), (list, tuple)) and len(config["axis"]) == 1:
-            config["axis"] = config["axis"][0]
-        return counterpart.from_config(config)  # type: ignore[no-any-return]
+        try:
+            return keras2_layers.counterpart(layer)
+        except keras2_layers.NoCounterpartError:
+            kind = type(layer).__name__
+            raise ClassifierError(
+                f"{self._where}: layer {layer.name!r} is a {kind}, which Keras 3 does not have"
+            ) from None
 
 
 def _reshaping(layer: Any, batch: int | None) -> Callable[..., Any]:
     """``tf.reshape``: where the shape is of numbers, an operation of Keras 3, whose batch is set free."""
     import keras
 
-    as_it_is = _function(layer, "tf.reshape")
+    as_it_is = keras2_layers.function(layer, "tf.reshape")
 
     def reshape(tensor: Any, shape: Any, **options: Any) -> Any:
         if all(type(side) is int for side in keras.tree.flatten(shape)):
@@ -217,30 +203,32 @@ def _reshaping(layer: Any, batch: int | None) -> Callable[..., Any]:
     return reshape
 
 
-def _function(layer: Any, shown: str) -> Callable[..., Any]:
-    """A layer without weights as an operation of Keras 3 that calls it."""
-    import keras
-
-    class Function(keras.Operation):  # type: ignore[misc]
-        kind = shown
-
-        def call(self, *arguments: Any, **options: Any) -> Any:
-            return layer.call(*arguments, **options)
-
-    return Function(name=layer.name)
-
-
 def _prove(model: Any, rebuilt: keras.Model, sides: list[int], where: str) -> None:
-    probe = np.random.default_rng(0).uniform(-1, 1, (4, *sides)).astype(np.float32)
-    expected, received = (fixed_batches.scores(one, probe) for one in (model, rebuilt))
-    difference = np.abs(expected - received).max()
-    in_16_bits = any("16" in str(part.compute_dtype) for part in model.submodules if hasattr(part, "compute_dtype"))
-    rounding = _ROUNDING_16_BITS if in_16_bits else _ROUNDING
-    if not difference <= rounding * np.abs(expected).max():
+    """Over the whole range that pixels may have become.
+
+    Raises:
+        ClassifierError: the scores are others, by more than rounding explains.
+    """
+    inputs, scores = same_answers.answered(functools.partial(fixed_batches.scores, model), same_answers.probes(sides))
+    expected, received = {"scores": scores}, {"scores": fixed_batches.scores(rebuilt, inputs)}
+    dtype = _dtype(model)
+
+    def noise() -> Mapping[str, Floats]:
+        return same_answers.moved_by_rounding(rebuilt, inputs, dtype)
+
+    rounding = _ROUNDING if dtype == "float32" else _ROUNDING_16_BITS
+    worst = same_answers.worst_difference(expected, received, rounding, noise)
+    if worst is not None:
         raise ClassifierError(
-            f"{where}: rebuilt in Keras 3, its scores differ by {difference:.2g} from those in Keras 2, so that "
+            f"{where}: rebuilt in Keras 3, its scores differ by {worst[1]:.2g} from those in Keras 2, so that "
             f"evidence could not be trusted; save it again with Keras 3"
         )
+
+
+def _dtype(model: Any) -> str:
+    """What a model of tf_keras computes in: float32, or the 16 bits of its layers."""
+    policies = {str(part.compute_dtype) for part in model.submodules if hasattr(part, "compute_dtype")}
+    return next((policy for policy in ("bfloat16", "float16") if policy in policies), "float32")
 
 
 class Keras2Source(Keras3Source):
@@ -257,9 +245,7 @@ class Keras2Source(Keras3Source):
     @property
     def dtype(self) -> str:
         """Float32, or the 16 bits of its layers."""
-        parts = self._rebuilt.original.submodules
-        policies = {str(part.compute_dtype) for part in parts if hasattr(part, "compute_dtype")}
-        return next((policy for policy in ("bfloat16", "float16") if policy in policies), "float32")
+        return _dtype(self._rebuilt.original)
 
     def _layer(self, operation: Any) -> Any:
         return self._rebuilt.layers[id(operation)]

@@ -9,6 +9,7 @@ import numpy as np
 
 from camlite.artifact.card import Activation
 from camlite.errors import ClassifierError
+from camlite.texts import printable
 from camlite_export import workarounds
 from camlite_export.sources import fixed_batches, last_activation
 from camlite_export.sources.float32 import in_float32
@@ -143,7 +144,14 @@ class Keras3Source:
         import keras
 
         taken = images[..., 0] if len(self.model.inputs[0].shape) == 3 else images
-        (given,) = keras.tree.flatten(self._run(taken))
+        try:
+            (given,) = keras.tree.flatten(self._run(taken))
+        except Exception as error:  # a layer of any kind, or TensorFlow, on these numbers or on this machine
+            reason = printable(" ".join(str(error).split())[:200])
+            raise ClassifierError(
+                f"{self.name}: the classifier itself cannot answer an image here ({type(error).__name__}: {reason}); "
+                f"try it in Keras first: model(images)"
+            ) from error
         scores = np.asarray(given, np.float32)
         return np.concatenate([1 - scores, scores], axis=1) if scores.shape[1] == 1 else scores
 

@@ -37,6 +37,9 @@ def open_original(path: Path, trusted: bool = False, structure: Path | None = No
         ClassifierError: see `examine`; or Keras cannot open it.
     """
     file = examine(path, trusted, structure)
+    if trusted and file.structure is not None:
+        with contextlib.suppress(ClassifierError):  # what holds no code is opened like any other
+            file, trusted = _cleaned(file, structure), False
     with contextlib.nullcontext() if trusted else building.watched(path, file.structure):
         return _open(file, trusted)
 
@@ -49,7 +52,7 @@ def _open(file: ModelFile, trusted: bool) -> keras.Model | keras2.Rebuilt:
     path = file.path
     try:
         if trusted and file.beside is None:
-            functions = workarounds.names_for_code()
+            functions = {**workarounds.names_for_code(), **workarounds.layers_of_applications()}
             with model_file.under_its_suffix(file) as suffixed:
                 return keras.saving.load_model(suffixed, functions, compile=False, safe_mode=False)
         if not trusted:
@@ -83,8 +86,16 @@ def examine(path: Path, trusted: bool = False, structure: Path | None = None) ->
     if trusted:
         return model_file.read(path, structure)
     rehearsal.rehearse(path, structure)
-    file = model_file.read(path, structure)
-    clean = configuration.read(file.structure, str(structure or path), keras2=_is_of_keras_2(file))
+    return _cleaned(model_file.read(path, structure), structure)
+
+
+def _cleaned(file: ModelFile, structure: Path | None) -> ModelFile:
+    """Its structure made anew, of what is allowed.
+
+    Raises:
+        ClassifierError: it holds what is not.
+    """
+    clean = configuration.read(file.structure, str(structure or file.path), keras2=_is_of_keras_2(file))
     return dataclasses.replace(file, structure=clean)
 
 

@@ -61,6 +61,9 @@ LAYERS_OF_KERAS_2 = _EVERYWHERE | _words(
     """
 )
 
+# Of Keras 3: what an `.h5` calls a class, by its own name, and the name that Keras exports it by.
+EXPORTED_AS = {"GroupedQueryAttention": "GroupQueryAttention"}
+
 # Of keras.applications: layers that Keras does not export, and where they are.
 LAYERS_OF_APPLICATIONS = {
     "CustomScaleLayer": "applications.inception_resnet_v2",
@@ -156,6 +159,7 @@ OPERATIONS = {
 # Arguments of layers and operations, by what they take.
 FLAGS = _words(
     """
+    all_ops
     antialias approximate autocast auto_vectorize center crop_to_aspect_ratio dynamic flash_attention force_generator
     fused go_backwards invert is_causal keepdims mask_zero normalize optional pad_to_aspect_ratio ragged renorm
     reset_after return_sequences return_state rms_scaling robust_masking softmax_robust_masking sparse stateful
@@ -165,7 +169,7 @@ FLAGS = _words(
 )
 NUMBERS = _words(
     """
-    addition_factor alpha attention_axes attn_logits_soft_cap axes axis axis1 axis2 b bias_axes bins block_size
+    addition_factor alpha attention_axes attn_logits_soft_cap axes axis axis1 axis2 b bins block_size
     bottom_cropping bottom_padding brightness_factor clip_limit contrast_factor cropping decimals default_value
     depth_multiplier destination dilation_rate dims drop_path_rate dropout epsilon factor fill_value filters groups
     head_dim height height_factor hue_factor init_values initial input_dim input_length kernel_size key_dim l1 l2
@@ -180,18 +184,25 @@ NUMBERS = _words(
 # Python counts up to them, and makes a tensor, or a layer, each time.
 SMALL_NUMBERS = _words("batch_size chain_depth implementation num_chains num_ops power_iterations")
 COUNTED = _words("indices_or_sections num num_or_size_splits")
-SHAPES_OF_IMAGES = _words("batch_input_shape batch_shape build_input_shape input_shape newshape shape target_shape")
+SHAPES_OF_IMAGES = _words(
+    """
+    batch_input_shape batch_shape build_input_shape input_shape key_shape newshape query_shape shape target_shape
+    value_shape
+    """
+)
 FALSE = _words("stateful unroll")  # the same answer: `unroll` makes a layer of each step, `stateful` a state at once
-SUBSCRIPTS = frozenset({"equation", "subscripts"})
+SUBSCRIPTS = frozenset({"bias_axes", "equation", "subscripts"})
 # Of each part, an initializer, a regularizer and a constraint.
 WEIGHTS = _words("alpha beta bias depthwise embeddings gamma kernel moving_mean moving_variance pointwise recurrent")
 # What no classifier that is ready to use has.
 NOTHING = _words(
     """
     adjustment bounding_box_format gptq_unpacked_column_size input_tensor lora_alpha lora_rank mask quantization_config
-    renorm_clipping type_spec weights
+    type_spec weights
     """
 )
+# Left out, whatever they are: only training has a use for them.
+FOR_TRAINING = frozenset({"renorm_clipping"})
 WORDS = {
     "data_format": frozenset({"channels_first", "channels_last"}),
     "fill_mode": frozenset({"constant", "nearest", "reflect", "wrap"}),

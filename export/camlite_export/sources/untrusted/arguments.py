@@ -35,7 +35,7 @@ class Arguments(Refusals):
 
     def _argument(self, entry: Fields, name: Any, value: Any, made: Fields) -> None:
         """Put the clean value into `made`."""
-        if value is None and name in allowed.NOTHING:
+        if (value is None and name in allowed.NOTHING) or name in allowed.FOR_TRAINING:
             return
         reader = _KINDS.get(name) if isinstance(name, str) else None
         if reader is None:
@@ -106,7 +106,9 @@ class Arguments(Refusals):
             return self.numbers(value, name)
         raise self.refusal(f"{name} is '{shown(value)}'")
 
-    def _subscripts(self, value: Any, name: str) -> str:
+    def _subscripts(self, value: Any, name: str) -> str | None:
+        if value is None and name == "bias_axes":
+            return None
         if not isinstance(value, str) or not _SUBSCRIPTS.fullmatch(value):
             raise self.refusal(f"{name} is '{shown(value)}'")
         return value

@@ -61,6 +61,8 @@ class _Reader(Calls):
         if self.keras2 and own in allowed.LAYERS_OF_APPLICATIONS:
             registered = own if entry.get("registered_name") == f"Custom>{own}" else entry.get("registered_name")
             entry = {**entry, "class_name": own, "registered_name": registered}
+        if not self.keras2 and own in allowed.EXPORTED_AS:
+            entry = {**entry, "class_name": allowed.EXPORTED_AS[own]}
         if depth > _DEEPEST:
             raise ClassifierError(
                 f"{self.where}: models in models, more than {_DEEPEST} deep; no image classifier needs as many"

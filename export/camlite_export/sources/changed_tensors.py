@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from camlite_export import workarounds
-from camlite_export.cutting.cut import ChangeTensor
+from camlite_export.sources.source import Floats
 
 if TYPE_CHECKING:
     import keras
 
+ChangeTensor = Callable[[Floats], Floats]
+"""Gives a tensor changed, of the same shape."""
+
 _MERGING = frozenset({"Add", "Multiply", "Concatenate", "SeparableConv2D", "DepthwiseConv2D"})
 
 
-def run(model: keras.Model, inputs: Any, change: ChangeTensor) -> Any:
+def run(model: keras.Model, inputs: Any, change: ChangeTensor, everywhere: bool = False) -> Any:
     """What a functional model gives for inputs, with what each layer is given changed.
 
     Normalizations and activations are left alone: converters fuse them into others.
+
+    Args:
+        everywhere: they are not, as where every operation rounds.
     """
+    import keras
+
+    def changed(tensor: Any) -> Any:
+        is_float = "float" in str(getattr(tensor, "dtype", ""))
+        return change(np.asarray(tensor, np.float32)) if is_float else tensor
 
     def visit(operation: Any, *arguments: Any, **options: Any) -> Any:
-        import keras
-
-        if hasattr(operation, "kernel") or type(operation).__name__ in _MERGING:
-            arguments = keras.tree.map_structure(lambda tensor: change(np.asarray(tensor)), arguments)
+        if everywhere or hasattr(operation, "kernel") or type(operation).__name__ in _MERGING:
+            arguments = keras.tree.map_structure(changed, arguments)
         return operation(*arguments, **options)
 
     return workarounds.run_through_graph(model, inputs, visit)
