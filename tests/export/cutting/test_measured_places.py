@@ -22,12 +22,14 @@ def pooled() -> list[layers.Layer]:
     return [conv(), layers.MaxPooling2D(2), conv(), layers.MaxPooling2D(2)]
 
 
-def edges(front: list[layers.Layer], trunk: list[layers.Layer], shape: tuple[int, int] = (64, 64)) -> list[float]:
+def edges(
+    front: list[layers.Layer], trunk: list[layers.Layer], shape: tuple[int, int] = (64, 64), seed: int = 0
+) -> list[float]:
     """Top, left, bottom and right of the grid, in pixels."""
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(seed)
     image = keras.Input((*shape, 3))
-    tensor = keras.Sequential(front)(image) if front else image
-    model = keras.Model(image, keras.Sequential(trunk)(tensor))
+    tensor = keras.Sequential(seeded(front))(image) if front else image
+    model = keras.Model(image, keras.Sequential(seeded(trunk))(tensor))
     cropped = keras.Model(image, tensor) if front else None
     window = measured_places.measure(
         answering(model),
@@ -37,6 +39,11 @@ def edges(front: list[layers.Layer], trunk: list[layers.Layer], shape: tuple[int
         answering(cropped) if cropped else None,
     ).window
     return [share * shape[index % 2] for index, share in enumerate(window)]
+
+
+def seeded(parts: list[layers.Layer]) -> list[layers.Layer]:
+    """The same layers made anew: a layer draws the seed of its weights when it is made."""
+    return [one if isinstance(one, layers.Lambda) else type(one).from_config(one.get_config()) for one in parts]
 
 
 def answering(model: keras.Model) -> measured_places.Features:
