@@ -284,3 +284,17 @@ def test_an_unknown_class_is_named_with_what_to_do(said: str) -> None:
     file = model_file.ModelFile(Path("mine.h5"), False, None, "2")
     reason = keras_errors.reason(ValueError(said), file, True, "tf_keras")
     assert reason.startswith("'Mine' is no class or function of Keras's own; in Python, import it")
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+@pytest.mark.parametrize("trusted", [False, True])
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+def test_layers_of_keras_applications_are_found(suffix: str, trusted: bool, tmp_path: Path) -> None:
+    """ConvNeXt's LayerScale is exported by neither Keras; trust does not make less open."""
+    from tf_keras.src.applications import convnext
+
+    small = {"input_shape": (32, 32, 3), "weights": None, "classes": 3}
+    model = convnext.ConvNeXt([1] * 4, [4, 4, 8, 8], drop_path_rate=0.1, **small)
+    model.save(tmp_path / f"model{suffix}")
+    opened = keras_files.open_classifier(tmp_path / f"model{suffix}", trusted)
+    assert any(type(layer).__name__ == "LayerScale" for layer in opened.layers)
