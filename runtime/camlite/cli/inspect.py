@@ -6,13 +6,14 @@ import argparse
 from pathlib import Path
 
 from camlite import artifact
-from camlite.artifact import Artifact, container_of
+from camlite.artifact import Artifact
 from camlite.artifact.card import WHOLE, Window, as_dict
-from camlite.artifact.container import SUFFIXES
 from camlite.cli import options
 from camlite.show import say
 from camlite.system import files
 from camlite.system.extensions import extension
+
+_CLASSIFIERS = (b"\x89HDF", b"PK\x03\x04")  # HDF5, zip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the card, or the journey of the image through the layers."""
-    if not _is_artifact(arguments.file):
+    if _is_classifier(arguments.file):
         status: int = extension("inspect_classifier").run(arguments)
         return status
     read = artifact.read(arguments.file, arguments.trusted)
@@ -39,13 +40,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _is_artifact(path: Path) -> bool:
-    """Whether a file is for the device to read, whole or not; the exporter knows the kinds of classifiers."""
-    if path.suffix.lower() in SUFFIXES.values():
+def _is_classifier(path: Path) -> bool:
+    """Whether the exporter is to read it: a folder, or a file that begins as those of Keras do, whatever its name."""
+    if path.is_dir():
         return True
     try:
         with files.regular(path) as file:
-            return container_of(file.read(8)) is not None
+            return file.read(8).startswith(_CLASSIFIERS)
     except OSError:
         return False
 

@@ -55,7 +55,7 @@ def test_its_fields_are_those_that_it_had():
 
 
 def test_a_field_of_version_2_only_is_refused_and_so_is_one_of_version_1_in_version_2():
-    with pytest.raises(ArtifactError, match="fields missing or unknown: evidence, method"):
+    with pytest.raises(ArtifactError, match="fields missing or unknown: pixels, unfit"):
         read({**version_1(), "format": 2}, True)
 
 
