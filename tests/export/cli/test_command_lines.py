@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     classifier_kinds.lively(keras.Sequential(plain)).save(made / "plain.keras")
     known = keras.applications.MobileNetV2((96, 96, 3), alpha=0.35, weights=None, classes=3)
-    known.save(made / "known.keras")
+    classifier_kinds.lively(known).save(made / "known.keras")
     np.savez(made / "images.npz", images=np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8))
     return made
 
