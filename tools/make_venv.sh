@@ -43,3 +43,9 @@ if ! "${install[@]}" --constraint constraints.txt --editable '.[dev]' 2>&1 | tee
     echo "Setting up $venv failed; everything the installer said is in $log" >&2
     exit 2
 fi
+# Python keeps what it compiles when a module is first imported. Where that is forbidden, TensorFlow would be compiled
+# each time that it is imported, which takes twice as long.
+if [ -n "${PYTHONDONTWRITEBYTECODE:-}" ]; then
+    echo "  compiling what is installed, as PYTHONDONTWRITEBYTECODE is set"
+    "$venv/bin/python" -m compileall -q -j 0 "$venv"/lib/python3.11/site-packages >/dev/null || true
+fi
