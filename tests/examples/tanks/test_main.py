@@ -16,6 +16,7 @@ from tanks import legend, side_by_side
 from tanks.scenes import LABELS
 
 
+@pytest.mark.endurance
 def test_the_legend_is_rebuilt_audited_and_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

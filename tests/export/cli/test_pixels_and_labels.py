@@ -47,8 +47,8 @@ def test_the_first_command_of_a_newcomer_is_right(
 
     said = capsys.readouterr().out
     header, row = said.splitlines()[:2]
-    assert header.split()[:3] == ["file", "kB", "accuracy"]
-    assert float(row.split()[2].rstrip("%")) > 80
+    assert header.split()[:4] == ["file", "kB", "ms", "accuracy"]
+    assert float(row.split()[3].rstrip("%")) > 80
     assert "pixels 0..255, because" in said
     card = artifact.read(tmp_path / "out" / "plain.float32.onnx").card
     assert (card.preprocessing.scale, card.preprocessing.offset) == ((1.0,) * 3, (0.0,) * 3)
