@@ -807,9 +807,22 @@ def _page() -> Any:
     yield from inspect.cleandoc("""
         Give int8 a folder of photographs to be calibrated on. Biases are corrected for what rounding the kernels does
         on average. How close the artifact comes then depends on the classifier: some change their maps when pixels
-        change by one level of 255, and no conversion of theirs to 8 bits can agree with Keras. `camlite parity` rounds
-        the tensors of the Keras classifier itself, measures what that does, and asks no more of the artifact; it
-        prints where it does so. Such maps are better taken from float16 or float32.
+        change by one level of 255, and no conversion of theirs to 8 bits can agree with Keras. `camlite export` and
+        `camlite parity` round the tensors of the classifier itself, measure what that does, and relax their gates as
+        far as an artifact is still [fit for use](parity.md#fit-for-use). What is not is called so. A Teachable Machine
+        model, on 110 photographs:
+
+        | artifact | kB | the original's class | evidence correlation, 5th percentile | same peak | verdict |
+        |---|---|---|---|---|---|
+        | float32.tflite | 2654.9 | 100 % | 1.0000 | 100 % | fit |
+        | float16.tflite | 1390.3 | 100 % | 0.9988 | 97 % | fit |
+        | dynamic.tflite | 840.3 | 96 % | 0.9904 | 86 % | fit |
+        | int8.tflite | 915.0 | 94 % | 0.9373 | 75 % | UNFIT |
+        | float32.onnx | 2647.0 | 100 % | 1.0000 | 100 % | fit |
+        | float16.onnx | 1357.9 | 99 % | 0.9968 | 95 % | fit |
+        | int8.onnx | 888.2 | 93 % | 0.9577 | 78 % | UNFIT |
+
+        The original with nothing but its tensors in 8 bits comes to 94 %, 0.957 and 75 %. Ship dynamic, or float16.
     """).splitlines()
     yield ""
     yield "## What is refused, and why"
