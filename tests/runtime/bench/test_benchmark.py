@@ -32,13 +32,16 @@ def test_contenders_take_turns():
 def test_a_ratio_says_how_much_more_a_contender_takes(monkeypatch):
     monkeypatch.setattr(benchmark, "_SECONDS_A_ROUND", 0.02)
 
-    timings, ratios = benchmark.interleave({"once": _work(20_000), "five times": _work(100_000)}, "once")
+    found = []
+    for _ in range(3):
+        timings, ratios = benchmark.interleave({"once": _work(20_000), "five times": _work(100_000)}, "once")
+        assert ratios["once"] == 1
+        found.append(ratios["five times"])
+        for timing in timings.values():
+            assert timing.low <= timing.median <= timing.high
 
-    # A median of 15 rounds' ratios; a neighbour that takes the core for whole rounds moves it by less than half.
-    assert ratios["once"] == 1
-    assert 2.5 < ratios["five times"] < 10
-    for timing in timings.values():
-        assert timing.low <= timing.median <= timing.high
+    # Each is a median of 15 rounds' ratios. A neighbour that takes the core for half of them moves one, not all three.
+    assert 2.5 < sorted(found)[1] < 10
 
 
 @pytest.mark.parametrize("name", ["stripes/stripes.int8.tflite", "stripes/stripes.float32.onnx"])
