@@ -35,6 +35,9 @@ from camlite_export.sources.source import Source
 _MOST_NAME_BYTES = 200
 _WORST_IMAGES = 4
 
+# "fit" must not vouch for more than was looked at.
+_NO_PICTURES = "judged on golden samples only, a few images that are none of yours: give --calibration for a verdict"
+
 
 def export(
     classifier: Any,
@@ -340,7 +343,7 @@ def _pictures(
 ) -> tuple[LabelledImages | None, tuple[str, ...], tuple[str, ...]]:
     """Those that are looked at, and lines: on those that cannot be read, and on what is to be known of the others."""
     if calibration is None:
-        return None, (), ()
+        return None, (), (_NO_PICTURES,)
     every = labelled_images.of(calibration, labels)
     images, unread = every.spread(exporting.MOST_MEASURED_IMAGES).readable()
     looked_at = f"looked at {len(images):,} of the {len(every):,} pictures, evenly spread"

@@ -35,7 +35,7 @@ def lines(artifacts: Sequence[Exported]) -> Iterator[str]:
     figures = [
         f"{chosen.size / 1000:.1f} kB",
         f"{milliseconds_text(chosen)} ms an image on this machine",
-        f"the original's class on {text('top1_agreement', chosen)} of the images",
+        f"the original's class on {text('top1_agreement', chosen)} of {images(chosen)} images",
         f"accuracy {text('accuracy', chosen)}" if text("accuracy", chosen) else "",
         f"evidence correlation at least {text('correlation_p5', chosen)} on 95 %",
     ]
@@ -48,6 +48,11 @@ def milliseconds(one: Exported) -> float | None:
     seconds = one.measurement.seconds if one.measurement else np.empty(0)
     known = seconds[~np.isnan(seconds)]
     return 1000 * float(np.median(known)) if len(known) else None
+
+
+def images(one: Exported) -> int:
+    """On how many images it was measured: no figure vouches for more."""
+    return len(one.measurement) if one.measurement else 0
 
 
 def milliseconds_text(one: Exported) -> str:
@@ -68,6 +73,7 @@ def record(one: Exported) -> dict[str, Any]:
     return {
         "file": str(one.path),
         "bytes": one.size,
+        "images": images(one),
         "milliseconds": milliseconds(one),
         "backend": one.backend,
         "verdict": one.verdict,
