@@ -8,7 +8,6 @@ is refused, how many bytes are held, and a deadline for clients that do not read
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
 import resource
 import signal
@@ -27,6 +26,7 @@ from tornado.netutil import bind_sockets
 
 from camlite.errors import CamliteError
 from camlite.serve.application import Application
+from camlite.serve.arriving_body import ArrivingBody
 from camlite.serve.messages import Answer, Refused, Request, busy
 
 _HEAD_BYTES = 16 << 10
@@ -165,7 +165,7 @@ class _Exchange(httputil.HTTPMessageDelegate):
         self._exchanges, self._connection = exchanges, connection
         self._application, self._limits = exchanges.application, exchanges.application.limits
         self._request: Request | None = None
-        self._body, self._held, self._start = io.BytesIO(), 0, time.perf_counter()
+        self._body, self._held, self._start = ArrivingBody(), 0, time.perf_counter()
         self._task: asyncio.Future[None] | None = None
         self._refused = cast(Any, None)  # the writing of an answer that was given before the end
 
@@ -188,11 +188,11 @@ class _Exchange(httputil.HTTPMessageDelegate):
                 self._task = asyncio.ensure_future(self._close(self._connection.detach()))
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        if self._body.tell() + len(chunk) > self._limits.body:
+        if self._body.size + len(chunk) > self._limits.body:
             return self._refuse(self._too_large())
         if self._exchanges.held + len(chunk) > self._limits.held:
             return self._refuse(busy())
-        self._body.write(chunk)
+        self._body.add(chunk)
         self._hold(len(chunk))
         return None
 
@@ -205,8 +205,7 @@ class _Exchange(httputil.HTTPMessageDelegate):
 
     async def _answer(self) -> None:
         assert self._request is not None  # noqa: S101 - for mypy
-        self._request.body = self._body.getvalue()
-        self._body = io.BytesIO()
+        self._request.body = self._body.take()
         try:
             answer = await self._application.answer(self._request, self._connection.set_close_callback)
             self._hold(-self._held)
@@ -232,7 +231,7 @@ class _Exchange(httputil.HTTPMessageDelegate):
     def _refuse(self, refused: Refused) -> Awaitable[None]:
         """Answer in the middle of a body; Tornado, which waits for what is returned, reads no more of it."""
         self._hold(-self._held)
-        self._body = io.BytesIO()
+        self._body.drop()
         self._write(refused.answer, closes=True)
         return self._close(self._connection.stream)
 
@@ -274,6 +273,7 @@ class _Exchange(httputil.HTTPMessageDelegate):
 
     def _end(self) -> None:
         self._hold(-self._held)
+        self._body.drop()
         self._exchanges.begun.discard(self)
 
 
