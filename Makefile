@@ -13,6 +13,7 @@ TEST_IMAGES := artifacts/data/fashion_mnist.t10k.npz
 PARITY_IMAGES = $(if $(FASHION_MNIST_DIR),$(TEST_IMAGES),$(REFERENCE).calibration.npz)
 
 FUZZ_SECONDS = 200
+WORKERS = 2
 
 .PHONY: help export bench tanks tanks-seeds test test-applications classifiers-page vectors endurance fuzz test-ray coverage mutants docs sbom audit-dependencies test-devices test-lowest test-aarch64 load train lint typecheck check parity wheel constraints clean distclean
 
@@ -23,8 +24,8 @@ export: $(READY) ## turn the reference classifier into eight artifacts, and draw
 	$(CAMLITE) export $(REFERENCE).keras --labels $(REFERENCE).labels.txt \
 	    --calibration $(REFERENCE).calibration.npz --preprocess unit --layer=-3
 
-test: $(READY) ## run the tests
-	$(PYTHON) -m pytest
+test: $(READY) ## run the tests, in two processes (WORKERS=2)
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 endurance: $(READY) ## run the long shares of the tests that docs/reliability.md tells of (hours)
 	$(PYTHON) -m pytest -m endurance -rA -o faulthandler_timeout=0

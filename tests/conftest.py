@@ -1,4 +1,4 @@
-"""Artifacts for all tests, exported once a session in one process of its own."""
+"""Artifacts for all tests, exported once a run in one process of its own; and what several workers need to know."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import Phase, settings
 
 from support import reference_classifier
+from support.made_once import made_once
+from support.room import Room
 
 # No deadline: a busy machine is no bug. Derandomized: the same commit gives the same result. More examples, drawn
 # at random, with --hypothesis-profile=thorough.
@@ -44,6 +48,48 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+# Those that take longest, which several workers begin with: no worker is left alone with one at the end.
+LONGEST = (
+    "export/cli/test_export.py",
+    "export/cli/test_last_net.py",
+    "parity/test_reference_classifier.py",
+    "examples/test_marked_fashion.py",
+    "export/agreement/test_runner.py",
+    "export/agreement/test_expected.py",
+    "export/audit/test_audit_report.py",
+    "examples/tanks/test_main.py",
+    "export/rightness/test_pixel_decision.py",
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        places = {TESTS / name: place for place, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+ROOM = pytest.StashKey[Room]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        name = f"camlite-tests-{config.workerinput['testrunuid']}"
+        config.stash[ROOM] = Room(Path(tempfile.gettempdir(), name))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if ROOM in config.stash:
+        config.stash[ROOM].close()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    if ROOM not in item.config.stash:
+        return (yield)
+    with item.config.stash[ROOM].entered(alone=item.get_closest_marker("quiet") is not None):
+        return (yield)
+
+
 @pytest.fixture(scope="session")
 def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the artifacts ``NAME/NAME.PRECISION.FORMAT`` of the classifiers in tiny_classifiers.py."""
@@ -52,7 +98,10 @@ def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         return ready.resolve()
     if importlib.util.find_spec("tensorflow") is None:
         pytest.skip("needs TensorFlow, or --artifacts FOLDER")
-    folder = tmp_path_factory.mktemp("tiny")
+    return made_once(tmp_path_factory, "tiny", _make_tiny)
+
+
+def _make_tiny(folder: Path) -> None:
     script = TESTS / "support" / "tiny_classifiers.py"
     finished = subprocess.run(
         [sys.executable, script, folder],
@@ -62,7 +111,6 @@ def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
     )
     assert finished.returncode == 0, finished.stderr
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +118,9 @@ def reference_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the eight artifacts of the committed reference classifier, as `make export` makes them."""
     if importlib.util.find_spec("tensorflow") is None:
         pytest.skip("needs TensorFlow")
-    folder = tmp_path_factory.mktemp("reference")
+    return made_once(tmp_path_factory, "reference", _make_reference)
+
+
+def _make_reference(folder: Path) -> None:
     finished = reference_classifier.export(folder)
     assert finished.returncode == 0, finished.stderr
-    return folder

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from support import reference_classifier
+from support.made_once import made_once
 from support.reference_classifier import CLASSIFIER, LABELS, PROTOTYPES, camlite, run
 
 # Before TensorFlow is imported.
@@ -33,11 +34,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with ``right`` and ``wrong`` artifacts, see wrong_artifacts.py."""
     if importlib.util.find_spec("tensorflow") is None:
         pytest.skip("needs TensorFlow")
-    folder = tmp_path_factory.mktemp("made")
+    return made_once(tmp_path_factory, "made", _make)
+
+
+def _make(folder: Path) -> None:
     script = Path(__file__).with_name("wrong_artifacts.py")
     finished = run(script, CLASSIFIER, LABELS, PROTOTYPES, folder)
     assert finished.returncode == 0, finished.stderr
-    return folder
 
 
 @pytest.fixture(scope="session")

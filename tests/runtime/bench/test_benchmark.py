@@ -29,6 +29,7 @@ def test_contenders_take_turns():
     assert calls[-12:] == ["a", "b"] * 6
 
 
+@pytest.mark.quiet
 def test_a_ratio_says_how_much_more_a_contender_takes(monkeypatch):
     monkeypatch.setattr(benchmark, "_SECONDS_A_ROUND", 0.02)
 
@@ -44,6 +45,7 @@ def test_a_ratio_says_how_much_more_a_contender_takes(monkeypatch):
     assert 2.5 < sorted(found)[1] < 10
 
 
+@pytest.mark.quiet
 @pytest.mark.parametrize("name", ["stripes/stripes.int8.tflite", "stripes/stripes.float32.onnx"])
 def test_the_command_measures_an_artifact_on_a_backend(tiny, name):
     backend = "onnxruntime" if name.endswith("onnx") else "ai-edge-litert"

@@ -156,6 +156,7 @@ def peak(server: Server) -> int:
     return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024
 
 
+@pytest.mark.quiet
 @pytest.mark.parametrize("query", ["&".join(["class=0"] * 199), "&".join(["class=0"] * 30) + "&style=contour"])
 def test_more_maps_of_a_large_picture_than_may_be_drawn_are_refused_before_it_is_read(query, tiny, tmp_path):
     with served(artifact(tiny), tmp_path / "log") as server:
@@ -176,6 +177,7 @@ def test_all_classes_of_a_small_picture_may_be_asked_for(tiny, tmp_path):
         assert server.request(query, small, **IMAGE)[0] == 200
 
 
+@pytest.mark.quiet
 def test_health_and_metrics_are_answered_while_all_workers_are_busy(tiny, tmp_path):
     options = ("--workers", "1", "--max-seconds", "300")
     with served(artifact(tiny), tmp_path / "log", *options) as server, ThreadPoolExecutor(6) as pool:
@@ -198,6 +200,7 @@ def test_a_request_that_takes_too_long_is_answered_all_the_same(tiny, tmp_path):
     assert json.loads(body)["error"].startswith("not answered within 0.05 s")
 
 
+@pytest.mark.quiet
 def test_sigterm_finishes_what_was_begun(tiny, tmp_path):
     with served(artifact(tiny), tmp_path / "log") as server, ThreadPoolExecutor(1) as pool:
         asked = pool.submit(server.request, "/explain", largest("JPEG"), **IMAGE)
@@ -250,6 +253,7 @@ def test_bodies_that_arrive_are_held_up_to_four_times_the_largest(tiny, tmp_path
     assert set(firsts) <= {b"HTTP/1.1 429", b""}
 
 
+@pytest.mark.quiet
 def test_memory_is_given_to_who_asked_first_and_given_back():
     budget, order = MemoryBudget(100), []
 

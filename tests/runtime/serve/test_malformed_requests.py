@@ -25,6 +25,7 @@ GOOD = picture_files.encode(np.tile(np.arange(24) // 2 % 2 * 255, (16, 1)).astyp
 TIMEOUT, PATIENCE = 1, 6
 
 
+@pytest.mark.quiet
 @pytest.mark.parametrize("count", [640, pytest.param(10_000, marks=pytest.mark.endurance)])
 def test_malformed_requests_are_answered_or_closed_and_leave_nothing_behind(count, tiny, tmp_path):
     with served(tiny / "stripes" / "stripes.int8.tflite", tmp_path / "log", "--timeout", str(TIMEOUT)) as server:

@@ -308,6 +308,7 @@ def test_every_answer_is_a_line_in_the_log(server, good):
     assert set(lines[-1]) == {"time", "client", "method", "path", "status", "ms"}
 
 
+@pytest.mark.quiet
 @pytest.mark.parametrize("seconds", [5, pytest.param(60, marks=pytest.mark.endurance)])
 def test_under_load_with_hostile_clients_good_ones_are_answered_as_when_alone(seconds, tiny, good, tmp_path):
     with served(tiny / "stripes" / "stripes.int8.tflite", tmp_path / "log", "--timeout", "2") as server:
