@@ -75,7 +75,6 @@ def check_images(count: int, seed: int, folder: Path) -> dict:
     return found
 
 
-@pytest.mark.quiet
 def test_a_mutated_artifact_is_refused_or_sound_and_reaches_no_interpreter_unverified(artifacts):
     found = check_artifacts(1700, 1, artifacts)
 
@@ -83,21 +82,18 @@ def test_a_mutated_artifact_is_refused_or_sound_and_reaches_no_interpreter_unver
     assert found["counts"]["odd_model"]["refused for its structure"]
 
 
-@pytest.mark.quiet
 @pytest.mark.endurance
 def test_a_hundred_thousand_mutated_artifacts(artifacts):
     for seed in range(2, 12):
         print(json.dumps(check_artifacts(10_000, seed, artifacts)))
 
 
-@pytest.mark.quiet
 def test_a_mutated_picture_is_refused_or_decoded(tmp_path):
     found = check_images(1500, 1, tmp_path)
 
     assert found["counts"]["giant"] == {"refused": 250}
 
 
-@pytest.mark.quiet
 @pytest.mark.endurance
 def test_twenty_thousand_mutated_pictures(tmp_path):
     print(json.dumps(check_images(20_000, 2, tmp_path)))

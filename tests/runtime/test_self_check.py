@@ -61,7 +61,6 @@ def test_it_says_what_ran_on_what(stripes: Path) -> None:
     assert len(result.samples) == len(artifact.read(stripes).arrays.golden_images) > 0
 
 
-@pytest.mark.quiet
 def test_it_takes_less_than_a_second(stripes: Path) -> None:
     assert checked(stripes).seconds < 1
 

@@ -37,7 +37,12 @@ def parity(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(arguments, status, said.getvalue(), complained.getvalue())
 
 
-def export(folder: Path, *options: str | Path) -> subprocess.CompletedProcess[str]:
-    """``camlite export`` of the reference classifier, as in the Makefile."""
+def export_line(folder: Path, *options: str | Path) -> list[str]:
+    """What follows ``camlite`` to export the reference classifier, as in the Makefile."""
     known = ["--labels", LABELS, "--calibration", PROTOTYPES, "--preprocess", "unit", "--layer=-3", "--output", folder]
-    return camlite("export", CLASSIFIER, *known, *options)
+    return [str(one) for one in ("export", CLASSIFIER, *known, *options)]
+
+
+def export(folder: Path, *options: str | Path) -> subprocess.CompletedProcess[str]:
+    """``camlite export`` of the reference classifier."""
+    return camlite(*export_line(folder, *options))

@@ -1,4 +1,4 @@
-"""Where several workers of pytest-xdist share the tests: those that are marked ``quiet`` run with nothing beside them."""
+"""Where several workers of pytest-xdist share the tests: those marked ``quiet`` run with nothing beside them."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from camlite_export.agreement.expected import Given, open_expected
 from support.small_artifacts import SMALL, small_arrays
 
 
-@pytest.mark.parametrize(("fit", "expected"), [(None, "crop"), ("stretch", "stretch"), ("crop", "crop")])
+@pytest.mark.parametrize(("fit", "expected"), [(None, "crop"), ("stretch", "stretch")])
 def test_pixels_that_are_given_without_a_fit_get_that_of_the_classifiers_family(fit, expected) -> None:
     """As at export: otherwise the reference would see other pixels than the artifact."""
     if "TEACHABLE_MACHINE_DIR" not in os.environ:

@@ -1,4 +1,4 @@
-"""``camlite export`` and ``camlite inspect`` as people run them, each in a process of its own."""
+"""``camlite export`` and ``camlite inspect`` as people run them, in a process of its own where that tells more."""
 
 from __future__ import annotations
 
@@ -79,13 +79,21 @@ def test_the_command_ends_with_a_row_an_artifact_and_the_picture(tmp_path):
     assert lines[-2].startswith("ship mine.float32.onnx: ")
 
 
-def test_the_record_says_what_the_table_does(tmp_path):
+@pytest.fixture
+def here(monkeypatch) -> None:
+    """For commands in this process: each of its own would start TensorFlow once more."""
+    monkeypatch.setattr(workarounds, "quieten_tensorflow", lambda: None)  # it would hold for all other tests
+
+
+@pytest.mark.usefixtures("here")
+def test_the_record_says_what_the_table_does(tmp_path, capsys):
     options = ["--precisions", "float32", "--formats", "onnx", "--name", "mine", "--json"]
 
-    finished = reference_classifier.export(tmp_path, *options)
+    status = cli.main(reference_classifier.export_line(tmp_path, *options))
 
-    assert finished.returncode == 0, finished.stderr
-    record = json.loads(finished.stdout)
+    printed = capsys.readouterr()
+    assert status == 0, printed.err
+    record = json.loads(printed.out)
     (one,) = record["artifacts"]
     assert (one["file"], one["verdict"], one["failures"]) == (str(tmp_path / "mine.float32.onnx"), "fit", [])
     assert one["figures"]["accuracy"] == 0.925
@@ -94,11 +102,13 @@ def test_the_record_says_what_the_table_does(tmp_path):
     assert (record["passed"], record["failures"], record["refused"]) == (True, [], {})
 
 
-def test_inspect_tells_the_journey_of_the_image():
-    finished = camlite("inspect", CLASSIFIER, "--json")
+@pytest.mark.usefixtures("here")
+def test_inspect_tells_the_journey_of_the_image(capsys):
+    status = cli.main(["inspect", str(CLASSIFIER), "--json"])
 
-    assert finished.returncode == 0, finished.stderr
-    layers = json.loads(finished.stdout)["layers"]
+    printed = capsys.readouterr()
+    assert status == 0, printed.err
+    layers = json.loads(printed.out)["layers"]
     assert [layer["shape"] for layer in layers if layer["cut"]] == [[3, 3, 128]]
     assert sum(layer["parameters"] for layer in layers) == 98_442
 
@@ -149,10 +159,9 @@ MISTAKES = {
 }
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_gets_one_line_and_leaves_nothing_behind(mistake, tmp_path, capsys, monkeypatch):
-    """In this process: each of its own would start TensorFlow once more."""
-    monkeypatch.setattr(workarounds, "quieten_tensorflow", lambda: None)  # it would hold for all other tests
+def test_a_mistake_gets_one_line_and_leaves_nothing_behind(mistake, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     arguments, said = MISTAKES[mistake](tmp_path)
     output = tmp_path / "output"

@@ -79,7 +79,6 @@ def test_damaged_inputs_of_every_kind_end_each_command_of_the_workstation_as_pro
     run(world_of_keras, "damaged", 3, 1, OF_WORKSTATION)
 
 
-@pytest.mark.quiet
 def test_whatever_stands_where_a_file_is_expected_is_refused_at_once(world):
     """Folders, pipes, devices, links in a circle, sparse files of three gigabytes, nothing at all."""
     found = run(world, "odd", 0, 0, OF_DEVICE)

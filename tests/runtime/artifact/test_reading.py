@@ -181,7 +181,6 @@ def test_onnx_tools_list_the_card_and_the_arrays_of_an_onnx_artifact(tiny):
         assert archive.namelist() == [f"{name}.npy" for name in ARRAYS]
 
 
-@pytest.mark.quiet
 @pytest.mark.parametrize("size", [3 << 30, 1 << 30])
 @pytest.mark.parametrize("beginning", [b"", b"PK\3\4", b"\x1c\0\0\0TFL3", b"\x08\x08\x12\x07camlite"])
 def test_a_large_file_that_is_no_artifact_is_refused_by_its_size_and_its_ends(size, beginning, tmp_path):

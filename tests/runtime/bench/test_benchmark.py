@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -29,23 +30,19 @@ def test_contenders_take_turns():
     assert calls[-12:] == ["a", "b"] * 6
 
 
-@pytest.mark.quiet
 def test_a_ratio_says_how_much_more_a_contender_takes(monkeypatch):
     monkeypatch.setattr(benchmark, "_SECONDS_A_ROUND", 0.02)
+    # The clock of this thread stands still while a neighbour has the core: under load the other one said 2 to 12.
+    monkeypatch.setattr(benchmark.time, "perf_counter_ns", time.thread_time_ns)
 
-    found = []
-    for _ in range(3):
-        timings, ratios = benchmark.interleave({"once": _work(20_000), "five times": _work(100_000)}, "once")
-        assert ratios["once"] == 1
-        found.append(ratios["five times"])
-        for timing in timings.values():
-            assert timing.low <= timing.median <= timing.high
+    timings, ratios = benchmark.interleave({"once": _work(20_000), "five times": _work(100_000)}, "once")
 
-    # Each is a median of 15 rounds' ratios. A neighbour that takes the core for half of them moves one, not all three.
-    assert 2.5 < sorted(found)[1] < 10
+    for timing in timings.values():
+        assert timing.low <= timing.median <= timing.high
+    assert ratios["once"] == 1
+    assert 4 < ratios["five times"] < 6
 
 
-@pytest.mark.quiet
 @pytest.mark.parametrize("name", ["stripes/stripes.int8.tflite", "stripes/stripes.float32.onnx"])
 def test_the_command_measures_an_artifact_on_a_backend(tiny, name):
     backend = "onnxruntime" if name.endswith("onnx") else "ai-edge-litert"

@@ -46,7 +46,7 @@ def test_malformed_requests_are_answered_or_closed_and_leave_nothing_behind(coun
     assert (status, json.loads(body)) == (200, alone)
     assert not [code for code in found.statuses if code >= 500]
     assert after[0] <= before[0]
-    assert after[1] - before[1] < 4_000_000  # measured: below 1 MB
+    assert after[1] - before[1] < 4_000_000  # measured: 2.3 MB, and 2.9 after 10,000
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
