@@ -51,14 +51,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 # Those that take longest, which several workers begin with: no worker is left alone with one at the end.
 LONGEST = (
     "export/cli/test_export.py",
-    "export/cli/test_last_net.py",
     "parity/test_reference_classifier.py",
-    "examples/test_marked_fashion.py",
-    "export/agreement/test_runner.py",
-    "export/agreement/test_expected.py",
-    "export/audit/test_audit_report.py",
+    "export/cli/test_last_net.py",
     "examples/tanks/test_main.py",
     "export/rightness/test_pixel_decision.py",
+    "parity/test_command.py",
+    "export/test_exporting.py",
+    "examples/test_marked_fashion.py",
+    "export/test_bad_verdicts.py",
+    "export/rightness/test_pixel_matrix.py",
+    "export/cutting/test_forward.py",
+    "export/cutting/test_kinds.py",
 )
 
 
