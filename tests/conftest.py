@@ -110,7 +110,7 @@ def _make_tiny(folder: Path) -> None:
         [sys.executable, script, folder],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
     )
     assert finished.returncode == 0, finished.stderr

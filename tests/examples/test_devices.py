@@ -22,7 +22,7 @@ def run(name: str, *arguments: str | Path, cwd: Path, before: str = "") -> subpr
     """Run an example; source text may come before it."""
     source = f"{before}\nimport runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     command = [sys.executable, "-W", "error", "-c", source, str(EXAMPLES / name), *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture

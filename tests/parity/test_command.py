@@ -98,7 +98,7 @@ def test_a_terminal_gets_a_progress_bar(right: Path) -> None:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))  # tqdm draws nothing on 0 columns
     command = [sys.executable, "-m", "camlite", "parity", str(CLASSIFIER), str(right), "--data", str(PROTOTYPES)]
-    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=theirs, timeout=120, check=True)
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=theirs, timeout=600, check=True)
     os.close(theirs)
     ready, _, _ = select.select([ours], [], [], 1)
     seen = os.read(ours, 1 << 16).decode() if ready else ""

@@ -59,7 +59,7 @@ class Browser:
         for kind in ("dragEnter", "dragOver", "drop"):
             self._cdp("Input.dispatchDragEvent", {"type": kind, **place, "data": data})
 
-    def wait(self, script: str, seconds: float = 30) -> None:
+    def wait(self, script: str, seconds: float = 120) -> None:
         """Until a script is true."""
         end = time.monotonic() + seconds
         while not self.evaluate(script):
@@ -106,7 +106,7 @@ def post(url: str, body: dict[str, Any]) -> Any:
 
 def _request(url: str, body: bytes | None, method: str) -> Any:
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method=method)
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=300) as answer:
         return json.loads(answer.read())["value"]
 
 

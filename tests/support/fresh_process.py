@@ -29,19 +29,19 @@ _MAIN = "import sys; sys.modules.update(dict.fromkeys({without!r})); from camlit
 
 
 def run_python(source: str, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run source text in a fresh interpreter."""
+    """Run source text in a fresh interpreter; what hangs ends after five minutes, for a busy machine is slow."""
     command = [sys.executable, "-c", source, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **(env or {})})
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, **(env or {})})
 
 
 def run_camlite(
     *arguments: str | Path, cwd: Path | None = None, without: Sequence[str] = (), env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m camlite``; with `without`, as where these modules are not installed."""
+    """Run ``python -m camlite``, five minutes at most; with `without`, as where these modules are not installed."""
     start = ["-c", _MAIN.format(without=tuple(without))] if without else ["-m", "camlite"]
     command = [sys.executable, *start, *map(str, arguments)]
     environment = {**os.environ, **(env or {})}
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=cwd, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=cwd, env=environment)
 
 
 def one_line(finished: subprocess.CompletedProcess[str]) -> str:

@@ -98,7 +98,7 @@ def served(
         yield Server(int(found[1]), process, log)
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=300)
         process.stdout.close()
 
 
@@ -298,7 +298,7 @@ def _beside_the_interpreter(server: Server, artifact: Path, good: bytes, pixels:
     (folder / "post.lua").write_text(script)
     command = ["wrk", "-t1", "-c8", "-d10s", "--latency", "-s", str(folder / "post.lua")]
     finished = subprocess.run(
-        [*command, f"http://127.0.0.1:{server.port}/explain"], capture_output=True, text=True, timeout=60, check=True
+        [*command, f"http://127.0.0.1:{server.port}/explain"], capture_output=True, text=True, timeout=300, check=True
     )
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", finished.stdout)[1])
     return f"{finished.stdout}bare interpreter: {alone:.0f} images a second, {alone / rate:.1f} times as many"

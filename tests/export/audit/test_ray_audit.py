@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason=
 def audit(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """`run_camlite` with more time: a cluster starts in ten seconds or so."""
     command = [sys.executable, "-m", "camlite", "audit", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, env=dict(os.environ))
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, env=dict(os.environ))
 
 
 @pytest.fixture(scope="module")

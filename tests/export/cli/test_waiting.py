@@ -81,7 +81,7 @@ def test_a_terminal_is_told_before_tensorflow_is_imported(command: list[str], fo
 def test_nobody_else_is_told_anything(command: list[str], folder: Path) -> None:
     finished = subprocess.run(
         [sys.executable, "-m", "camlite", *command],
-        capture_output=True, text=True, timeout=60, cwd=folder, env=environment(folder),
+        capture_output=True, text=True, timeout=300, cwd=folder, env=environment(folder),
     )  # fmt: skip
     assert finished.stdout == MARK
     assert finished.stderr.startswith("camlite: ")

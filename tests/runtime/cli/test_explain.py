@@ -240,7 +240,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(artifact, folder):
 def test_a_picture_comes_from_standard_input(artifact, folder):
     command = [sys.executable, "-m", "camlite", "explain", artifact, "-", "--json"]
     with (folder / "b" / "picture.png").open("rb") as file:
-        finished = subprocess.run(command, cwd=folder, stdin=file, capture_output=True, text=True, timeout=60)
+        finished = subprocess.run(command, cwd=folder, stdin=file, capture_output=True, text=True, timeout=300)
 
     record = json.loads(finished.stdout)
     assert (record["image"], record["label"], record["picture"]) == ("-", "horizontal", "stdin.overlay.png")

@@ -43,7 +43,7 @@ LINES = [
 
 def shell(line: str, redirected: str, folder: Path) -> subprocess.CompletedProcess[str]:
     command = f"{sys.executable} -m camlite {line} {redirected}"
-    return subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, text=True, timeout=60)
+    return subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.parametrize("line", LINES)
