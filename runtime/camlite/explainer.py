@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from camlite import artifact as artifacts
 from camlite import backends
 from camlite.artifact import Artifact
-from camlite.errors import AnswerError, CamliteError, ImageError
+from camlite.errors import AnswerError, ArtifactError, CamliteError, ImageError
 from camlite.images import preprocessing
 from camlite.images.preprocessing import Pixels
 from camlite.maps import cam, evidence, resize
+from camlite.maps.fine_evidence import Fine, FineEvidence, FinestMap
+from camlite.maps.redistribution import Redistribution
 from camlite.show.overlay import lay_over
 
 # Classes that the text of an explanation names.
@@ -51,11 +53,17 @@ class Explanation:
         classes: the classes that are explained; by default the one with the highest score.
         evidence: the raw map in logits: float32 (h, w) of the top class, or (n, h, w) of the n classes asked for. Where
             they are explained against another class, it is their evidence minus that of the other.
+        fine: the same evidence, redistributed over the finer cells of the model's guide; its sum is the same. float32
+            (h', w'), or (n, h', w') of the n classes asked for; None where the artifact has no guide of all of them.
+        guide: that it was redistributed by, of the explained classes: float32 of the shape of `fine`, or None.
         against: that other class, or None.
         explainer: what made it.
     """
 
-    __slots__ = ("_features", "_heatmap", "_maps", "_scores", "against", "classes", "evidence", "explainer", "image")
+    __slots__ = (
+        *("_features", "_heatmap", "_maps", "_scores"),
+        *("against", "classes", "evidence", "explainer", "fine", "guide", "image"),
+    )
 
     def __init__(
         self,
@@ -67,11 +75,14 @@ class Explanation:
         classes: tuple[int, ...],
         evidence: NDArray[np.float32],
         against: int | None = None,
+        fine: Fine | None = None,
     ) -> None:
         # What the model gave stays as stored until somebody asks for it in real numbers.
         self.explainer, self.image, self._scores, self._features = explainer, image, scores, features
         self._maps = maps
         self.classes, self.evidence, self.against = classes, evidence, against
+        self.fine = None if fine is None else fine.evidence
+        self.guide = None if fine is None else fine.guide
         self._heatmap: NDArray[np.float32] | None = None
 
     @property
@@ -95,21 +106,33 @@ class Explanation:
         return self.explainer.outputs["features"].dequantize(self._features)
 
     @property
-    def heatmap(self) -> NDArray[np.float32]:
-        """Evidence at the size of the classifier's input, clipped at 0 and scaled to 0..1; 0 where no cell lies.
+    def finest(self) -> FinestMap:
+        """`fine` where there is one, else `evidence`, and where its cells lie: what is shown is made of it."""
+        head, guide = self.explainer.artifact.card.head, self.explainer.artifact.arrays.guide
+        if self.fine is None or guide is None:
+            return FinestMap("plain", self.evidence, head.window)
+        return FinestMap("fine", self.fine, guide.window)
 
-        float32 (height, width) of the top class, or (n, height, width) of the n classes asked for.
+    @property
+    def heatmap(self) -> NDArray[np.float32]:
+        """The finest evidence at the size of the classifier's input, clipped at 0 and scaled to 0..1.
+
+        0 where no cell lies. float32 (height, width) of the top class, or (n, height, width) of the n classes asked for.
         """
         if self._heatmap is None:
-            self._heatmap = resize.heatmap(self.evidence, self.explainer.resizing)
+            explainer, fine = self.explainer, self.fine  # without `finest`, which would be two calls more
+            if fine is None:
+                self._heatmap = resize.heatmap(self.evidence, explainer.resizing)
+            else:
+                self._heatmap = resize.heatmap(fine, explainer.fine_resizing)
         return self._heatmap
 
     @property
     def completeness(self) -> float | None:
         """How far evidence and bias are from adding up to the scores: the largest difference, in scores.
 
-        Near 0 where features, class weights and scores belong together; the precision sets how near. None
-        where evidence is made of gradients: they need not add up to the score.
+        Near 0 where features, class weights and scores belong together; the precision sets how near. Fine evidence,
+        where it is there, must add up as well. None where evidence is made of gradients: they need not.
         """
         arrays, head = self.explainer.artifact.arrays, self.explainer.artifact.card.head
         if arrays.bias is None:  # see `EvidenceTraits.adds_up`
@@ -119,7 +142,15 @@ class Explanation:
         else:
             maps = self.explainer.outputs["evidence"].dequantize(np.asarray(self._maps))
             logits = maps.sum(axis=(0, 1)) + arrays.bias
-        return cam.completeness(logits, self.scores, head.activation)
+        found = cam.completeness(logits, self.scores, head.activation)
+        if self.fine is None:
+            return found
+        sums, chosen = self.fine.reshape(len(self.classes), -1).sum(axis=1), list(self.classes)
+        behind = arrays.bias[chosen]
+        if self.against is not None:
+            behind = behind + logits[self.against] - arrays.bias[self.against]
+        logits[chosen] = sums + behind
+        return float(np.maximum(found, cam.completeness(logits, self.scores, head.activation)))  # NaN stays NaN
 
     def spread(self, height: int, width: int, index: int = 0) -> NDArray[np.float32]:
         """The heatmap over the whole image, at some size: float32 (height, width) in 0..1.
@@ -131,11 +162,11 @@ class Explanation:
             width: likewise.
             index: which of the explained classes.
         """
-        card = self.explainer.artifact.card
-        rows, columns = preprocessing.window(height, width, card.preprocessing)
-        maps = self.evidence if self.evidence.ndim == 2 else self.evidence[index]
+        target, finest = self.explainer.artifact.card.preprocessing, self.finest
+        rows, columns = preprocessing.window(height, width, target)
+        maps = finest.evidence if finest.evidence.ndim == 2 else finest.evidence[index]
         seen = (rows.stop - rows.start, columns.stop - columns.start)
-        heat = resize.heatmap(maps, resize.Resizing((maps.shape[0], maps.shape[1]), seen, card.head.window))
+        heat = resize.heatmap(maps, resize.Resizing((maps.shape[0], maps.shape[1]), seen, finest.window))
         if seen == (height, width):
             return heat
         whole = np.zeros((height, width), np.float32)
@@ -219,8 +250,17 @@ class Explainer:
     Attributes:
         artifact, backend: what runs, on what.
         outputs: the model's output tensors, by name.
-        resizing: from evidence to the size of the classifier's input.
+        resizing, fine_resizing: from evidence, and from fine evidence, to the size of the classifier's input.
+        redistribution: from evidence to fine evidence; None where the artifact has no guide.
+
+    Raises:
+        ArtifactError: the model is not sound, not the one that its card speaks of, or its guide does not cover the
+            evidence.
+        BackendError: see `camlite.load`.
     """
+
+    redistribution: Redistribution | None
+    fine_resizing: resize.Resizing
 
     def __init__(self, artifact: Artifact, backend: str | None = None, threads: int = 1) -> None:
         self.artifact = artifact
@@ -238,6 +278,20 @@ class Explainer:
         self._maps = results["evidence"] if traits.adds_up and not traits.has_weights else None
         self._evidence = evidence.reading(artifact.arrays.weights, traits.top_only, self.outputs, results)
         self.resizing = resize.Resizing((head.height, head.width), (target.height, target.width), head.window)
+        self._fine = self._reading_of_fine_evidence()
+        self.redistribution = None if self._fine is None else self._fine.redistribution
+
+    def _reading_of_fine_evidence(self) -> FineEvidence | None:
+        card, guide = self.artifact.card, self.artifact.arrays.guide
+        if guide is None:
+            self.fine_resizing = self.resizing
+            return None
+        target, size = card.preprocessing, (guide.height, guide.width)
+        self.fine_resizing = resize.Resizing(size, (target.height, target.width), guide.window)
+        try:
+            return FineEvidence(guide, card.head, self._evidence, self.outputs, self._interpreter.results)
+        except ValueError as error:
+            raise ArtifactError(f"{self.artifact.path}: {error}; export it again") from None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -269,7 +323,7 @@ class Explainer:
             finite: whether an answer must be of finite numbers. False is for programs that look for NaN themselves.
 
         Raises:
-            AnswerError: scores or evidence are NaN or infinite.
+            AnswerError: scores or evidence, fine evidence among it, are NaN or infinite.
             ImageError: the image has another dtype or shape.
             CamliteError: a class is unknown, or explained against itself; or the artifact carries evidence of the top
                 class alone.
@@ -296,12 +350,20 @@ class Explainer:
             flat, scores = maps.ravel(), self._scores
             suspect = not (math.isfinite(flat.dot(flat)) and (self._whole_scores or math.isfinite(scores.dot(scores))))
             if suspect and finite and not (np.isfinite(maps).all() and np.isfinite(scores).all()):
-                raise AnswerError(
-                    f"{self.artifact.path}: its answer holds numbers that are not finite; "
-                    f"expected finite scores and evidence: run `camlite check`, and export it again"
-                )
+                raise self._not_finite("scores and evidence")
+            fine = None
+            if self._fine is not None:
+                fine = self._fine.of(maps, chosen, top, other)
+                if fine is not None and finite and not np.isfinite(fine.evidence).all():
+                    raise self._not_finite("fine evidence")
             every = None if self._maps is None else self._maps.copy()
-            return Explanation(self, seen, self._scores.copy(), self._features.copy(), every, chosen, maps, other)
+            return Explanation(self, seen, self._scores.copy(), self._features.copy(), every, chosen, maps, other, fine)
+
+    def _not_finite(self, what: str) -> AnswerError:
+        return AnswerError(
+            f"{self.artifact.path}: its answer holds numbers that are not finite; "
+            f"expected finite {what}: run `camlite check`, and export it again"
+        )
 
     def _contrast(self, classes: Sequence[int | str] | None, other: int) -> tuple[tuple[int, ...], NDArray[np.float32]]:
         """Indices of classes, and their evidence minus another's: (n, h, w), or (h, w) of the best of the others."""

@@ -11,11 +11,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camlite.artifact import Artifact
+from camlite.artifact.arrays import Arrays
 from camlite.artifact.precisions import PRECISIONS, Tolerance
 from camlite.explainer import Explainer
 
@@ -34,7 +36,8 @@ class Sample:
         expected, label: the class that Keras names, and the one that the artifact names.
         score_difference: largest absolute difference of a score from Keras's.
         evidence_error: largest absolute difference of the evidence of the class that Keras names, over Keras's
-            largest absolute evidence, mean of all samples (of a single one, such as a black image, it may be 0).
+            largest absolute evidence, mean of all samples (of a single one, such as a black image, it may be 0). Where
+            there is fine evidence of that class, the same is taken of it, and the larger of the two counts.
             None where the artifact gives evidence of its own top class alone, and that is another.
         completeness: see `camlite.Explanation.completeness`.
         tolerance: what each of the three may be at most.
@@ -106,12 +109,33 @@ def check(explainer: Explainer) -> Check:
     """
     artifact = explainer.artifact
     arrays = artifact.arrays
-    size = float(np.abs(arrays.golden_evidence).max(axis=(1, 2)).mean()) if len(arrays.golden_evidence) else 0.0
-    golden = (arrays.golden_images, arrays.golden_scores, arrays.golden_evidence, _tolerances(artifact))
+    golden = (arrays.golden_images, arrays.golden_scores, _maps(arrays), _tolerances(artifact))
     start = time.perf_counter()
     with np.errstate(invalid="ignore", over="ignore"):  # what is not finite fails
-        samples = tuple(_sample(explainer, size or 1.0, *one) for one in zip(*golden, strict=True))
+        samples = tuple(_sample(explainer, *one) for one in zip(*golden, strict=True))
     return Check(artifact.path, explainer.backend, samples, time.perf_counter() - start, artifact.card.unfit)
+
+
+class _GoldenMap(NamedTuple):
+    """What Keras gave for one sample, and the largest of each sample's map, mean of all samples."""
+
+    expected: NDArray[np.float32]
+    size: float
+
+    def error(self, received: NDArray[np.float32]) -> float:
+        return float(np.abs(received.reshape(self.expected.shape) - self.expected).max()) / self.size
+
+
+def _maps(arrays: Arrays) -> list[tuple[_GoldenMap | None, ...]]:
+    """Of each sample evidence, and fine evidence or None."""
+    both: list[Sequence[_GoldenMap | None]] = []
+    for golden in (arrays.golden_evidence, arrays.golden_fine):
+        if golden is None or not len(golden):
+            both.append([None] * len(arrays.golden_images))
+        else:
+            size = float(np.abs(golden).max(axis=(1, 2)).mean()) or 1.0
+            both.append([_GoldenMap(one, size) for one in golden])
+    return list(zip(*both, strict=True))
 
 
 def _tolerances(artifact: Artifact) -> list[Tolerance]:
@@ -124,17 +148,18 @@ def _tolerances(artifact: Artifact) -> list[Tolerance]:
 
 def _sample(
     explainer: Explainer,
-    size: float,
     image: NDArray[np.uint8],
     scores: NDArray[np.float32],
-    evidence: NDArray[np.float32],
+    maps: Sequence[_GoldenMap | None],
     tolerance: Tolerance,
 ) -> Sample:
     expected = int(scores.argmax())
     explanation = explainer.explain(image, [expected] if explainer.any_class else None, finite=False)
     error = None
     if explanation.classes[0] == expected:
-        error = float(np.abs(explanation.evidence.reshape(evidence.shape) - evidence).max()) / size
+        pairs = zip(maps, (explanation.evidence, explanation.fine), strict=True)
+        errors = [golden.error(received) for golden, received in pairs if golden and received is not None]
+        error = float(np.max(errors))  # NaN stays NaN
     return Sample(
         expected=explainer.labels[expected],
         label=explanation.label,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.artifact.card import Card
+from camlite.artifact.map_choice import Guide, MapChoice
 from camlite.artifact.weights_in_model import StoredWeights
 from camlite.errors import ArtifactError
 
@@ -33,6 +34,10 @@ class Arrays(NamedTuple):
             it has them in another way.
         weights_rest: what rounding took from the weights, int8 (C, K), see `StoredWeights.read`; None where they are
             as the model has them.
+        golden_fine: the reference's fine evidence of its own top class, float32 (N, h', w'), in logits; there where
+            `maps` has a guide.
+        maps: the guide of fine evidence and what the candidates were measured at; None where nothing is said of maps,
+            which then are those of the features.
     """
 
     weights: NDArray[np.float32] | None
@@ -43,6 +48,13 @@ class Arrays(NamedTuple):
     golden_errors: NDArray[np.float32] | None = None
     stored_weights: StoredWeights | None = None
     weights_rest: NDArray[np.int8] | None = None
+    golden_fine: NDArray[np.float32] | None = None
+    maps: MapChoice | None = None
+
+    @property
+    def guide(self) -> Guide | None:
+        """The guide of fine evidence; None where there is none."""
+        return None if self.maps is None else self.maps.guide
 
 
 ARRAY_DTYPES: Mapping[str, type[np.generic]] = {
@@ -53,10 +65,11 @@ ARRAY_DTYPES: Mapping[str, type[np.generic]] = {
     "golden_evidence": np.float32,
     "golden_errors": np.float32,
     "weights_rest": np.int8,
+    "golden_fine": np.float32,
 }
 
 
-OPTIONAL_ARRAYS = frozenset({"weights", "bias", "golden_errors", "weights_rest"})
+OPTIONAL_ARRAYS = frozenset({"weights", "bias", "golden_errors", "weights_rest", "golden_fine"})
 
 
 def check_arrays(card: Card, arrays: Arrays, where: str) -> None:
@@ -66,7 +79,7 @@ def check_arrays(card: Card, arrays: Arrays, where: str) -> None:
         ArtifactError: the first array that does not fit.
     """
     head, image, classes = card.head, card.preprocessing, len(card.labels)
-    traits = head.evidence_traits
+    traits, guide = head.evidence_traits, arrays.guide
     samples, *sides = np.atleast_1d(arrays.golden_images).shape
     place = (head.height, head.width)
     per_place = place if arrays.weights is not None and arrays.weights.ndim == 4 else ()
@@ -78,6 +91,7 @@ def check_arrays(card: Card, arrays: Arrays, where: str) -> None:
         "golden_evidence": (samples, *place),
         "golden_errors": None if arrays.golden_errors is None else (samples, 3),
         "weights_rest": None if arrays.weights_rest is None else (head.channels, classes),
+        "golden_fine": None if guide is None else (samples, guide.height, guide.width),
     }
     for name, shape in expected.items():
         array = getattr(arrays, name)

@@ -194,14 +194,22 @@ def _check_ranges(card: Card, where: str) -> None:
         numbers = getattr(image, name)
         if len(numbers) != image.channels or not all(abs(number) <= _LARGEST_NUMBER for number in numbers):
             raise ArtifactError(f"{where}: card: {name} {str(numbers)[:60]}, expected {image.channels} finite numbers")
-    window = head.window
-    if not (_is_span(window.top, window.bottom) and _is_span(window.left, window.right)):
-        raise ArtifactError(
-            f"{where}: card: window {tuple(window)}, expected top < bottom and left < right, from "
-            f"-{_FARTHEST} to {_FARTHEST}, that meet the image, 0 to 1"
-        )
+    check_window(head.window, f"{where}: card")
     if not 1 <= len(card.labels) <= _MOST_CLASSES:
         raise ArtifactError(f"{where}: card: {len(card.labels)} labels, expected 1 to {_MOST_CLASSES}")
+
+
+def check_window(window: Window, where: str) -> None:
+    """See that a grid lies over the image somewhere.
+
+    Raises:
+        ArtifactError: it does not, or lies farther than any does.
+    """
+    if not (_is_span(window.top, window.bottom) and _is_span(window.left, window.right)):
+        raise ArtifactError(
+            f"{where}: window {tuple(window)}, expected top < bottom and left < right, from "
+            f"-{_FARTHEST} to {_FARTHEST}, that meet the image, 0 to 1"
+        )
 
 
 def _is_span(start: float, stop: float) -> bool:

@@ -8,6 +8,7 @@ card       ``card.json`` in a zip that is          metadata_props ``camlite.card
            appended (``unzip -l`` lists it)
 arrays     ``NAME.npy`` in the same zip            metadata_props ``camlite.arrays``: base64
                                                    of a zip of ``NAME.npy``
+maps       ``maps.json``, optional: the guide of fine evidence, and what maps were measured at
 weights    ``weights_place.json`` says where they lie in the model, and ``weights_rest.npy``
            what its rounding took from them; where it has them in another way, ``weights.npy``
 seal       comment of the zip                      metadata_props ``camlite.seal``
@@ -41,12 +42,13 @@ SEAL_MARK = b"camlite seal sha256:"
 SEAL_LENGTH = len(SEAL_MARK) + 64
 CARD_ENTRY = "card.json"
 STORED_WEIGHTS_ENTRY = "weights_place.json"
+MAPS_ENTRY = "maps.json"
 CARD_KEY, ARRAYS_KEY, SEAL_KEY = "camlite.card", "camlite.arrays", "camlite.seal"
 SIGNED_KEY, SIGNATURE_KEY = "camlite.signed", "camlite.signature"
 SIGNED_WITH = b"ed25519"
 
-# A card is some kB. Parsed, its JSON takes up to 30 times its size (a list of empty objects): 31 MB.
-_MOST_CARD_BYTES = 1 << 20
+# A card is some kB. Parsed, JSON takes up to 30 times its size (a list of empty objects): 31 MB.
+_MOST_JSON_BYTES = 1 << 20
 # What a payload unpacks to, beside the size of the whole file: class weights stand in the model, too, in no less than
 # an eighth of their 32 bits with pooling windows of 2 x 2; golden samples are small. A zip bomb unpacks to 1,000 times.
 _MOST_UNPACKED_TIMES, _MOST_UNPACKED_BESIDE = 32, 24 << 20
@@ -81,7 +83,8 @@ def check_sizes(unpacked: Mapping[str, int], file_size: int, where: str) -> None
         ArtifactError: card or arrays are larger than such a file may ask for.
     """
     most = _MOST_UNPACKED_TIMES * file_size + _MOST_UNPACKED_BESIDE
-    if unpacked.get(CARD_ENTRY, 0) > _MOST_CARD_BYTES:
-        raise damaged(where, f"{CARD_ENTRY} has {unpacked[CARD_ENTRY]} bytes, expected at most {_MOST_CARD_BYTES}")
+    for name in (CARD_ENTRY, STORED_WEIGHTS_ENTRY, MAPS_ENTRY):
+        if unpacked.get(name, 0) > _MOST_JSON_BYTES:
+            raise damaged(where, f"{name} has {unpacked[name]} bytes, expected at most {_MOST_JSON_BYTES}")
     if sum(unpacked.values()) > most:
         raise damaged(where, f"card and arrays say they unpack to {sum(unpacked.values())} bytes, at most {most} fit")

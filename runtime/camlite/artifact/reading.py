@@ -13,13 +13,14 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from camlite.artifact import card as cards
-from camlite.artifact import signature, weights_in_model, zip_reader
+from camlite.artifact import map_choice, signature, weights_in_model, zip_reader
 from camlite.artifact.arrays import ARRAY_DTYPES, OPTIONAL_ARRAYS, Arrays, check_arrays, from_npy
 from camlite.artifact.card import Card
 from camlite.artifact.container import (
     ARRAYS_KEY,
     CARD_ENTRY,
     CARD_KEY,
+    MAPS_ENTRY,
     SEAL_KEY,
     SEAL_LENGTH,
     SEAL_MARK,
@@ -232,7 +233,8 @@ def _check_seal(payload: memoryview, seal: bytes, where: str) -> None:
 def _check_entries(archive: _Zip, has_card: bool, file_size: int, where: str) -> None:
     """The entries must be ours alone, each once: other tools unpack whatever names they find."""
     names = [entry.name for entry in archive.entries]
-    known = {STORED_WEIGHTS_ENTRY, *(f"{name}.npy" for name in ARRAY_DTYPES), *([CARD_ENTRY] if has_card else [])}
+    texts = [STORED_WEIGHTS_ENTRY, MAPS_ENTRY, *([CARD_ENTRY] if has_card else [])]
+    known = {*texts, *(f"{name}.npy" for name in ARRAY_DTYPES)}
     odd = [name for name in names if name not in known or names.count(name) > 1][:1]
     if odd:
         raise damaged(where, f"entry {odd[0]!r} is unknown, or there twice")
@@ -262,6 +264,8 @@ def _unpack_arrays(archive: _Zip, model: bytes, card: Card, where: str) -> Array
         arrays["stored_weights"] = stored
     elif arrays["weights_rest"] is not None:
         raise damaged(where, f"weights_rest.npy is there without {STORED_WEIGHTS_ENTRY}")
+    if MAPS_ENTRY in present:
+        arrays["maps"] = map_choice.from_json(_entry(archive, MAPS_ENTRY).decode(), where)
     return Arrays(**arrays)
 
 

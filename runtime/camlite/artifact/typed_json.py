@@ -1,7 +1,7 @@
 """JSON to named tuples: each value is checked against the annotation of its field.
 
-A field may be an int, a float, a bool, a str, a Literal, a tuple of scalars, a Mapping of texts, another named
-tuple, or one of those or None.
+A field may be an int, a float, a bool, a str, a Literal, a tuple of scalars or of named tuples, a Mapping of texts,
+another named tuple, or one of those or None.
 """
 
 from __future__ import annotations
@@ -77,6 +77,10 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         if value not in parts:
             raise ArtifactError(f"{where}: {str(value)[:40]!r}, expected one of {', '.join(parts)}")
         return value
+    if origin is tuple and hasattr(parts[0], "_fields"):
+        if not isinstance(value, list):
+            raise ArtifactError(f"{where}: expected a list, received {type(value).__name__}")
+        return tuple(build(parts[0], item, f"{where}[{index}]") for index, item in enumerate(value))
     if origin is tuple:
         if not isinstance(value, list) or not all(type(item) is parts[0] for item in value):
             raise ArtifactError(f"{where}: expected a list of {parts[0].__name__}")

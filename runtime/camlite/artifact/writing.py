@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from camlite.artifact import card as cards
-from camlite.artifact import signature
+from camlite.artifact import map_choice, signature
 from camlite.artifact.arrays import ARRAY_DTYPES, Arrays, to_npy
 from camlite.artifact.card import Card
 from camlite.artifact.container import (
     ARRAYS_KEY,
     CARD_ENTRY,
     CARD_KEY,
+    MAPS_ENTRY,
     SEAL_KEY,
     SEAL_LENGTH,
     SIGNATURE_KEY,
@@ -46,7 +47,7 @@ def pack(container: Container, model: bytes, card: Card, arrays: Arrays, sign: S
         sign: signs the seal; None for an artifact without signature.
 
     Raises:
-        ArtifactError: `read` would refuse it: the card, or its arrays, are too large.
+        ArtifactError: `read` would refuse it: the card, or its arrays, are too large, or what is said of maps is wrong.
     """
     text = cards.to_json(card).encode()
     stored = _stored_weights(model, card, arrays)
@@ -55,6 +56,10 @@ def pack(container: Container, model: bytes, card: Card, arrays: Arrays, sign: S
     entries = {f"{name}.npy": to_npy(array) for name, array in present.items() if array is not None}
     if stored is not None:
         entries[STORED_WEIGHTS_ENTRY] = stored.to_json().encode()
+    if arrays.maps is not None:
+        choice = map_choice.to_json(arrays.maps)
+        map_choice.from_json(choice, card.name)  # what is said of maps, no other check sees before a device does
+        entries[MAPS_ENTRY] = choice.encode()
     sizes = {name: len(content) for name, content in {CARD_ENTRY: text, **entries}.items()}
     check_sizes(sizes, len(model), card.name)
     return _PACK[container](model, text, entries, sign)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import camlite
-from camlite.artifact.card import Preprocessing, Window
+from camlite.artifact.card import Preprocessing
 from camlite.audit import counterfactual, regions
 from camlite.audit.masked_images import Mask, MaskedImages, Partners
 from camlite.images import preprocessing
@@ -95,12 +95,19 @@ def unpack(content: bytes) -> Figures:
 
 
 class Measuring:
-    """Measures images of one data set with one artifact."""
+    """Measures images of one data set with one artifact.
+
+    Attributes:
+        window: where the grid of cells lies over the classifier's input, that of fine evidence where the artifact has a
+            guide.
+    """
 
     def __init__(self, explainer: camlite.Explainer, data: MaskedImages, map_every: int = 1) -> None:
         self._explainer, self._data, self._map_every = explainer, data, map_every
         head, target = explainer.artifact.card.head, explainer.artifact.card.preprocessing
-        self._weights = regions.region_weights(head.height, head.width, head.window)
+        self._coarse, grid = (head.height, head.width), explainer.artifact.arrays.guide or head
+        self.window = grid.window
+        self._weights = regions.region_weights(grid.height, grid.width, grid.window)
         self._target = target
         self._whole = _plain(target)
         halves = regions.region_weights(target.height, target.width) > 0.5
@@ -114,11 +121,6 @@ class Measuring:
         """Of the classes."""
         return self._explainer.labels
 
-    @property
-    def window(self) -> Window:
-        """Where the grid of cells lies over the classifier's input."""
-        return self._explainer.artifact.card.head.window
-
     def __call__(self, indices: Sequence[int]) -> Figures:
         """Figures of these images, at least one of them.
 
@@ -131,22 +133,43 @@ class Measuring:
         )
 
     def evidence(self, pixels: Pixels, audited: int | None) -> tuple[int, int, float, cam.Floats]:
-        """Audited and named class, score and evidence (h, w) of the audited class, see `Figures`."""
-        explainer = self._explainer
-        explanation = explainer.explain(pixels, self._every_class)
+        """Audited and named class, score and evidence of the audited class, see `Figures`.
+
+        Evidence is (h, w), or where the artifact has a guide (h', w'), by the guide of the audited class. Where the
+        model gives no guide of that class, it is spread evenly around its cells.
+        """
+        explanation = self._explainer.explain(pixels, self._every_class)
         named = int(explanation.scores.argmax())
         if audited is None:
             audited = named
         score = float(self._probabilities(explanation.scores)[audited])
+        maps = self._plain(pixels, explanation, audited, named)
+        if self._explainer.redistribution is not None:
+            maps = self._explainer.redistribution(maps, self._guide(pixels, explanation, audited, named))
+        return audited, named, score, maps
+
+    def _plain(self, pixels: Pixels, explanation: camlite.Explanation, audited: int, named: int) -> cam.Floats:
+        """Evidence (h, w) at the places of the features."""
         if self._contrast is not None:
-            return audited, named, score, cam.evidence(explanation.features, self._contrast, [audited])[0]
+            return cam.evidence(explanation.features, self._contrast, [audited])[0]
         if self._every_class is not None:
-            return audited, named, score, explanation.evidence[audited] - explanation.evidence.mean(axis=0)
+            return np.asarray(explanation.evidence[audited] - explanation.evidence.mean(axis=0))
         if audited != named:
-            if not explainer.any_class:  # it has evidence of the class that it names alone
-                return audited, named, score, np.zeros(self._weights.shape[1:], np.float32)
-            explanation = explainer.explain(pixels, [audited])
-        return audited, named, score, explanation.evidence.reshape(explanation.evidence.shape[-2:])
+            if not self._explainer.any_class:  # it has evidence of the class that it names alone
+                return np.zeros(self._coarse, np.float32)
+            explanation = self._explainer.explain(pixels, [audited])
+        return np.asarray(explanation.evidence.reshape(explanation.evidence.shape[-2:]))
+
+    def _guide(self, pixels: Pixels, explanation: camlite.Explanation, audited: int, named: int) -> cam.Floats:
+        """The guide of the audited class (h', w'); zeros where the model gives none."""
+        if audited not in explanation.classes or explanation.guide is None:
+            if audited != named and not self._explainer.any_class:
+                return np.zeros(self._weights.shape[1:], np.float32)
+            explanation = self._explainer.explain(pixels, [audited])
+        if explanation.guide is None:
+            return np.zeros(self._weights.shape[1:], np.float32)
+        place = explanation.classes.index(audited)
+        return np.asarray(explanation.guide.reshape(-1, *self._weights.shape[1:])[place])
 
     def _measure(self, index: int) -> Figures:
         pixels = self._data.images[index]

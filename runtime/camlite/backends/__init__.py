@@ -110,6 +110,6 @@ def _check_sound(artifact: Artifact, any_card: bool) -> None:
     from camlite.soundness import card_shapes  # here, so that what only reads an artifact does not import it
 
     try:
-        card_shapes.check(proof, artifact.card)
+        card_shapes.check(proof, artifact.card, artifact.arrays.guide)
     except ValueError as error:
         raise ArtifactError(f"{artifact.path}: {printable(str(error)[:600])}; export it again") from None

@@ -54,7 +54,7 @@ class Interpreter(Protocol):
     may use. What cannot be loaded is a RuntimeError, ValueError or ImportError, whose text becomes a BackendError.
 
     - Tensors are found by their names, never by their positions: one input, ``image``, and the outputs ``features``,
-      ``scores`` and, where the model gives it, ``evidence``.
+      ``scores`` and, where the model gives them, ``evidence`` and ``guide``.
     - Arrays are of one image, without the batch axis, C-contiguous, in the order of axes that the model has:
       (height, width, channels).
     - `image` and `results` are the interpreter's own memory, or bound to it, and stay where they are for as long as

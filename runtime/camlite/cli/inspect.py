@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 
 from camlite import artifact
-from camlite.artifact import Artifact
+from camlite.artifact import Artifact, map_choice
 from camlite.artifact.card import WHOLE, Window, as_dict
+from camlite.artifact.map_choice import Guide, MapChoice
 from camlite.cli import options
 from camlite.show import say
 from camlite.system import files
@@ -59,6 +60,7 @@ def _record(read: Artifact) -> dict[str, object]:
         "golden_samples": len(read.arrays.golden_images),
         "signer": read.signer.hex() if read.signer else None,
         "trusted": read.trusted,
+        "maps": None if read.arrays.maps is None else map_choice.as_dict(read.arrays.maps),
         **as_dict(read.card),
     }
 
@@ -80,9 +82,31 @@ def _lines(read: Artifact) -> list[tuple[str, str]]:
         ("features", f"{head.height} x {head.width} x {head.channels}, layer {head.layer}"),
         *([("cells", _cells(head.window))] if head.window != WHOLE else []),
         ("evidence", f"{head.evidence}: {head.evidence_traits.text}{sets}; scores by {head.activation}"),
+        *([] if arrays.maps is None else _maps(arrays.maps)),
         ("golden samples", str(len(arrays.golden_images))),
         ("made with", ", ".join(f"{name} {version}" for name, version in card.made_with.items())),
     ]
+
+
+def _maps(choice: MapChoice) -> list[tuple[str, str]]:
+    measured = "; ".join(
+        f"{one.map}: insertion {one.insertion:.3f}, deletion {one.deletion:.3f}" for one in choice.measured
+    )
+    on = f", on {choice.measured_on} pictures" if choice.measured_on else ""
+    return [
+        ("fine evidence", "none" if choice.guide is None else _guide(choice.guide)),
+        *([("maps", f"{measured}{on}")] if measured else []),
+        *([("chosen", choice.chosen)] if choice.chosen else []),
+    ]
+
+
+def _guide(guide: Guide) -> str:
+    whose = "the top class only" if guide.classes == "top" else "every class"
+    cells = "" if guide.window == WHOLE else f"; cells {_cells(guide.window)}"
+    return (
+        f"{guide.height} x {guide.width}, of {whose}; guided by {' and '.join(guide.layers)}, "
+        f"radius {guide.radius:g}, floor {guide.floor:g}{cells}"
+    )
 
 
 def _signature(read: Artifact) -> str:

@@ -34,12 +34,12 @@ def reading(
         top_only: whether the graph gives that of its top class only.
     """
     if weights is None:
-        return _FromGraph(outputs["evidence"], results["evidence"], top_only)
+        return FromGraph(outputs["evidence"], results["evidence"], top_only)
     return _FromWeights(weights, outputs["features"], results["features"])
 
 
-class _FromGraph:
-    """The model computes evidence (h, w, K), or (h, w, 1) of its top class alone.
+class FromGraph:
+    """The model computes maps of every class, (h, w, K), or of its top class only, (h, w, 1).
 
     Of one class, stored numbers of 8 bits are looked up, which is one call of numpy instead of three.
     """
@@ -53,15 +53,17 @@ class _FromGraph:
             self._reals = tensor.dequantize(np.arange(256, dtype=np.uint8).view(tensor.dtype))
 
     def one(self, k: int) -> Floats:
+        """See `Evidence`."""
         place = 0 if self._top_only else k
         if self._reals is not None:
             return self._reals.take(self._numbers[..., place])
         return self._tensor.dequantize(self._memory[..., place])
 
     def many(self, classes: Sequence[int]) -> Floats:
+        """See `Evidence`."""
         every = np.moveaxis(self._memory, -1, 0)
-        whole = isinstance(classes, range) and classes == range(len(every))
-        stored = every if self._top_only or whole else every[list(classes)]
+        whole = isinstance(classes, range) and classes == range(len(every)) and not self._top_only
+        stored = every if whole else every[[0] * len(classes) if self._top_only else list(classes)]
         return self._tensor.dequantize(np.ascontiguousarray(stored))
 
 

@@ -129,8 +129,10 @@ def _memory(explainer: Explainer, asked: Asked, size: Size, limits: Limits) -> i
     Raises:
         TooLargeError: that is more than all may take together, or more is to be drawn than is allowed.
     """
-    maps, target = asked.maps(len(explainer.labels)), explainer.artifact.card.preprocessing
-    area = drawing.drawn_area(size.height, size.width) if asked.picture else target.height * target.width
+    maps, read = asked.maps(len(explainer.labels)), explainer.artifact
+    target, grid = read.card.preprocessing, read.arrays.guide or read.card.head
+    told = max(target.height * target.width, grid.height * grid.width)  # the heatmap, and what JSON has rows of
+    area = drawing.drawn_area(size.height, size.width) if asked.picture else told
     if maps * area > limits.drawn:
         raise TooLargeError(
             f"{maps} maps of {area} pixels are {maps * area} to draw, expected at most {limits.drawn}; "

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from camlite.artifact import Artifact
 from camlite.images.preprocessing import Pixels
+from camlite.maps.fine_evidence import FinestMap
 
 
 class Origin(Protocol):
@@ -42,6 +43,8 @@ class Explained(Protocol):
     def evidence(self) -> NDArray[np.float32]: ...  # noqa: D102
     @property
     def heatmap(self) -> NDArray[np.float32]: ...  # noqa: D102
+    @property
+    def finest(self) -> FinestMap: ...  # noqa: D102
     @property
     def completeness(self) -> float | None: ...  # noqa: D102
 

@@ -19,6 +19,7 @@ def of(explanation: Explained) -> dict[str, Any]:
 
     ``label`` and ``score`` of the class with the highest score; ``scores`` of all; ``completeness``, see
     `camlite.Explanation`; ``width`` and ``height`` of the image in pixels; the ``window`` of it that the map covers;
+    ``map``, whether the map is ``fine`` or ``plain``, see `camlite.Explanation.finest`;
     ``grid``, the edges of the map itself in pixels of the image, which may lie outside of it where the classifier pads;
     ``against``, the label of the class that the others are explained against, or null; and ``explained``, one a class:
     its ``label``, ``score``, ``evidence`` (rows of the raw map, in logits), ``peak`` (x, y, evidence), ``box`` (left,
@@ -43,6 +44,7 @@ def of(explanation: Explained) -> dict[str, Any]:
             min(rows.stop, math.ceil(bottom)),
         ),
         "against": None if explanation.against is None else labels[explanation.against],
+        "map": explanation.finest.kind,
         "grid": {"left": left, "top": top, "right": right, "bottom": bottom},
         "explained": [_explained(explanation, index) for index in range(len(explanation.classes))],
     }
@@ -50,7 +52,7 @@ def of(explanation: Explained) -> dict[str, Any]:
 
 def _explained(explanation: Explained, index: int) -> dict[str, Any]:
     evidence, heatmap = (
-        maps.reshape(-1, *maps.shape[-2:])[index] for maps in (explanation.evidence, explanation.heatmap)
+        maps.reshape(-1, *maps.shape[-2:])[index] for maps in (explanation.finest.evidence, explanation.heatmap)
     )
     region = hot_region.find(heatmap, _window(explanation))
     peak = region and {"x": region.peak[0], "y": region.peak[1], "evidence": float(evidence.max())}
@@ -73,7 +75,7 @@ def _window(explanation: Explained) -> tuple[slice, slice]:
 def _grid(explanation: Explained) -> tuple[float, float, float, float]:
     """Left, top, right and bottom of the grid of cells, in pixels of the image."""
     rows, columns = _window(explanation)
-    grid = explanation.explainer.artifact.card.head.window
+    grid = explanation.finest.window
     height, width = rows.stop - rows.start, columns.stop - columns.start
     return (
         columns.start + grid.left * width,

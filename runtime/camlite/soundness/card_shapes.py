@@ -9,10 +9,11 @@ from camlite.soundness.limits import Proof
 
 if TYPE_CHECKING:
     from camlite.artifact.card import Card
+    from camlite.artifact.map_choice import Guide
 
 
-def check(proof: Proof, card: Card) -> None:
-    """Hold the image and the outputs of a model against its card.
+def check(proof: Proof, card: Card, guide: Guide | None = None) -> None:
+    """Hold the image and the outputs of a model against its card, and what is said of its guide.
 
     Raises:
         ValueError: they are not those that the card implies; says both.
@@ -23,6 +24,8 @@ def check(proof: Proof, card: Card) -> None:
     maps = head.evidence_traits.output_classes(len(card.labels))
     if maps is not None:
         expected["evidence"] = (head.height, head.width, maps)
+    if guide is not None:
+        expected["guide"] = (guide.height, guide.width, guide.output_classes(len(card.labels)))
     image = (target.height, target.width, target.channels)
     if received != expected or proof.image.shape != image:
         raise ValueError(
