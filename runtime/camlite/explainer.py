@@ -117,7 +117,8 @@ class Explanation:
     def heatmap(self) -> NDArray[np.float32]:
         """The finest evidence at the size of the classifier's input, clipped at 0 and scaled to 0..1.
 
-        0 where no cell lies. float32 (height, width) of the top class, or (n, height, width) of the n classes asked for.
+        It is 0 where no cell lies. float32 (height, width) of the top class, or (n, height, width) of the n classes
+        asked for.
         """
         if self._heatmap is None:
             explainer, fine = self.explainer, self.fine  # without `finest`, which would be two calls more
@@ -354,7 +355,7 @@ class Explainer:
             fine = None
             if self._fine is not None:
                 fine = self._fine.of(maps, chosen, top, other)
-                if fine is not None and finite and not np.isfinite(fine.evidence).all():
+                if fine is not None and finite and not _finite(fine.evidence):
                     raise self._not_finite("fine evidence")
             every = None if self._maps is None else self._maps.copy()
             return Explanation(self, seen, self._scores.copy(), self._features.copy(), every, chosen, maps, other, fine)
@@ -405,6 +406,11 @@ class Explainer:
             return int(wanted)
         shown = ", ".join(labels[:12]) + (", ..." if len(labels) > 12 else "")
         raise CamliteError(f"class {wanted!r} is unknown; expected 0 to {len(labels) - 1} or a label: {shown}")
+
+
+def _finite(numbers: NDArray[np.float32]) -> bool:
+    flat = numbers.ravel()
+    return math.isfinite(flat.dot(flat)) or bool(np.isfinite(flat).all())  # see `Explainer.explain`
 
 
 def _told_apart(labels: tuple[str, ...]) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from support import spec_guided
+
 if TYPE_CHECKING:
     import keras
 
@@ -49,6 +51,8 @@ KINDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = 
         ("--preprocess", "caffe"),
         ("colour_8x6.ppm", "colour_19x7.ppm", "grey_13x21.pgm"),
     ),
+    "guided": (("float32.tflite", "int8.tflite", "float32.onnx"), ("--preprocess", "unit"), _GREY[:2]),
+    "guided_top": (("float32.tflite", "float32.onnx"), ("--preprocess", "unit"), _GREY[:2]),
 }
 
 
@@ -61,19 +65,25 @@ def classifiers() -> dict[str, keras.Model]:
         "many": _stripes("many", hidden=6, classes=65),
         "places": _places(),
         "bgr": _bgr(),
+        "guided": _stripes("guided"),
+        "guided_top": _stripes("guided_top", padded=False),
     }
 
 
-def _stripes(name: str, hidden: int = 0, classes: int = 3) -> keras.Model:
-    """8 x 12 grey -> features 4 x 6 x 4 of four edge directions -> which way stripes run; or any answer."""
+def _stripes(name: str, hidden: int = 0, classes: int = 3, padded: bool = True) -> keras.Model:
+    """8 x 12 grey -> features 4 x 6 x 4 of four edge directions -> which way stripes run; or any answer.
+
+    Not padded: 10 x 14 grey -> features 2 x 4 x 4, in the middle.
+    """
     import keras
     from keras import layers
 
     model = keras.Sequential(name=name)
-    model.add(keras.Input((8, 12, 1)))
-    model.add(layers.Conv2D(4, 3, padding="same", activation="relu", name="edges"))
+    model.add(keras.Input((8, 12, 1) if padded else (10, 14, 1)))
+    padding = "same" if padded else "valid"
+    model.add(layers.Conv2D(4, 3, padding=padding, activation="relu", name="edges"))
     model.add(layers.MaxPooling2D(2))
-    model.add(layers.Conv2D(4, 3, padding="same", activation="relu", name="blurred"))
+    model.add(layers.Conv2D(4, 3, padding=padding, activation="relu", name="blurred"))
     model.add(layers.GlobalAveragePooling2D())
     if hidden:
         model.add(layers.Dense(hidden, activation="relu"))
@@ -162,7 +172,11 @@ def export(folder: Path) -> None:
                 raise SystemExit(f"{name}: the export failed")
             for kind in kept:
                 exported = source.with_suffix("") / f"{name}.{kind}"
-                (folder / exported.name).write_bytes(exported.read_bytes())
+                content = exported.read_bytes()
+                if name in spec_guided.GUIDES:
+                    guide = spec_guided.GUIDES[name]
+                    content = spec_guided.exported_with_a_guide(exported, model, _calibration(model), guide)
+                (folder / exported.name).write_bytes(content)
 
 
 def _key_text() -> str:

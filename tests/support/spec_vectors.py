@@ -1,6 +1,6 @@
 """Make the test vectors of runtime/spec: ``python -m support.spec_vectors FOLDER``, or ``make vectors``.
 
-Six classifiers whose weights are set by hand or by a seed, exported in several kinds, and what the Python runtime
+Eight classifiers whose weights are set by hand or by a seed, exported in several kinds, and what the Python runtime
 answers for a few pictures, in files that any language reads. FOLDER gets
 
 - ``pictures/NAME.pgm`` and ``NAME.ppm``: binary Netpbm, a header of three lines and then the pixels;
@@ -97,6 +97,10 @@ def answers(path: Path, backend: str, given: Mapping[str, np.ndarray]) -> tuple[
         case |= {"outputs": {one: stored(array) for one, array in sorted(results.items())}}
         case |= {"scores": stored(explanation.scores), "classes": list(every.classes)}
         case |= {"evidence": stored(every.evidence), "heatmap": stored(explanation.heatmap)}
+        if explainer.artifact.arrays.guide is not None:
+            sharp = explanation if every.fine is None else every
+            fine = sharp.fine.reshape(-1, *sharp.fine.shape[-2:])
+            case |= {"fine_classes": list(sharp.classes), "fine": stored(fine)}
         case |= {"overlay": stored(explanation.overlay()), "explanation": json_record.of(explanation)}
         cases.append(case)
     tensors = {"input": _described(interpreter.input)}

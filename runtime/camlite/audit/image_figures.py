@@ -151,7 +151,7 @@ class Measuring:
     def _plain(self, pixels: Pixels, explanation: camlite.Explanation, audited: int, named: int) -> cam.Floats:
         """Evidence (h, w) at the places of the features."""
         if self._contrast is not None:
-            return cam.evidence(explanation.features, self._contrast, [audited])[0]
+            return np.asarray(cam.evidence(explanation.features, self._contrast, [audited])[0])
         if self._every_class is not None:
             return np.asarray(explanation.evidence[audited] - explanation.evidence.mean(axis=0))
         if audited != named:
