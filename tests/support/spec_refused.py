@@ -14,11 +14,13 @@ import numpy as np
 
 import camlite.artifact
 from camlite.artifact import card as cards
+from camlite.artifact import map_choice
 from camlite.artifact.arrays import ARRAY_DTYPES, to_npy
 from camlite.artifact.container import (
     ARRAYS_KEY,
     CARD_ENTRY,
     CARD_KEY,
+    MAPS_ENTRY,
     SEAL_KEY,
     SIGNED_KEY,
     SIGNED_WITH,
@@ -31,6 +33,7 @@ _SEAL, _SIGNATURE = 84, 219
 
 # The smallest of each container that is not signed.
 _CRAFTED_TFLITE, _CRAFTED_ONNX = "bgr.int8.tflite", "places.float32.onnx"
+_CRAFTED_GUIDED = "guided_top.float32.tflite"
 _UNKNOWN_FIELD = b"\xc2\xb5\x03\x00"  # 7000, no bytes
 # The public key of test 2 in RFC 8032, section 7.1.
 _OTHER_KEY = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"
@@ -93,6 +96,7 @@ def crafted(artifacts: Path) -> Iterator[dict[str, Any]]:
         kept = {name: content for name, content in (entries | changes).items() if content is not None}
         yield _sealed_tflite(tflite, list(kept.items()), reason)
     yield _sealed_tflite(tflite, [*entries.items(), ("bias.npy", entries["bias.npy"])], "an entry is there twice")
+    yield from _crafted_maps(camlite.artifact.read(artifacts / _CRAFTED_GUIDED))
 
     properties = [(CARD_KEY, cards.to_json(onnx.card).encode()), (ARRAYS_KEY, _packed(onnx))]
     written = [metadata_entry(*one) for one in properties]
@@ -118,6 +122,24 @@ def crafted(artifacts: Path) -> Iterator[dict[str, Any]]:
     yield {"artifact": _CRAFTED_TFLITE, "trusted": _OTHER_KEY, "reason": "not signed, where a key is trusted"}
 
 
+def _crafted_maps(read: camlite.artifact.Artifact) -> Iterator[dict[str, Any]]:
+    entries = _entries(read)
+    maps, fine = entries[MAPS_ENTRY].decode(), read.arrays.golden_fine
+    for reason, changes in (
+        ("a guide without golden_fine", {"golden_fine.npy": None}),
+        ("golden_fine without a guide", {MAPS_ENTRY: None}),
+        ("golden_fine of another size than the guide", {"golden_fine.npy": to_npy(fine[:, 1:])}),
+        ("a radius of 0", {MAPS_ENTRY: maps.replace('"radius": 1.5', '"radius": 0.0').encode()}),
+        ("a field of maps.json is unknown", {MAPS_ENTRY: maps.replace('"map":', '"more": 1, "map":', 1).encode()}),
+        ("a field of maps.json is missing", {MAPS_ENTRY: maps.replace('"measured_on": 24,', "").encode()}),
+        ("a whole number where a fraction is due", {MAPS_ENTRY: maps.replace("0.125", "1", 1).encode()}),
+    ):
+        if any(content == entries[name] for name, content in changes.items()):
+            raise ValueError(f"{reason}: nothing was changed")
+        kept = {name: content for name, content in (entries | changes).items() if content is not None}
+        yield _sealed_tflite(read, list(kept.items()), reason)
+
+
 def _entries(read: camlite.artifact.Artifact) -> dict[str, bytes]:
     """What the zip of a TFLite artifact holds."""
     arrays, stored = read.arrays, read.arrays.stored_weights
@@ -125,7 +147,11 @@ def _entries(read: camlite.artifact.Artifact) -> dict[str, bytes]:
     present = {name: array for name in names if (array := getattr(arrays, name)) is not None}
     entries = {CARD_ENTRY: cards.to_json(read.card).encode()}
     entries |= {f"{name}.npy": to_npy(array) for name, array in present.items()}
-    return entries if stored is None else entries | {STORED_WEIGHTS_ENTRY: stored.to_json().encode()}
+    if stored is not None:
+        entries[STORED_WEIGHTS_ENTRY] = stored.to_json().encode()
+    if arrays.maps is not None:
+        entries[MAPS_ENTRY] = map_choice.to_json(arrays.maps).encode()
+    return entries
 
 
 def _far(read: camlite.artifact.Artifact) -> bytes:
