@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from camlite import artifact
-from camlite.artifact import arrays, card
+from camlite.artifact import arrays, card, map_choice
 from support.small_artifacts import seal
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -82,6 +82,8 @@ def parent(path: Path) -> Parent:
         array = getattr(read.arrays, name)
         if array is not None:
             entries[f"{name}.npy"] = _npy(array)
+    if read.arrays.maps is not None:
+        entries["maps.json"] = map_choice.to_json(read.arrays.maps).encode()
     return Parent(path.read_bytes(), read.container, read.model, entries)
 
 

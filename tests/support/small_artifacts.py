@@ -15,9 +15,11 @@ from hypothesis.extra import numpy as array_strategies
 
 from camlite import artifact
 from camlite.artifact import card as cards
+from camlite.artifact import map_choice
 from camlite.artifact.arrays import Arrays
 from camlite.artifact.card import Card, Head, Preprocessing, Window
 from camlite.artifact.evidence_methods import EvidenceMethod
+from camlite.artifact.map_choice import Guide, GuideClasses, MapChoice, MeasuredMap
 from camlite.texts import hidden_character
 
 SMALL = Card(
@@ -30,6 +32,14 @@ SMALL = Card(
     model_sha256="0" * 64,
     made_with={"camlite": "0.1.0"},
 )
+
+SMALL_MAPS = MapChoice(
+    Guide(4, 6, "top", ("early", "später"), 3.0, 0.05, Window(0.0, 0.25, 1.0, 0.75)),
+    (MeasuredMap("cam", 0.5, 0.25), MeasuredMap("layercam early", 0.75, 0.125)),
+    12,
+    "the best of 2",
+)
+"""What `SMALL` could say of maps."""
 
 # The least that begins as a model: what is behind, only an interpreter would look at.
 MODELS: Mapping[artifact.Container, bytes] = {
@@ -70,6 +80,21 @@ def card_strategy(draw: st.DrawFn) -> Card:
     )
 
 
+def guides() -> st.SearchStrategy[Guide]:
+    """Guides of all sizes that tests can afford."""
+    layers = st.lists(text, min_size=1, max_size=3).map(tuple)
+    classes = st.sampled_from(get_args(GuideClasses))
+    return st.builds(
+        Guide, sides, sides, classes, layers, st.floats(0.5, 100), st.floats(0, 100), windows | st.just(cards.WHOLE)
+    )
+
+
+def map_choices() -> st.SearchStrategy[MapChoice]:
+    """Choices with a guide and without."""
+    measured = st.lists(st.builds(MeasuredMap, text, numbers, numbers), max_size=3).map(tuple)
+    return st.builds(MapChoice, st.none() | guides(), measured, st.integers(0, 1000), text)
+
+
 @st.composite
 def arrays_of(draw: st.DrawFn, card: Card) -> Arrays:
     """Arrays as the card implies them."""
@@ -81,7 +106,8 @@ def arrays_of(draw: st.DrawFn, card: Card) -> Arrays:
     def floats(*shape: int) -> np.ndarray:
         return draw(array_strategies.arrays(np.float32, shape, elements=numbers))
 
-    traits = head.evidence_traits
+    traits, maps = head.evidence_traits, draw(st.none() | map_choices())
+    guide = maps and maps.guide
     return Arrays(
         weights=floats(*per_place, head.channels, classes) if traits.has_weights else None,
         bias=floats(classes) if traits.adds_up else None,
@@ -89,7 +115,16 @@ def arrays_of(draw: st.DrawFn, card: Card) -> Arrays:
         golden_scores=floats(samples, classes),
         golden_evidence=floats(samples, *place),
         golden_errors=floats(samples, 3) if draw(st.booleans()) else None,
+        golden_fine=floats(samples, guide.height, guide.width) if guide else None,
+        maps=maps,
     )
+
+
+def guided_arrays() -> Arrays:
+    """`small_arrays` with `SMALL_MAPS`."""
+    guide = SMALL_MAPS.guide
+    fine = np.random.default_rng(1).normal(size=(2, guide.height, guide.width)).astype(np.float32)
+    return small_arrays()._replace(golden_fine=fine, maps=SMALL_MAPS)
 
 
 def small_arrays() -> Arrays:
@@ -110,18 +145,21 @@ def changed(card: Card, place: str, value: object) -> Card:
     return card._replace(**{part: new})
 
 
-def small_artifact(container: artifact.Container) -> bytes:
-    """`SMALL` and its arrays, packed."""
+def small_artifact(container: artifact.Container, guided: bool = False) -> bytes:
+    """`SMALL` and its arrays, packed; guided: with `SMALL_MAPS`."""
     model = MODELS[container]
     card = SMALL._replace(model_sha256=hashlib.sha256(model).hexdigest())
-    return artifact.pack(container, model, card, small_arrays())
+    return artifact.pack(container, model, card, guided_arrays() if guided else small_arrays())
 
 
-def small_entries(container: artifact.Container) -> dict[str, bytes]:
-    """What the payload of `small_artifact` holds: ``card.json`` and the arrays as ``NAME.npy``."""
+def small_entries(container: artifact.Container, guided: bool = False) -> dict[str, bytes]:
+    """What the payload of `small_artifact` holds: ``card.json``, the arrays as ``NAME.npy`` and ``maps.json``."""
     entries = {}
-    for name, array in small_arrays()._asdict().items():
-        if array is not None:
+    for name, array in (guided_arrays() if guided else small_arrays())._asdict().items():
+        if name == "maps":
+            if array is not None:
+                entries["maps.json"] = json.dumps(map_choice.as_dict(array)).encode()
+        elif array is not None:
             buffer = io.BytesIO()
             np.save(buffer, array)
             entries[f"{name}.npy"] = buffer.getvalue()

@@ -83,30 +83,26 @@ def by_the_formula(evidence: np.ndarray, window: Window, guides: np.ndarray, gui
     scaled = positive / positive.max() if positive.max() > 0 else np.ones_like(positive)
     given = scaled + guide.floor * scaled.mean() + 1e-12 if positive.max() > 0 else scaled
     fine = np.zeros(given.shape)
+    there, (height, width) = guide.window, evidence.shape
+    rows, columns = (window.top, window.bottom, height), (window.left, window.right, width)
+    fine_rows, fine_columns = (there.top, there.bottom, guide.height), (there.left, there.right, guide.width)
     for i, j in np.ndindex(evidence.shape):
-        tent = np.zeros(given.shape)
-        for p, q in np.ndindex(tent.shape):
-            down = _tent(i, evidence.shape[0], p, guide.height, (window.top, window.bottom), _rows(guide), guide.radius)
-            across = _tent(j, evidence.shape[1], q, guide.width, (window.left, window.right), _columns(guide), guide.radius)
-            tent[p, q] = down * across
-        fine += evidence[i, j] * tent * given / (tent * given).sum()
+        down = [_tent(rows, i, fine_rows, p, guide.radius) for p in range(guide.height)]
+        across = [_tent(columns, j, fine_columns, q, guide.radius) for q in range(guide.width)]
+        share = np.outer(down, across) * given
+        fine += evidence[i, j] * share / share.sum()
     return fine
 
 
-def _rows(guide: Guide) -> tuple[float, float]:
-    return guide.window.top, guide.window.bottom
+_Axis = tuple[float, float, int]
+"""Where a grid begins and ends, and how many cells it has."""
 
 
-def _columns(guide: Guide) -> tuple[float, float]:
-    return guide.window.left, guide.window.right
-
-
-def _tent(
-    i: int, size: int, p: int, fine_size: int, span: tuple[float, float], fine: tuple[float, float], radius: float
-) -> float:
-    side = (span[1] - span[0]) / size
-    centre = span[0] + (i + 0.5) * side
-    place = fine[0] + (p + 0.5) * (fine[1] - fine[0]) / fine_size
+def _tent(coarse: _Axis, i: int, fine: _Axis, p: int, radius: float) -> float:
+    (start, stop, size), (fine_start, fine_stop, fine_size) = coarse, fine
+    side = (stop - start) / size
+    centre = start + (i + 0.5) * side
+    place = fine_start + (p + 0.5) * (fine_stop - fine_start) / fine_size
     found = 1 - abs(place - centre) / (radius * side)
     return found if found >= 1e-6 else 0.0
 
@@ -119,10 +115,10 @@ def exported_with_a_guide(exported: Path, model: keras.Model, calibration: np.nd
         model: the classifier.
         calibration: uint8 images, for int8.
     """
+    from camlite.images import preprocessing
     from camlite_export.agreement.reference import inputs_of
     from camlite_export.cutting.two_output import cut
     from camlite_export.targets import TARGETS
-    from camlite.images import preprocessing
 
     read = artifact.read(exported)
     card, arrays = read.card, read.arrays

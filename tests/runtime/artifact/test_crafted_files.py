@@ -130,6 +130,109 @@ def test_an_array_of_another_dtype_shape_or_content_is_named(array, said, refusa
     assert said in message
 
 
+def with_maps(**entries: bytes | None) -> bytes:
+    """The small artifact with a guide, some entries replaced, or left out where None, and sealed."""
+    changed = {name.replace("_npy", ".npy").replace("_json", ".json"): content for name, content in entries.items()}
+    every = small_entries("tflite", guided=True) | changed
+    return seal_tflite({name: content for name, content in every.items() if content is not None})
+
+
+def maps_with(old: str, new: str) -> bytes:
+    text = small_entries("tflite", guided=True)["maps.json"].decode()
+    assert text.count(old) >= 1
+    return with_maps(maps_json=text.replace(old, new, 1).encode())
+
+
+def test_the_sealer_of_artifacts_with_a_guide_makes_readable_ones(tmp_path):
+    path = tmp_path / "artifact"
+    path.write_bytes(with_maps())
+
+    assert artifact.read(path).arrays.guide.radius == 3.0
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff", "damaged artifact"),
+        (b"", "maps: no JSON"),
+        (b"[]", "maps: expected an object, received list"),
+        (b"{}", "maps: fields missing or unknown: chosen, guide, measured, measured_on"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b" " * ((1 << 20) + 1), "maps.json has 1048577 bytes, expected at most 1048576"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_maps_of_other_content_are_refused(content, said, refusal):
+    assert said in refusal(with_maps(maps_json=content))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"height": 4', '"height": 0', "the guide's height is 0, expected 1 to 1024"),
+        ('"width": 6', '"width": 1025', "the guide's width is 1025, expected 1 to 1024"),
+        ('"height": 4', '"height": 4.0', "maps.guide.height: expected int, received float"),
+        ('"classes": "top"', '"classes": "some"', "maps.guide.classes: 'some', expected one of top, all"),
+        ('"radius": 3.0', '"radius": 0.49', "the guide's radius is 0.49, expected 0.5 to 100"),
+        ('"radius": 3.0', '"radius": NaN', "the guide's radius is nan"),
+        ('"radius": 3.0', '"radius": 3', "maps.guide.radius: expected float, received int"),
+        ('"floor": 0.05', '"floor": -0.05', "the guide's floor is -0.05, expected 0 to 100"),
+        ('"floor": 0.05', '"floor": 1e999', "the guide's floor is inf"),
+        ('"bottom": 1.0', '"bottom": 0.0', "maps: window (0.0, 0.25, 0.0, 0.75), expected top < bottom"),
+        ('"layers": ["early"', '"layers": ["\\u202e"', "control or invisible characters (U+202E)"),
+        ('"map": "cam"', '"map": "a\\nb"', "maps.measured[0].map: "),
+        ('"insertion": 0.75', '"insertion": Infinity', "insertion inf, deletion 0.125, expected finite numbers"),
+        ('"insertion": 0.75', '"more": 1, "insertion": 0.75', "maps.measured[1]: fields missing or unknown: more"),
+        ('"measured_on": 12', '"measured_on": -1', "measured on -1 pictures"),
+        ('"measured_on": 12', '"measured_on": 12, "measured_on": 12', "the key 'measured_on' is there twice"),
+        ('"measured": [', '"measured": 1, "chosen": [', "is there twice"),
+        ('"chosen": "the', '"chosen": "\\u001b[2J the', "control or invisible characters (U+001B)"),
+    ],
+)
+def test_what_is_wrong_in_maps_is_named(old, new, said, refusal):
+    assert said in refusal(maps_with(old, new))
+
+
+def test_layers_of_nothing_are_refused(refusal):
+    text = small_entries("tflite", guided=True)["maps.json"].decode()
+    maps = json.loads(text)
+    maps["guide"]["layers"] = []
+
+    assert "the guide has no layers" in refusal(with_maps(maps_json=json.dumps(maps).encode()))
+
+
+def test_a_guide_comes_with_golden_samples_of_its_size_and_only_then(refusal):
+    maps = json.loads(small_entries("tflite", guided=True)["maps.json"])
+    without = json.dumps({**maps, "guide": None}).encode()
+    fine = np.zeros((2, 4, 6), np.float32)
+
+    assert "golden_fine has shape None, the card implies (2, 4, 6)" in refusal(with_maps(golden_fine_npy=None))
+    assert "golden_fine has shape (2, 4, 6), the card implies None" in refusal(with_maps(maps_json=None))
+    assert "golden_fine has shape (2, 4, 6), the card implies None" in refusal(with_maps(maps_json=without))
+    assert "golden_fine has shape (1, 4, 6)" in refusal(with_maps(golden_fine_npy=npy(fine[:1])))
+    assert "golden_fine has shape (2, 4, 5)" in refusal(with_maps(golden_fine_npy=npy(fine[..., :5])))
+    assert "golden_fine holds numbers that are not finite" in refusal(with_maps(golden_fine_npy=npy(fine * np.nan)))
+
+
+def test_maps_without_a_guide_say_what_was_measured(tmp_path):
+    maps = json.loads(small_entries("tflite", guided=True)["maps.json"])
+    path = tmp_path / "artifact"
+    path.write_bytes(with_maps(golden_fine_npy=None, maps_json=json.dumps({**maps, "guide": None}).encode()))
+
+    arrays = artifact.read(path).arrays
+
+    assert (arrays.guide, arrays.golden_fine) == (None, None)
+    assert [one.map for one in arrays.maps.measured] == ["cam", "layercam early"]
+
+
+def test_every_json_of_a_payload_is_bounded(refusal):
+    entries = {"weights_place.json": b" " * ((1 << 20) + 1), "weights.npy": None}
+
+    content = seal_tflite({k: v for k, v in (small_entries("tflite") | entries).items() if v is not None})
+
+    assert "weights_place.json has 1048577 bytes, expected at most 1048576" in refusal(content)
+
+
 def test_an_array_in_fortran_order_is_refused_rather_than_transposed(refusal):
     array = np.asfortranarray(np.arange(15, dtype=np.float32).reshape(5, 3))
 
@@ -229,7 +332,7 @@ def test_another_compression_is_refused(compression, refusal):
 
 @given(data=st.data())
 def test_any_bytes_in_a_sealed_zip_give_an_artifact_or_a_refusal(data, tmp_path_factory):
-    content = bytearray(changed_entries())
+    content = bytearray(seal_tflite(small_entries("tflite", guided=data.draw(st.booleans()))))
     start = len(MODELS["tflite"])
     for _ in range(data.draw(st.integers(1, 4))):
         position = data.draw(st.integers(start, len(content) - 85))

@@ -22,9 +22,11 @@ from camlite.artifact.arrays import ARRAY_DTYPES, Arrays
 from support.small_artifacts import (
     MODELS,
     SMALL,
+    SMALL_MAPS,
     arrays_of,
     card_strategy,
     changed,
+    guided_arrays,
     seal,
     seal_tflite,
     small_arrays,
@@ -33,7 +35,8 @@ from support.small_artifacts import (
 )
 
 CONTAINERS = sorted(MODELS)
-ARRAYS = [name for name in ARRAY_DTYPES if name != "weights_rest"]  # see test_weights_in_model.py
+# See test_weights_in_model.py for the one, and artifacts with a guide for the other.
+ARRAYS = [name for name in ARRAY_DTYPES if name not in ("weights_rest", "golden_fine")]
 STRIPES = [
     *(("tflite", precision) for precision in ("float32", "float16", "dynamic", "int8", "int16x8")),
     *(("onnx", precision) for precision in ("float32", "float16", "int8")),
@@ -47,7 +50,8 @@ def read(content: bytes, folder: Path) -> artifact.Artifact:
 
 
 def assert_same(received: Arrays, expected: Arrays) -> None:
-    for name in ARRAYS:
+    assert received.maps == expected.maps
+    for name in (*ARRAYS, "golden_fine"):
         one, other = getattr(received, name), getattr(expected, name)
         assert (one is None) == (other is None)
         if one is not None:
@@ -107,6 +111,37 @@ def test_arrays_are_read_only(container, tmp_path):
     for name in ARRAYS:
         with pytest.raises(ValueError, match="read-only"):
             getattr(arrays, name)[...] = 0
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_an_artifact_with_a_guide_stays_readable(container):
+    """As `test_artifacts_of_every_format_version_stay_readable`."""
+    path = Path(__file__).with_name("format_2") / f"guided.{container}"
+
+    assert_same(artifact.read(path).arrays, guided_arrays())
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_an_artifact_that_says_nothing_of_maps_has_no_entry_for_them(container):
+    with_a_guide, without = (small_artifact(container, guided) for guided in (True, False))
+    if container == "onnx":
+        with_a_guide, without = (base64.b64decode(properties(one)["camlite.arrays"]) for one in (with_a_guide, without))
+
+    names = [zipfile.ZipFile(io.BytesIO(one)).namelist() for one in (with_a_guide, without)]
+
+    assert names[0] == [*names[1], "golden_fine.npy", "maps.json"]
+
+
+def properties(content: bytes) -> dict[str, str]:
+    onnx = pytest.importorskip("onnx")
+    return {entry.key: entry.value for entry in onnx.load_from_string(content).metadata_props}
+
+
+def test_what_is_said_of_maps_must_be_readable_before_it_is_packed():
+    wrong = SMALL_MAPS._replace(guide=SMALL_MAPS.guide._replace(radius=0.0))
+
+    with pytest.raises(ArtifactError, match=r"radius is 0\.0"):
+        artifact.pack("tflite", MODELS["tflite"], SMALL, guided_arrays()._replace(maps=wrong))
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 
 from camlite import ArtifactError, artifact
 from camlite.artifact import card as cards
+from camlite.artifact import map_choice
 from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.serve import openapi
 from camlite.show import json_record
 from camlite.texts import hidden_character
 from support import spec_vectors
 from support.fresh_process import run_camlite
-from support.small_artifacts import SMALL, card_strategy
+from support.small_artifacts import SMALL, SMALL_MAPS, card_strategy, map_choices
 
 jsonschema = pytest.importorskip("jsonschema")
 SPEC = spec_vectors.FOLDER.parent
@@ -32,7 +33,7 @@ def schema(name: str) -> dict[str, Any]:
     return json.loads((SPEC / f"{name}.schema.json").read_text("utf-8"))
 
 
-CARD, EXPLANATION = (jsonschema.Draft202012Validator(schema(name)) for name in ("card", "explanation"))
+CARD, EXPLANATION, MAPS = (jsonschema.Draft202012Validator(schema(name)) for name in ("card", "explanation", "maps"))
 
 
 def fields() -> dict[str, Any]:
@@ -153,6 +154,58 @@ def test_what_the_schema_says_it_cannot_tell_is_refused_by_the_reader():
         assert not reads(content)
 
 
+def maps_read(content: Any) -> bool:
+    with contextlib.suppress(ArtifactError):
+        map_choice.from_json(json.dumps(content), "maps")
+        return True
+    return False
+
+
+@given(map_choices())
+def test_every_choice_of_maps_that_is_written_fits_its_schema_and_comes_back(choice):
+    text = map_choice.to_json(choice)
+
+    MAPS.validate(json.loads(text))
+    assert map_choice.from_json(text, "maps") == choice
+
+
+MAP_PLACES = [
+    *(("", name) for name in SMALL_MAPS._fields),
+    *(("guide", name) for name in SMALL_MAPS.guide._fields),
+    *(("window", name) for name in SMALL_MAPS.guide.window._fields),
+    *(("measured", name) for name in SMALL_MAPS.measured[0]._fields),
+]
+
+
+def map_part(content: dict[str, Any], place: str) -> dict[str, Any]:
+    parts = {"": content, "guide": content["guide"], "window": content["guide"]["window"]}
+    return parts.get(place) or content["measured"][0]
+
+
+@given(st.sampled_from(MAP_PLACES), values | st.sampled_from([0.25, 0.5, 99.5, 100.5, 1024, 1025, "top", "all", []]))
+def test_schema_and_reader_agree_on_whatever_a_field_of_maps_holds(field, value):
+    place, name = field
+    content = json.loads(map_choice.to_json(SMALL_MAPS))
+    assume(not (isinstance(map_part(content, place)[name], float) and type(value) is int))  # JSON Schema cannot tell
+    map_part(content, place)[name] = value
+
+    assert MAPS.is_valid(content) == maps_read(content)
+
+
+@pytest.mark.parametrize("place", ["", "guide", "window", "measured"])
+def test_schema_and_reader_refuse_fields_of_maps_that_are_missing_or_unknown(place):
+    for change in (lambda part: part.update(colour=1), lambda part: part.pop(next(reversed(part)))):
+        content = json.loads(map_choice.to_json(SMALL_MAPS))
+        change(map_part(content, place))
+
+        assert not MAPS.is_valid(content)
+        assert not maps_read(content)
+
+
+def test_texts_of_maps_are_those_of_cards():
+    assert MAPS.schema["$defs"]["text"] == CARD.schema["$defs"]["text"]
+
+
 def explanations() -> list[dict[str, Any]]:
     described = [json.loads((spec_vectors.FOLDER / f"{name}.json").read_text()) for name in VECTORS]
     return [case["explanation"] for one in described for case in one["cases"]]
@@ -236,17 +289,19 @@ def test_a_field_of_another_name_is_refused_by_both(name, other):
 
 def test_the_examples_on_the_page_are_those_of_the_vector_that_they_are_taken_from():
     page = (SPEC / "artifact.md").read_text("utf-8")
-    card, place = (json.loads(text) for text in re.findall(r"```json\n(.*?)```", page, re.DOTALL))
+    card, place, maps = (json.loads(text) for text in re.findall(r"```json\n(.*?)```", page, re.DOTALL))
     read = artifact.read(spec_vectors.FOLDER / "bgr.int8.tflite")
 
     CARD.validate(card)
     abridged = {name: card[name] for name in ("classifier_sha256", "model_sha256", "made_with")}
     assert json.loads(cards.to_json(read.card)) | abridged == card
     assert place == read.arrays.stored_weights._asdict()
+    guided = artifact.read(spec_vectors.FOLDER / "guided_top.float32.tflite")
+    assert maps == json.loads(map_choice.to_json(guided.arrays.maps))
 
 
 def test_the_page_links_to_the_schemas():
     page = (SPEC / "artifact.md").read_text("utf-8")
 
-    assert len(NAMES) == 2
+    assert len(NAMES) == 3
     assert all(f"[{name}]({name})" in page for name in NAMES)
