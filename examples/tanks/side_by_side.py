@@ -77,9 +77,8 @@ def _look(artifact: Path, field: Path, chosen: Sequence[int]) -> list[tuple[Pixe
         pixels = data.images[places[number]]
         _, named, _, evidence = measure.evidence(pixels, None)
         large = pixels.repeat(_ZOOM, axis=0).repeat(_ZOOM, axis=1)
-        heat = resize.heatmap(
-            evidence, resize.Resizing((evidence.shape[0], evidence.shape[1]), (large.shape[0], large.shape[1]))
-        )
+        size, drawn = (evidence.shape[0], evidence.shape[1]), (large.shape[0], large.shape[1])
+        heat = resize.heatmap(evidence, resize.Resizing(size, drawn, measure.window))
         right = Path(data.images.names[places[number]]).parent.name == measure.labels[named]
         found.append((large, Seen(measure.labels[named], right, lay_over(large, heat, _OPACITY))))
     return found

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from camlite import backends
-from support import image_mutants, mutants
+from support import image_mutants, mutants, spec_vectors
 from support.fresh_process import BACKENDS
 
 TESTS = Path(__file__).parents[1]
@@ -25,9 +25,12 @@ REAL = [
     "hidden/hidden.float32.tflite",
 ]
 GOLDEN = [
-    Path(__file__).parent / "artifact" / folder / f"small.{suffix}"
-    for folder in ("format_1", "format_2")
-    for suffix in ("tflite", "onnx")
+    *(
+        Path(__file__).parent / "artifact" / f"{name}.{suffix}"
+        for name in ("format_1/small", "format_2/small", "format_2/guided")
+        for suffix in ("tflite", "onnx")
+    ),
+    *(spec_vectors.FOLDER / f"guided.{kind}" for kind in ("int8.tflite", "float32.onnx")),
 ]
 
 MOST_SECONDS = 1.0

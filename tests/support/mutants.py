@@ -178,8 +178,19 @@ def deep_json(one: Parent, _: Parent, chance: random.Random) -> bytes:
 
 def odd_card(one: Parent, _: Parent, chance: random.Random) -> bytes:
     """One value of the card, at any depth, replaced by another kind of thing, or left out, or one more."""
-    card = one.card()
-    place = card
+    return one.with_card(_odd(one.card(), chance))
+
+
+def odd_maps(one: Parent, other: Parent, chance: random.Random) -> bytes:
+    """The same of ``maps.json``; where there is none, that of another artifact, or what an empty one could be."""
+    maps = one.entries.get("maps.json")
+    if maps is None:
+        return one.with_entry("maps.json", other.entries.get("maps.json", b"{}"))
+    return one.with_entry("maps.json", json.dumps(_odd(json.loads(maps), chance)).encode())
+
+
+def _odd(content: dict, chance: random.Random) -> dict:
+    place = content
     while True:
         name = chance.choice(list(place))
         if not isinstance(place[name], dict) or chance.random() < 0.3:
@@ -189,7 +200,7 @@ def odd_card(one: Parent, _: Parent, chance: random.Random) -> bytes:
         del place[name]
     else:
         place[chance.choice([name, name, name, "more"])] = chance.choice(_JUNK)
-    return one.with_card(card)
+    return content
 
 
 def odd_model(one: Parent, other: Parent, chance: random.Random) -> bytes:
@@ -216,10 +227,11 @@ OPERATORS: tuple[Callable[[Parent, Parent, random.Random], bytes], ...] = (
     card_of_another,
     deep_json,
     odd_card,
+    odd_maps,
     odd_model,
 )
 # Some of whose mutants are artifacts in every respect: another name, another weight.
-MAY_BE_SOUND = frozenset({"flipped_in_the_payload", "odd_card", "odd_model"})
+MAY_BE_SOUND = frozenset({"flipped_in_the_payload", "odd_card", "odd_maps", "odd_model"})
 
 
 def flip(content: bytes, chance: random.Random) -> bytes:
