@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from camlite.audit import engine
-from camlite.audit.data import Source
 from camlite.audit.verdict import JUDGED, ClassVerdict, judge
 from camlite.images import picture_files
+from camlite.images.masked_source import Source
 from camlite_export.agreement.interpreter_process import interpreter_process
 from tanks.scenes import LABELS, Scenes, scenes
 

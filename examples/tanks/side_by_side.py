@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from camlite.audit import engine
-from camlite.audit.data import Source
+from camlite.images.masked_source import Source
 from camlite.images.preprocessing import Pixels
 from camlite.maps import resize
 from camlite.show.overlay import lay_over

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.artifact.card import Window
-from camlite.audit.bootstrap import Interval
-from camlite.audit.masked_images import Mask
+from camlite.confidence import Interval
+from camlite.images.masked_images import Mask
 from camlite.images.preprocessing import Pixels
 from camlite.maps import cam, resize
 from camlite.show import colours

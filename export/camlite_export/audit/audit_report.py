@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from camlite.audit.counterfactual import KINDS
 from camlite.audit.engine import Task
 from camlite.audit.image_figures import Figures, Measuring
-from camlite.audit.masked_images import Mask, MaskedImages
 from camlite.audit.regions import EXTENT, REGIONS
 from camlite.audit.verdict import JUDGED, LEAST_IMAGES, ON_OBJECT, ClassVerdict
+from camlite.images.masked_images import Mask, MaskedImages
 from camlite_export.audit import audit_pictures
 from camlite_export.audit.heatmap_clusters import groups
 from camlite_export.reports import page

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from camlite.audit.boxed_images import Object, masked_images
-from camlite.audit.masked_images import Mask, MaskedImages
 from camlite.errors import ImageError
+from camlite.images.boxed_images import Object, masked_images
+from camlite.images.masked_images import Mask, MaskedImages
 from camlite.system import files as opening
 
 _MOST_BYTES = 1 << 30  # those of COCO itself are 450 MB

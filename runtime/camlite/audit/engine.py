@@ -11,10 +11,11 @@ from typing import Any, Protocol
 
 import camlite
 from camlite import artifact as artifacts
-from camlite.audit import data, image_figures
+from camlite.audit import image_figures
 from camlite.audit.image_figures import Figures, Measuring
-from camlite.audit.masked_images import MaskedImages
 from camlite.errors import CamliteError
+from camlite.images.masked_images import MaskedImages
+from camlite.images.masked_source import Source
 from camlite.system import files
 
 _BATCH = 32
@@ -36,7 +37,7 @@ class Task:
     """
 
     artifact: Path
-    source: data.Source
+    source: Source
     backend: str | None = None
     threads: int = 1
     trusted: tuple[Path, ...] | None = None
@@ -44,7 +45,7 @@ class Task:
     def absolute(self) -> Task:
         """The same with paths that do not depend on where a process runs."""
         pictures = self.source.pictures and self.source.pictures.absolute()
-        source = data.Source(self.source.path.absolute(), pictures)
+        source = Source(self.source.path.absolute(), pictures)
         return replace(self, artifact=self.artifact.absolute(), source=source)
 
     def open(self) -> tuple[Measuring, MaskedImages]:

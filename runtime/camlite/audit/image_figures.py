@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import camlite
-from camlite.artifact.card import Preprocessing
 from camlite.audit import counterfactual, regions
-from camlite.audit.masked_images import Mask, MaskedImages, Partners
 from camlite.images import preprocessing
+from camlite.images.fitting import Fitting
+from camlite.images.masked_images import Mask, MaskedImages, Partners
 from camlite.images.preprocessing import Pixels
 from camlite.maps import cam
 
@@ -109,7 +109,7 @@ class Measuring:
         self.window = grid.window
         self._weights = regions.region_weights(grid.height, grid.width, grid.window)
         self._target = target
-        self._whole = _plain(target)
+        self._fitting = Fitting(target)
         halves = regions.region_weights(target.height, target.width) > 0.5
         self._places_of = dict(zip(regions.REGIONS, halves, strict=True))
         self._partners = Partners(data.images.classes, len(data), _SEED)
@@ -222,14 +222,17 @@ class Measuring:
         partner = self._partners.of(index)
         if partner is None:
             return {}
-        picture = self._fit(pixels)
+        picture = self._fitting.picture(pixels)
         other_pixels = self._data.images[partner]
         if self._data.read_mask is None:
-            other = self._fit(other_pixels)
+            other = self._fitting.picture(other_pixels)
             return {name: counterfactual.swap(picture, place, other) for name, place in self._places_of.items()}
-        other, other_mask = self._fit(other_pixels), self._fit_mask(self._data.mask(partner, other_pixels))
+        other, other_mask = (
+            self._fitting.picture(other_pixels),
+            self._fitting.mask(self._data.mask(partner, other_pixels)),
+        )
         surroundings = other if other_mask is None else counterfactual.painted_over(other, other_mask)
-        fitted = self._fit_mask(mask)
+        fitted = self._fitting.mask(mask)
         if fitted is not None:
             return counterfactual.pairs(picture, fitted, surroundings)
         if other_mask is None:
@@ -242,7 +245,7 @@ class Measuring:
 
     def seen(self, pixels: Pixels, mask: Mask | None) -> tuple[Pixels, Mask | None]:
         """A picture and its mask as the classifier sees them: at its input's size."""
-        return self._fit(pixels), self._fit_mask(mask)
+        return self._fitting.picture(pixels), self._fitting.mask(mask)
 
     def _try(self, pairs: Mapping[str, counterfactual.Pair], audited: int) -> dict[str, Floats]:
         """Scores of the audited class on pictures that are not; NaN where there is no such picture."""
@@ -266,25 +269,6 @@ class Measuring:
         if self._explainer.artifact.card.head.activation == "linear":
             return np.asarray(cam.activate(scores, "softmax"))
         return scores.astype(np.float64)
-
-    def _fit(self, pixels: Pixels) -> Pixels:
-        if pixels.shape == (self._whole.height, self._whole.width, self._whole.channels):
-            return pixels
-        return np.rint(preprocessing.prepare(pixels, self._whole)).clip(0, 255).astype(np.uint8)
-
-    def _fit_mask(self, mask: Mask | None) -> Mask | None:
-        """The mask at the input's size: pixels that it covers in part are the object's."""
-        if mask is None:
-            return None
-        grey = self._whole._replace(channels=1, scale=(1.0,), offset=(0.0,))
-        fitted = np.asarray(preprocessing.prepare(mask[..., np.newaxis].astype(np.uint8), grey)[..., 0] > 0)
-        return fitted if fitted.any() else None
-
-
-def _plain(target: Preprocessing) -> Preprocessing:
-    """The same size and fit, the pixels as they are."""
-    ones, zeros = (1.0,) * target.channels, (0.0,) * target.channels
-    return target._replace(scale=ones, offset=zeros, order="rgb")
 
 
 def _contrast_weights(explainer: camlite.Explainer) -> cam.Floats | None:

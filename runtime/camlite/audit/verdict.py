@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite.audit.bootstrap import Interval, intervals
 from camlite.audit.counterfactual import KINDS
 from camlite.audit.image_figures import Figures
 from camlite.audit.regions import REGIONS, SHARE
+from camlite.confidence import Interval, intervals
 
 Story = Literal["object", "context", "undecided", "no masks"]
 

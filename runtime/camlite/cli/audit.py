@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from camlite.audit import engine as engines
-from camlite.audit.bootstrap import Interval
 from camlite.audit.counterfactual import KINDS
-from camlite.audit.data import Source
 from camlite.audit.regions import REGIONS
 from camlite.audit.verdict import JUDGED, ClassVerdict, judge
 from camlite.cli import options
+from camlite.confidence import Interval
+from camlite.images.masked_source import Source
 from camlite.show import say
 from camlite.system.extensions import extension
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from camlite.audit.bootstrap import Interval
-from camlite.audit.data import Source
 from camlite.audit.verdict import ClassVerdict
+from camlite.confidence import Interval
+from camlite.images.masked_source import Source
 from tanks import legend
 from tanks.scenes import LABELS, scenes
 

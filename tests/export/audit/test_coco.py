@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from camlite.audit.data import Source
 from camlite.errors import ImageError
 from camlite.images import picture_files
+from camlite.images.masked_source import Source
 
 LABELS = ("cat", "dog")
 

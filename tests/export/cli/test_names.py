@@ -22,7 +22,7 @@ def test_a_dollar_sign_is_no_formula():
     """matplotlib would refuse half of these, and draw the others as mathematics."""
     import numpy as np
 
-    from camlite.audit.bootstrap import Interval
+    from camlite.confidence import Interval
 
     pixels = np.zeros((8, 8, 3), np.uint8)
     known = [Interval(0.5, 0.4, 0.6)] * len(FORMULAS)

@@ -1,4 +1,7 @@
-"""Open what an audit is given: folders, an ``.npz``, Pascal VOC; COCO is read where pycocotools is."""
+"""Open images with masks, for an audit or a measurement of faithfulness.
+
+Folders, an ``.npz``, Pascal VOC; COCO where pycocotools is installed.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from camlite.audit import pascal_voc
-from camlite.audit.masked_images import Mask, MaskedImages
 from camlite.errors import ImageError
-from camlite.images import labelled_images, picture_files, preprocessing
+from camlite.images import labelled_images, pascal_voc, picture_files, preprocessing
 from camlite.images.labelled_images import LabelledImages
+from camlite.images.masked_images import Mask, MaskedImages
 from camlite.images.preprocessing import Pixels
 from camlite.system.extensions import extension
 
@@ -24,10 +26,12 @@ class Source:
     Attributes:
         path: of the data; see `open`.
         pictures: with COCO, the folder of its pictures; by default that of the annotations, or ``images`` in it.
+        masks: a folder of masks for a folder of images: the same names below it, but ``.png``.
     """
 
     path: Path
     pictures: Path | None = None
+    masks: Path | None = None
 
     def open(self, labels: Sequence[str]) -> MaskedImages:
         """Open images and masks. In every form a mask of 0 alone is a picture that shows no object.
@@ -48,13 +52,17 @@ class Source:
             ImageError: nothing there, or not in one of these forms.
         """
         path = self.path
+        if self.masks is not None:
+            return _folder(path, self.masks, labels)
         if path.suffix == ".json":
             coco: MaskedImages = extension("coco").load(path, self.pictures, labels)
             return coco
         if path.is_dir() and (path / pascal_voc.ANNOTATIONS).is_dir():
             return pascal_voc.load(path, labels)
         if path.is_dir() and (path / "masks").is_dir():
-            return _folder(path, labels)
+            if not (path / "images").is_dir():
+                raise ImageError(f"{path}: has a folder masks but none named images; expected both")
+            return _folder(path / "images", path / "masks", labels)
         images = labelled_images.load(path / "images" if (path / "images").is_dir() else path, labels)
         return _npz(path, images) if path.suffix == ".npz" else MaskedImages(images, None)
 
@@ -66,17 +74,18 @@ def check_mask(mask: Mask, pixels: Pixels, where: str) -> Mask:
     return mask
 
 
-def _folder(path: Path, labels: Sequence[str]) -> MaskedImages:
-    if not (path / "images").is_dir():
-        raise ImageError(f"{path}: has a folder masks but none named images; expected both")
-    images = labelled_images.load(path / "images", labels)
-    files = [path / "masks" / Path(name).relative_to(path / "images").with_suffix(".png") for name in images.names]
+def _folder(path: Path, masks: Path, labels: Sequence[str]) -> MaskedImages:
+    if not path.is_dir() or not masks.is_dir():
+        missing_folder = masks if path.is_dir() else path
+        raise ImageError(f"{missing_folder}: no such folder; expected one of images and one of their masks")
+    images = labelled_images.load(path, labels)
+    files = [masks / Path(name).relative_to(path).with_suffix(".png") for name in images.names]
     masked = {file.parent for file in files if file.parent.is_dir()}
     missing = [file for file in files if file.parent in masked and not file.is_file()]
     if missing or not masked:
         raise ImageError(
-            f"{missing[0] if missing else path / 'masks'}: no mask for {len(missing) or len(files)} of {len(files)} "
-            f"images; expected masks/LABEL/STEM.png for images/LABEL/STEM.jpg"
+            f"{missing[0] if missing else masks}: no mask for {len(missing) or len(files)} of {len(files)} "
+            f"images; expected {masks.name}/LABEL/STEM.png for {path.name}/LABEL/STEM.jpg"
         )
 
     def read(index: int, pixels: Pixels) -> Mask:

@@ -9,10 +9,10 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from camlite.audit.masked_images import Mask, MaskedImages
 from camlite.errors import ImageError
 from camlite.images import picture_files, preprocessing
 from camlite.images.labelled_images import LabelledImages
+from camlite.images.masked_images import Mask, MaskedImages
 from camlite.images.preprocessing import Pixels
 
 T = TypeVar("T")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from camlite.audit.masked_images import Partners
+from camlite.images.masked_images import Partners
 
 
 def test_a_partner_is_of_another_class_and_all_of_them_get_their_turn():

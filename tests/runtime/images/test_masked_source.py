@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from camlite.audit.data import Source
 from camlite.errors import ImageError
 from camlite.images import picture_files
+from camlite.images.masked_source import Source
 from support.striped_patches import LABELS, patches, write_folder
 
 VOC = """<annotation><filename>x.jpg</filename>

@@ -8,10 +8,10 @@ from typing import NoReturn
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from camlite.audit.boxed_images import Object, masked_images
-from camlite.audit.masked_images import Mask, MaskedImages
 from camlite.errors import ImageError
 from camlite.images import picture_files
+from camlite.images.boxed_images import Object, masked_images
+from camlite.images.masked_images import Mask, MaskedImages
 from camlite.system import files
 
 ANNOTATIONS, _PICTURES = "Annotations", "JPEGImages"
