@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, Command] = {
     "bench": Command("camlite.cli.bench", "measure what an explanation costs beside the bare interpreter"),
     "check": Command("camlite.cli.check", "run an artifact's golden samples on this device"),
     "audit": Command("camlite.cli.audit", "tell whether an artifact looks at the object, or beside it"),
+    "faithful": Command("camlite.cli.faithful", "measure how well maps point at what moves the score"),
 }
 
 # What a command of the workstation may miss, and the extra that brings it where that is not the exporter's.

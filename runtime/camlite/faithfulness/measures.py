@@ -25,10 +25,6 @@ class Measure(NamedTuple):
     judges: bool
     source: str
 
-    def gain(self, figure: float, control: float) -> float:
-        """By how much a figure is better than a control's."""
-        return figure - control if self.better == "higher" else control - figure
-
 
 _RISE = "Petsiuk et al., BMVC 2018 (RISE)"
 _GRAD_CAM_PLUS = "Chattopadhay et al., WACV 2018 (Grad-CAM++)"

@@ -1,0 +1,164 @@
+"""``camlite faithful``: how well do an artifact's maps point at what moves its scores?"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from camlite.cli import complain, options
+from camlite.confidence import Interval
+from camlite.errors import CamliteError
+from camlite.faithfulness import summary
+from camlite.faithfulness.insertion_deletion import STEPS
+from camlite.faithfulness.measures import MEASURES
+from camlite.faithfulness.measuring import MAPS, Figures, Measured
+from camlite.faithfulness.summary import LEAST_PICTURES, Summary
+from camlite.images.masked_source import Source
+from camlite.show import say
+from camlite.system.extensions import extension
+
+_ROWS = {"random": "  a random map", "centre": "  the middle"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was measured of one artifact."""
+
+    measured: Measured
+    figures: Figures
+    summaries: tuple[Summary, ...]
+    sanity: Any = None
+
+    @property
+    def path(self) -> Path:
+        """Of the artifact."""
+        return self.measured.explainer.artifact.path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("artifacts", type=Path, nargs="+", metavar="artifact", help=".tflite or .onnx files")
+    parser.add_argument("data", type=Path, help="pictures as `camlite audit` takes them, with masks or without")
+    parser.add_argument("--masks", type=Path, metavar="DIR", help="where DATA's masks are, by the same names, as .png")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="with COCO: where its pictures are")
+    parser.add_argument(
+        "--steps", type=options.positive, default=STEPS, metavar="N", help=f"of insertion and deletion ({STEPS})"
+    )
+    parser.add_argument(
+        "--model", type=Path, metavar="FILE", help="the original: compare its evidence with that of random weights"
+    )
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write a page for people there, and faithful.json")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+    options.add_interpreter(parser)
+    parser.epilog = "Exit code 1 where a picture cannot be measured; the others are."
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure each artifact; 1 where a picture is bad, 2 where an artifact is, the others are measured all the same."""
+    report = extension("faithful_report") if arguments.report else None
+    if report:
+        report.check_folder(arguments.report)
+    randomized = extension("randomized_weights") if arguments.model else None
+    found: list[Found] = []
+    status = 0
+    for path in arguments.artifacts:
+        try:
+            one = _measure(arguments, path)
+            if randomized:
+                say.progress(f"{path.name}: randomizing weights", last=True)
+                source = _source(arguments)
+                one = Found(one.measured, one.figures, one.summaries, randomized.measure(arguments.model, path, source))
+        except CamliteError as error:
+            status = complain(str(error))
+            continue
+        found.append(one)
+        for line in one.figures.bad:
+            say.notice(f"left out: {line}")
+        status = status or int(bool(one.figures.bad))
+    if not found:
+        return status
+    content = _record(arguments, found)
+    if report:
+        report.write(arguments.report, str(arguments.data), arguments.steps, found, content)
+    if arguments.json:
+        say.record(content)
+    else:
+        _print(arguments, found)
+    return status
+
+
+def _source(arguments: argparse.Namespace) -> Source:
+    return Source(arguments.data, arguments.images, arguments.masks)
+
+
+def _measure(arguments: argparse.Namespace, path: Path) -> Found:
+    say.progress(f"opening {path.name}", last=False)
+    explainer = options.open_explainer(arguments, path)
+    measured = Measured(explainer, _source(arguments).open(explainer.labels))
+
+    def progress(done: int, of_all: int) -> None:
+        say.progress(f"{path.name}: {done:,} of {of_all:,} pictures", done == of_all)
+
+    figures = measured.run(arguments.steps, progress)
+    return Found(measured, figures, summary.summarize(figures))
+
+
+def _record(arguments: argparse.Namespace, found: Sequence[Found]) -> dict[str, Any]:
+    """What ``--json`` prints, see runtime/spec/faithful.schema.json."""
+    return {
+        "data": str(arguments.data),
+        "steps": arguments.steps,
+        "artifacts": [
+            {
+                "artifact": str(one.path),
+                "backend": one.measured.explainer.backend,
+                "pictures": len(one.figures.index),
+                "left_out": list(one.figures.bad),
+                "measures": summary.record(one.summaries),
+                "no_better_than_random": [of.measure.name for of in one.summaries if of.no_better],
+                "randomized_weights": one.sanity.record() if one.sanity else None,
+            }
+            for one in found
+        ],
+    }
+
+
+def _print(arguments: argparse.Namespace, found: Sequence[Found]) -> None:
+    taken = {of.measure.name for one in found for of in one.summaries}
+    shown = [measure for measure in MEASURES if measure.name in taken]
+    rows = []
+    for one in found:
+        of = {summary.measure.name: summary for summary in one.summaries}
+        for name in MAPS:
+            cells = [_cell(of[measure.name].figures[name]) if measure.name in of else "" for measure in shown]
+            first = (str(one.path), str(len(one.figures.index))) if name == MAPS[0] else (_ROWS[name], "")
+            rows.append([*first, *cells])
+    say.table(["map", "pictures", *(measure.title for measure in shown)], rows)
+    for way in ("higher", "lower"):
+        say.line(f"{way} is better: {', '.join(measure.title for measure in shown if measure.better == way)}")
+    for one in found:
+        say.line(*(f"{one.path}: {line}" for line in _findings(one)))
+    if arguments.report:
+        say.line(str(arguments.report / "index.html"))
+    else:
+        say.line("--report DIR shows it in pictures, where camlite[audit] is installed")
+
+
+def _findings(one: Found) -> list[str]:
+    """What a reader of the table must not miss."""
+    lines = list(one.sanity.lines()) if one.sanity else []
+    pictures = len(one.figures.index)
+    if pictures < LEAST_PICTURES:
+        return [f"of {pictures} pictures nothing follows; give it at least {LEAST_PICTURES}", *lines]
+    weak = [of.measure.title for of in one.summaries if of.no_better]
+    if not weak:
+        return ["better than a random map by every measure, by the 95 % intervals", *lines]
+    return [f"not better than a random map: {', '.join(weak)} (by the 95 % intervals)", *lines]
+
+
+def _cell(of: Interval) -> str:
+    return "" if math.isnan(of.mean) else f"{of.mean:.3f} ({of.low:.2f} to {of.high:.2f})"
