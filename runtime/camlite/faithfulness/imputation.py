@@ -20,6 +20,7 @@ Pixels = NDArray[np.floating[Any]]
 _TOLERANCE = 1e-4
 _MOST_ROUNDS = 200
 _DAMPING = 0.8  # of Jacobi's smoothing
+_FEW = 64  # pixels, whose system is inverted
 
 
 def impute(image: NDArray[Any], gone: NDArray[np.bool_], tolerance: float = _TOLERANCE) -> Pixels:
@@ -54,10 +55,19 @@ class _Grid:
         self.kept: Pixels = np.subtract(1, self.hole)
         self.total = _neighbours(np.ones_like(self.hole))
         self._smoothing = _DAMPING * self.hole / np.where(self.total > 0, self.total, 1)
-        self.below = None
-        if min(gone.shape) >= 2:
-            empty = _halved(self.kept)[..., 0] == 0
-            self.below = _Grid(empty, dtype) if empty.any() else None
+        self.below = self._inverse = None
+        if gone.size <= _FEW:
+            self._inverse = self._inverted()
+            return
+        empty = _halved(self.kept)[..., 0] == 0
+        self.below = _Grid(empty, dtype) if empty.any() else None
+
+    def _inverted(self) -> Pixels:
+        """The inverse of the system, (H * W, H * W); where nothing is missing it leaves 0."""
+        pixels = self.hole.size
+        units = self.hole * np.eye(pixels, dtype=self.hole.dtype).reshape(*self.hole.shape[:2], pixels)
+        matrix = self.apply(units).reshape(pixels, pixels) + np.diag(self.kept.ravel())
+        return np.asarray(np.linalg.inv(matrix) * self.hole.reshape(-1, 1))
 
     def apply(self, values: Pixels) -> Pixels:
         """What the system makes of values that are 0 where nothing is missing."""
@@ -67,7 +77,12 @@ class _Grid:
         return found
 
     def cycle(self, residual: Pixels) -> Pixels:
-        """About the solution for a residual: smoothed, corrected by the grid below, smoothed again."""
+        """About the solution for a residual: smoothed, corrected by the grid below, smoothed again.
+
+        The solution itself, where there are few pixels.
+        """
+        if self._inverse is not None:
+            return np.asarray(self._inverse @ residual.reshape(self.hole.size, -1)).reshape(residual.shape)
         found: Pixels = self._smoothing * residual
         if self.below is not None:
             left = residual - self.apply(found)
@@ -99,11 +114,10 @@ def _solve(image: Pixels, grid: _Grid, tolerance: float) -> Pixels:
 
 
 def _guess(image: Pixels, grid: _Grid, tolerance: float) -> Pixels:
-    """What the system says at half the size, resized."""
-    counts = _halved(grid.kept)
-    if min(image.shape[:2]) < 2:
-        return np.broadcast_to(image.sum(axis=(0, 1)) / np.maximum(grid.kept.sum(), 1), image.shape)
-    coarse = _halved(image) / np.maximum(counts, 1)
+    """What the system says at half the size, resized; 0 where there are few pixels, as one cycle solves it."""
+    if grid.hole.size <= _FEW:
+        return np.zeros_like(image)
+    coarse = _halved(image) / np.maximum(_halved(grid.kept), 1)
     if grid.below is not None:
         coarse = _solve(coarse, grid.below, tolerance)
     return _doubled(coarse, image.shape)
