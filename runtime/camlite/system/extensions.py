@@ -5,7 +5,7 @@ group                    an entry point is
 =======================  ===========================================================================================
 ``camlite.commands``     a mapping, name of a command -> (name of its module, its line in ``camlite --help``)
 ``camlite.extensions``   a module; who asks for it by name says what it must have: ``inspect_classifier``,
-                         ``audit_report``, ``ray_audit``, ``coco``
+                         ``audit_report``, ``coco``, ``faithful_report``, ``randomized_weights``, ``ray_audit``
 =======================  ===========================================================================================
 """
 

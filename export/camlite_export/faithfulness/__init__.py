@@ -1,0 +1,1 @@
+"""What the measurement of faithfulness has on a workstation: its report, and evidence of randomized weights."""
