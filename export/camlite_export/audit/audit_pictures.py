@@ -24,15 +24,15 @@ _OUTLINE = (255, 255, 255)
 
 def plain(pixels: Pixels, mask: Mask | None = None) -> str:
     """A picture, with its object outlined."""
-    drawn = _sized(pixels)
-    return data_uri.png(_outlined(drawn.repeat(3, axis=2) if drawn.shape[2] == 1 else drawn, mask))
+    drawn = sized(pixels)
+    return data_uri.png(outlined(drawn.repeat(3, axis=2) if drawn.shape[2] == 1 else drawn, mask))
 
 
 def overlaid(pixels: Pixels, evidence: cam.Floats, window: Window, mask: Mask | None = None) -> str:
     """Evidence (h, w) over its window of a classifier's input, the object outlined."""
-    drawn = _sized(pixels)
+    drawn = sized(pixels)
     resizing = resize.Resizing((evidence.shape[0], evidence.shape[1]), (drawn.shape[0], drawn.shape[1]), window)
-    return data_uri.png(_outlined(lay_over(drawn, resize.heatmap(evidence, resizing), 0.75), mask))
+    return data_uri.png(outlined(lay_over(drawn, resize.heatmap(evidence, resizing), 0.75), mask))
 
 
 def heatmap(shares: cam.Floats) -> str:
@@ -66,7 +66,7 @@ def intervals(names: Sequence[str], found: Sequence[Interval], limits: tuple[flo
         return data_uri.svg(figure)
 
 
-def _sized(pixels: Pixels) -> Pixels:
+def sized(pixels: Pixels) -> Pixels:
     """Large enough to be seen, and no larger than a page of many can bear."""
     height, width = pixels.shape[:2]
     zoom = _SIDE // max(height, width)
@@ -79,7 +79,8 @@ def _sized(pixels: Pixels) -> Pixels:
     return np.asarray(pixels[np.ix_(rows, columns)])
 
 
-def _outlined(drawn: NDArray[Any], mask: Mask | None) -> NDArray[Any]:
+def outlined(drawn: NDArray[Any], mask: Mask | None) -> NDArray[Any]:
+    """A drawn picture with the edge of a mask, bool (H, W) of any size, in white."""
     if mask is None:
         return drawn
     height, width = drawn.shape[:2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +13,15 @@ from camlite.cli import complain, options
 from camlite.confidence import Interval
 from camlite.errors import CamliteError
 from camlite.faithfulness import summary
+from camlite.faithfulness.findings import Found
 from camlite.faithfulness.insertion_deletion import STEPS
 from camlite.faithfulness.measures import MEASURES
-from camlite.faithfulness.measuring import MAPS, Figures, Measured
-from camlite.faithfulness.summary import LEAST_PICTURES, Summary
+from camlite.faithfulness.measuring import MAPS, Measured
 from camlite.images.masked_source import Source
 from camlite.show import say
 from camlite.system.extensions import extension
 
 _ROWS = {"random": "  a random map", "centre": "  the middle"}
-
-
-@dataclass(frozen=True)
-class Found:
-    """What was measured of one artifact."""
-
-    measured: Measured
-    figures: Figures
-    summaries: tuple[Summary, ...]
-    sanity: Any = None
-
-    @property
-    def path(self) -> Path:
-        """Of the artifact."""
-        return self.measured.explainer.artifact.path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,8 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
             one = _measure(arguments, path)
             if randomized:
                 say.progress(f"{path.name}: randomizing weights", last=True)
-                source = _source(arguments)
-                one = Found(one.measured, one.figures, one.summaries, randomized.measure(arguments.model, path, source))
+                sanity = randomized.measure(arguments.model, path, _source(arguments))
+                one = replace(one, sanity=sanity)
         except CamliteError as error:
             status = complain(str(error))
             continue
@@ -112,18 +97,7 @@ def _record(arguments: argparse.Namespace, found: Sequence[Found]) -> dict[str, 
     return {
         "data": str(arguments.data),
         "steps": arguments.steps,
-        "artifacts": [
-            {
-                "artifact": str(one.path),
-                "backend": one.measured.explainer.backend,
-                "pictures": len(one.figures.index),
-                "left_out": list(one.figures.bad),
-                "measures": summary.record(one.summaries),
-                "no_better_than_random": [of.measure.name for of in one.summaries if of.no_better],
-                "randomized_weights": one.sanity.record() if one.sanity else None,
-            }
-            for one in found
-        ],
+        "artifacts": [one.record() for one in found],
     }
 
 
@@ -141,23 +115,11 @@ def _print(arguments: argparse.Namespace, found: Sequence[Found]) -> None:
     for way in ("higher", "lower"):
         say.line(f"{way} is better: {', '.join(measure.title for measure in shown if measure.better == way)}")
     for one in found:
-        say.line(*(f"{one.path}: {line}" for line in _findings(one)))
+        say.line(*(f"{one.path}: {line}" for line in one.lines()))
     if arguments.report:
         say.line(str(arguments.report / "index.html"))
     else:
         say.line("--report DIR shows it in pictures, where camlite[audit] is installed")
-
-
-def _findings(one: Found) -> list[str]:
-    """What a reader of the table must not miss."""
-    lines = list(one.sanity.lines()) if one.sanity else []
-    pictures = len(one.figures.index)
-    if pictures < LEAST_PICTURES:
-        return [f"of {pictures} pictures nothing follows; give it at least {LEAST_PICTURES}", *lines]
-    weak = [of.measure.title for of in one.summaries if of.no_better]
-    if not weak:
-        return ["better than a random map by every measure, by the 95 % intervals", *lines]
-    return [f"not better than a random map: {', '.join(weak)} (by the 95 % intervals)", *lines]
 
 
 def _cell(of: Interval) -> str:

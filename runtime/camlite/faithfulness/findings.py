@@ -1,0 +1,100 @@
+"""What is said of one artifact, by a program and to people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from camlite.confidence import Interval
+from camlite.faithfulness import summary
+from camlite.faithfulness.measuring import Figures, Measured
+from camlite.faithfulness.summary import LEAST_PICTURES, Summary
+
+
+class SanityStage(Protocol):
+    """After some layers of the original were randomized."""
+
+    @property
+    def layer(self) -> str:
+        """The last of them, the nearest to the image."""
+        ...
+
+    @property
+    def layers(self) -> int:
+        """How many they are."""
+        ...
+
+    @property
+    def correlation(self) -> Interval:
+        """Of the evidence with that of the original."""
+        ...
+
+
+class Sanity(Protocol):
+    """What the workstation adds: evidence of randomized weights."""
+
+    @property
+    def pictures(self) -> int:
+        """How many were explained."""
+        ...
+
+    @property
+    def stages(self) -> Sequence[SanityStage]:
+        """From the scores down to the image."""
+        ...
+
+    def lines(self) -> list[str]:
+        """What a reader must not miss."""
+        ...
+
+    def record(self) -> Mapping[str, Any]:
+        """As JSON has it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was measured of one artifact.
+
+    Attributes:
+        measured: the artifact and the pictures, open.
+        figures: of the pictures.
+        summaries: of the measures.
+        sanity: where the original was given.
+    """
+
+    measured: Measured
+    figures: Figures
+    summaries: tuple[Summary, ...]
+    sanity: Sanity | None = None
+
+    @property
+    def path(self) -> Path:
+        """Of the artifact."""
+        return self.measured.explainer.artifact.path
+
+    def lines(self) -> list[str]:
+        """What a reader of the table must not miss, each in a line."""
+        lines = self.sanity.lines() if self.sanity else []
+        pictures = len(self.figures.index)
+        if pictures < LEAST_PICTURES:
+            return [f"{pictures} pictures are too few to tell; give it at least {LEAST_PICTURES}", *lines]
+        judged = [one for one in self.summaries if one.measure.judges and one.pictures >= LEAST_PICTURES]
+        weak = [one.measure.title for one in judged if one.no_better]
+        if not weak:
+            return ["better than a random map by every measure that judges (95 % intervals)", *lines]
+        return [f"not better than a random map: {', '.join(weak)} (95 % intervals)", *lines]
+
+    def record(self) -> dict[str, Any]:
+        """As JSON has it, see runtime/spec/faithful.schema.json."""
+        return {
+            "artifact": str(self.path),
+            "backend": self.measured.explainer.backend,
+            "pictures": len(self.figures.index),
+            "left_out": list(self.figures.bad),
+            "measures": summary.record(self.summaries),
+            "no_better_than_random": [one.measure.name for one in self.summaries if one.no_better],
+            "randomized_weights": self.sanity.record() if self.sanity else None,
+        }
