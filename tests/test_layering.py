@@ -84,7 +84,7 @@ def test_no_module_of_camlite_imports_more():
     assert imported - set(sys.stdlib_module_names) == {"camlite", "numpy"}
 
 
-@pytest.mark.parametrize("command", ["explain", "inspect", "audit", "serve", "watch"])
+@pytest.mark.parametrize("command", ["explain", "inspect", "audit", "faithful", "serve", "watch"])
 def test_help_imports_no_more_than_camlite(command):
     imported = imported_by(
         "import contextlib, camlite.cli\n"
@@ -204,6 +204,7 @@ ORDER = (
     "__init__",
     "suite",
     "audit",
+    "faithfulness",
     "cli",
 )
 

@@ -20,6 +20,8 @@ from camlite_export.reports import page
 _KIND = "faithful"
 _NEEDED = ("jinja2", "matplotlib", "PIL")
 _SHOWN = 6
+# A map that is no better than a random one by both of its halves is bad; one by a lesser measure may be saturated.
+_VERDICT = "difference"
 _TITLES = {"artifact": "the artifact's map", "random": "a random map", "centre": "the middle"}
 
 
@@ -70,7 +72,7 @@ def _section(one: Found) -> dict[str, Any]:
         "left_out": one.figures.bad,
         "summaries": {summary.measure.name: summary for summary in one.summaries},
         "findings": one.lines(),
-        "weak": any(summary.no_better for summary in one.summaries),
+        "weak": any(summary.no_better for summary in one.summaries if summary.measure.name == _VERDICT),
         "charts": [
             {
                 "title": f"{title}: {way}",

@@ -62,6 +62,7 @@ _EXPORTER_PACKAGES = frozenset(
 )
 # A disk without room, or one that fails: where it is not said of which file, of standard output.
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+_PAGES = frozenset({"audit", "faithful"})  # commands of the device whose report needs some of them
 _FAILURE = 2
 _UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h
 _INTERRUPTED = 130
@@ -249,7 +250,7 @@ def _sentence(summary: str) -> str:
 def _extra(package: str, command: str) -> str | None:
     """The extra that brings a package which a command misses; None where none does."""
     if package in _EXPORTER_PACKAGES:
-        return "audit" if command == "audit" else "export"
+        return "audit" if command in _PAGES else "export"
     return _EXTRAS.get(package)
 
 

@@ -1,0 +1,175 @@
+"""``camlite faithful`` on classifiers of which it is known where they look, on every backend."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from camlite.faithfulness.measures import MEASURES, NAMES
+from support.fresh_process import BACKENDS, one_line, run_camlite
+from support.spec_vectors import FOLDER
+from support.striped_patches import patches, write_folder
+
+WORKSTATION = ("jinja2", "matplotlib", "scipy", "sklearn", "pycocotools", "tensorflow")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """``on``: the stripes are the object; ``beside``: they are not."""
+    folder = tmp_path_factory.mktemp("patches")
+    for name in ("on", "beside"):
+        write_folder(folder / name, 12, beside=name == "beside")
+    return folder
+
+
+def measured(*arguments: Any, **options: Any) -> dict[str, Any]:
+    finished = run_camlite("faithful", *arguments, "--json", **options)
+    assert finished.returncode == 0, finished.stderr
+    return json.loads(finished.stdout)
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_the_map_of_what_the_classifier_sees_beats_both_controls(tiny, data, backend, precision):
+    path = tiny / "stripes" / f"stripes.{precision}.{BACKENDS[backend]}"
+
+    (found,) = measured(path, data / "on", "--backend", backend, without=WORKSTATION)["artifacts"]
+
+    assert (found["backend"], found["pictures"], found["left_out"]) == (backend, 12, [])
+    assert list(found["measures"]) == list(NAMES)
+    for name in ("insertion", "deletion", "difference", "pointing", "inside"):
+        gains = found["measures"][name]["gains"]
+        assert gains["random"][1] > 0, name
+        assert gains["centre"][1] > 0, name
+    assert found["measures"]["pointing"]["artifact"][0] == 1
+    assert not {"insertion", "deletion", "difference", "pointing", "inside"} & set(found["no_better_than_random"])
+
+
+def test_heat_beside_the_object_is_found_there(tiny, data):
+    path = tiny / "stripes" / "stripes.float32.tflite"
+
+    on, beside = (measured(path, data / name)["artifacts"][0]["measures"] for name in ("on", "beside"))
+
+    assert beside["pointing"]["artifact"][0] == 0
+    assert beside["inside"]["artifact"][2] < 0.1 < 0.5 < on["inside"]["artifact"][1]
+    # Where the object is changes nothing of what needs no masks.
+    assert beside["difference"]["artifact"][0] > 0.1
+
+
+def test_the_json_fits_its_schema_which_names_the_measures_there_are(tiny, data):
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads((FOLDER.parent / "faithful.schema.json").read_text("utf-8"))
+    content = measured(tiny / "hidden" / "hidden.float32.tflite", data / "on", "--steps", "4")
+
+    jsonschema.Draft202012Validator(schema).validate(content)
+    assert content["steps"] == 4
+    assert schema["$defs"]["name"]["enum"] == list(NAMES)
+    content["artifacts"][0]["measures"]["insertion"]["better"] = "sideways"
+    assert not jsonschema.Draft202012Validator(schema).is_valid(content)
+
+
+def test_on_a_device_it_prints_three_rows_an_artifact_and_says_how_to_get_the_pictures(tiny, data):
+    paths = [tiny / "stripes" / "stripes.float32.tflite", tiny / "colours" / "colours.float32.tflite"]
+    np.savez(data / "plain.npz", images=patches(10, beside=False)[0])
+
+    finished = run_camlite("faithful", *paths, data / "plain.npz", without=WORKSTATION)
+
+    assert (finished.returncode, finished.stderr) == (0, "")
+    header, *rows, higher, lower, first, second, last = finished.stdout.splitlines()
+    assert [header.count(measure.title) > 0 for measure in MEASURES] == [
+        not measure.needs_masks for measure in MEASURES
+    ]
+    assert [row[:16].strip() for row in rows[1:3]] == ["a random map", "the middle"]
+    assert len(rows) == 6
+    assert rows[0].split()[:2] == [str(paths[0]), "10"]
+    assert higher == "higher is better: insertion, insertion - deletion, increase, sparsity"
+    assert lower.startswith("lower is better: deletion")
+    assert first.startswith(f"{paths[0]}: ")
+    assert second.startswith(f"{paths[1]}: ")
+    assert "camlite[audit]" in last
+    complaint = one_line(run_camlite("faithful", paths[0], data / "on", "--report", "new", without=WORKSTATION))
+    assert complaint.endswith("pip install 'camlite[audit]'\n")
+
+
+def test_where_the_map_is_no_better_than_a_random_one_a_line_says_so(tiny, tmp_path):
+    """Noise shows no stripes: wherever the map points, it points at nothing."""
+    noise = np.random.default_rng(0).integers(0, 256, (12, 16, 24)).astype(np.uint8)
+    np.savez(tmp_path / "noise.npz", images=noise)
+    path = tiny / "colours" / "colours.float32.tflite"
+
+    (found,) = measured(path, tmp_path / "noise.npz")["artifacts"]
+    finished = run_camlite("faithful", path, tmp_path / "noise.npz")
+
+    assert found["no_better_than_random"]
+    titles = [measure.title for measure in MEASURES if measure.name in found["no_better_than_random"]]
+    assert f"{path}: not better than a random map: {', '.join(titles)} (95 % intervals)" in finished.stdout
+
+
+def test_the_same_pictures_give_the_same_figures(tiny, data):
+    path = tiny / "stripes" / "stripes.int8.tflite"
+
+    assert measured(path, data / "on") == measured(path, data / "on")
+
+
+def test_masks_may_lie_in_a_folder_of_their_own(tiny, data, tmp_path):
+    path = tiny / "stripes" / "stripes.float32.tflite"
+    shutil.copytree(data / "on" / "images", tmp_path / "photos")
+    shutil.copytree(data / "on" / "masks", tmp_path / "outlines")
+
+    apart = measured(path, "photos", "--masks", "outlines", cwd=tmp_path)
+
+    assert apart["artifacts"][0]["measures"] == measured(path, data / "on")["artifacts"][0]["measures"]
+    complaint = one_line(run_camlite("faithful", path, "photos", "--masks", "nowhere", cwd=tmp_path))
+    assert complaint.startswith("camlite: nowhere: no such folder")
+
+
+def test_a_picture_that_cannot_be_read_is_a_line_and_the_others_are_measured(tiny, data, tmp_path):
+    shutil.copytree(data / "on", tmp_path / "some")
+    bad = sorted((tmp_path / "some" / "images").rglob("*.png"))[3]
+    bad.write_bytes(b"no picture")
+
+    finished = run_camlite("faithful", tiny / "stripes" / "stripes.float32.tflite", tmp_path / "some", "--json")
+
+    assert finished.returncode == 1
+    assert finished.stderr.count("\n") == 1
+    assert finished.stderr.startswith(f"camlite: left out: {bad}: ")
+    (found,) = json.loads(finished.stdout)["artifacts"]
+    assert (found["pictures"], len(found["left_out"])) == (11, 1)
+
+
+def test_an_artifact_that_cannot_be_opened_is_a_line_and_the_others_are_measured(tiny, data):
+    finished = run_camlite("faithful", "no.tflite", tiny / "stripes" / "stripes.int8.tflite", data / "on", "--json")
+
+    assert finished.returncode == 2
+    assert finished.stderr.startswith("camlite: no.tflite: cannot read it")
+    assert len(json.loads(finished.stdout)["artifacts"]) == 1
+
+
+def test_of_few_pictures_it_says_that_they_are_too_few(tiny, tmp_path):
+    np.savez(tmp_path / "few.npz", images=patches(3, beside=False)[0])
+
+    finished = run_camlite("faithful", tiny / "stripes" / "stripes.int8.tflite", tmp_path / "few.npz")
+
+    assert "3 pictures are too few to tell; give it at least 10" in finished.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["{tiny}/stripes.float32.tflite", "nowhere"], "nowhere: no such file or folder"),
+        (["{tiny}/stripes.float32.tflite"], "the following arguments are required: data"),
+        (["{tiny}/stripes.float32.tflite", "bad"], "bad/a.png: "),
+        (["{tiny}/stripes.float32.tflite", "bad", "--steps", "0"], "whole number above 0"),
+    ],
+)
+def test_what_it_cannot_use_is_one_line(tiny, tmp_path, arguments, part):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "a.png").write_bytes(os.urandom(20))
+    given = [one.format(tiny=tiny / "stripes") for one in arguments]
+
+    assert part in one_line(run_camlite("faithful", *given, cwd=tmp_path))
