@@ -24,8 +24,14 @@ def data(tmp_path_factory) -> Path:
     """``on``: the stripes are the object; ``beside``: they are not."""
     folder = tmp_path_factory.mktemp("patches")
     for name in ("on", "beside"):
-        write_folder(folder / name, 12, beside=name == "beside")
+        write_folder(folder / name, 10, beside=name == "beside")
     return folder
+
+
+@pytest.fixture(scope="module")
+def on(tiny, data) -> dict[str, Any]:
+    """What is found of the stripes' float32 artifact where the stripes are the object."""
+    return measured(tiny / "stripes" / "stripes.float32.tflite", data / "on")
 
 
 def measured(*arguments: Any, **options: Any) -> dict[str, Any]:
@@ -40,7 +46,7 @@ def test_the_map_of_what_the_classifier_sees_beats_both_controls(tiny, data, bac
 
     (found,) = measured(path, data / "on", "--backend", backend, without=WORKSTATION)["artifacts"]
 
-    assert (found["backend"], found["pictures"], found["left_out"]) == (backend, 12, [])
+    assert (found["backend"], found["pictures"], found["left_out"]) == (backend, 10, [])
     assert list(found["measures"]) == list(NAMES)
     for name in ("insertion", "deletion", "difference", "pointing", "inside"):
         gains = found["measures"][name]["gains"]
@@ -50,13 +56,12 @@ def test_the_map_of_what_the_classifier_sees_beats_both_controls(tiny, data, bac
     assert not {"insertion", "deletion", "difference", "pointing", "inside"} & set(found["no_better_than_random"])
 
 
-def test_heat_beside_the_object_is_found_there(tiny, data):
-    path = tiny / "stripes" / "stripes.float32.tflite"
+def test_heat_beside_the_object_is_found_there(tiny, data, on):
+    (found,) = measured(tiny / "stripes" / "stripes.float32.tflite", data / "beside")["artifacts"]
 
-    on, beside = (measured(path, data / name)["artifacts"][0]["measures"] for name in ("on", "beside"))
-
+    beside, on_it = found["measures"], on["artifacts"][0]["measures"]
     assert beside["pointing"]["artifact"][0] == 0
-    assert beside["inside"]["artifact"][2] < 0.1 < 0.5 < on["inside"]["artifact"][1]
+    assert beside["inside"]["artifact"][2] < 0.1 < 0.5 < on_it["inside"]["artifact"][1]
     # Where the object is changes nothing of what needs no masks.
     assert beside["difference"]["artifact"][0] > 0.1
 
@@ -98,32 +103,25 @@ def test_on_a_device_it_prints_three_rows_an_artifact_and_says_how_to_get_the_pi
 
 def test_where_the_map_is_no_better_than_a_random_one_a_line_says_so(tiny, tmp_path):
     """Noise shows no stripes: wherever the map points, it points at nothing."""
-    noise = np.random.default_rng(0).integers(0, 256, (12, 16, 24)).astype(np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (10, 16, 24)).astype(np.uint8)
     np.savez(tmp_path / "noise.npz", images=noise)
     path = tiny / "colours" / "colours.float32.tflite"
 
-    (found,) = measured(path, tmp_path / "noise.npz")["artifacts"]
     finished = run_camlite("faithful", path, tmp_path / "noise.npz")
 
-    assert found["no_better_than_random"]
-    titles = [measure.title for measure in MEASURES if measure.name in found["no_better_than_random"]]
-    assert f"{path}: not better than a random map: {', '.join(titles)} (95 % intervals)" in finished.stdout
+    (line,) = (line for line in finished.stdout.splitlines() if line.startswith(f"{path}: "))
+    assert line.startswith(f"{path}: not better than a random map: ")
+    assert line.endswith("insertion - deletion, ROAD, average drop, increase (95 % intervals)")
 
 
-def test_the_same_pictures_give_the_same_figures(tiny, data):
-    path = tiny / "stripes" / "stripes.int8.tflite"
-
-    assert measured(path, data / "on") == measured(path, data / "on")
-
-
-def test_masks_may_lie_in_a_folder_of_their_own(tiny, data, tmp_path):
+def test_masks_may_lie_in_a_folder_of_their_own_and_the_same_pictures_give_the_same_figures(tiny, data, on, tmp_path):
     path = tiny / "stripes" / "stripes.float32.tflite"
     shutil.copytree(data / "on" / "images", tmp_path / "photos")
     shutil.copytree(data / "on" / "masks", tmp_path / "outlines")
 
     apart = measured(path, "photos", "--masks", "outlines", cwd=tmp_path)
 
-    assert apart["artifacts"][0]["measures"] == measured(path, data / "on")["artifacts"][0]["measures"]
+    assert apart["artifacts"] == on["artifacts"]
     complaint = one_line(run_camlite("faithful", path, "photos", "--masks", "nowhere", cwd=tmp_path))
     assert complaint.startswith("camlite: nowhere: no such folder")
 
@@ -139,7 +137,7 @@ def test_a_picture_that_cannot_be_read_is_a_line_and_the_others_are_measured(tin
     assert finished.stderr.count("\n") == 1
     assert finished.stderr.startswith(f"camlite: left out: {bad}: ")
     (found,) = json.loads(finished.stdout)["artifacts"]
-    assert (found["pictures"], len(found["left_out"])) == (11, 1)
+    assert (found["pictures"], len(found["left_out"])) == (9, 1)
 
 
 def test_an_artifact_that_cannot_be_opened_is_a_line_and_the_others_are_measured(tiny, data):
