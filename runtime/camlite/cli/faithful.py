@@ -13,7 +13,7 @@ from camlite.cli import complain, options
 from camlite.confidence import Interval
 from camlite.errors import CamliteError
 from camlite.faithfulness import summary
-from camlite.faithfulness.findings import Found
+from camlite.faithfulness.findings import Found, Sanity
 from camlite.faithfulness.insertion_deletion import STEPS
 from camlite.faithfulness.measures import MEASURES
 from camlite.faithfulness.measuring import MAPS, Measured
@@ -47,16 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
     report = extension("faithful_report") if arguments.report else None
     if report:
         report.check_folder(arguments.report)
-    randomized = extension("randomized_weights") if arguments.model else None
+    sanity = _Sanity(arguments) if arguments.model else None
     found: list[Found] = []
     status = 0
     for path in arguments.artifacts:
         try:
             one = _measure(arguments, path)
-            if randomized:
-                say.progress(f"{path.name}: randomizing weights", last=True)
-                sanity = randomized.measure(arguments.model, path, _source(arguments))
-                one = replace(one, sanity=sanity)
+            one = replace(one, sanity=sanity.of(one) if sanity else None)
         except CamliteError as error:
             status = complain(str(error))
             continue
@@ -74,6 +71,24 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(arguments, found)
     return status
+
+
+class _Sanity:
+    """Evidence of randomized weights, once for all artifacts of the same classifier, cut and pixels."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._arguments = arguments
+        self._randomized = extension("randomized_weights")
+        self._known: dict[object, Sanity] = {}
+
+    def of(self, one: Found) -> Sanity:
+        card = one.measured.explainer.artifact.card
+        key = (card.classifier_sha256, card.head.layer, card.preprocessing, card.labels)
+        if key not in self._known:
+            say.progress(f"{self._arguments.model.name}: randomizing its weights", last=True)
+            source = _source(self._arguments)
+            self._known[key] = self._randomized.measure(self._arguments.model, one.path, source)
+        return self._known[key]
 
 
 def _source(arguments: argparse.Namespace) -> Source:

@@ -17,9 +17,8 @@ def model() -> keras.Model:
     keras.utils.set_random_seed(0)
     image = keras.Input((12, 12, 1))
     normalized = layers.Normalization(mean=0.4, variance=0.1, name="pixels")(image)
-    inner = keras.Sequential(
-        [layers.Conv2D(6, 3, activation="relu", name="deep"), layers.BatchNormalization(name="norm")]
-    )
+    norm = layers.BatchNormalization(name="norm")
+    inner = keras.Sequential([layers.Conv2D(6, 3, activation="relu", name="deep"), norm])
     features = inner(layers.Conv2D(4, 3, activation="relu", name="early")(normalized))
     scores = layers.Dense(3, "softmax", name="scores")(layers.GlobalAveragePooling2D()(features))
     # A new one has the same number in all channels, of which none is in another place when they are shuffled.

@@ -59,8 +59,10 @@ def test_with_the_usual_tolerance_whole_pixels_are_within_a_fifth_of_a_step():
     np.testing.assert_allclose(imputation.impute(image, gone), solved(image, gone), atol=0.2)
 
 
-def test_it_takes_few_rounds_however_large_the_hole(monkeypatch):
-    image = np.random.default_rng(0).random((128, 128, 1))
+@pytest.mark.parametrize("contrast", [0, 1e-3, 100])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_it_takes_few_rounds_however_large_the_hole_and_plain_the_rest(monkeypatch, contrast, dtype):
+    image = (60 + contrast * np.random.default_rng(0).random((128, 128, 1))).astype(dtype)
     gone = np.ones((128, 128), bool)
     gone[0, 0] = gone[-1, 5] = False
     rounds = []
