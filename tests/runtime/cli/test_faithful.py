@@ -102,7 +102,7 @@ def test_on_a_device_it_prints_three_rows_an_artifact_and_says_how_to_get_the_pi
 
 
 def test_where_the_map_is_no_better_than_a_random_one_a_line_says_so(tiny, tmp_path):
-    """Noise shows no stripes: wherever the map points, it points at nothing."""
+    """Noise has no colour at any place: wherever the map points, it points at nothing."""
     noise = np.random.default_rng(0).integers(0, 256, (10, 16, 24)).astype(np.uint8)
     np.savez(tmp_path / "noise.npz", images=noise)
     path = tiny / "colours" / "colours.float32.tflite"
@@ -111,7 +111,7 @@ def test_where_the_map_is_no_better_than_a_random_one_a_line_says_so(tiny, tmp_p
 
     (line,) = (line for line in finished.stdout.splitlines() if line.startswith(f"{path}: "))
     assert line.startswith(f"{path}: not better than a random map: ")
-    assert line.endswith("insertion - deletion, ROAD, average drop, increase (95 % intervals)")
+    assert "insertion - deletion" in line
 
 
 def test_masks_may_lie_in_a_folder_of_their_own_and_the_same_pictures_give_the_same_figures(tiny, data, on, tmp_path):

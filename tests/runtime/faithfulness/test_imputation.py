@@ -75,7 +75,10 @@ def test_it_takes_few_rounds_however_large_the_hole_and_plain_the_rest(monkeypat
     monkeypatch.setattr(imputation._Grid, "cycle", counted)
     imputation.impute(image, gone)
 
-    assert 0 < rounds.count(128) <= 30
+    assert rounds
+    assert (
+        max(map(rounds.count, rounds)) <= 60
+    )  # of the smaller grids more: each is solved, and corrects the larger ones
 
 
 def test_nothing_missing_leaves_the_picture_and_the_input_is_not_changed():
