@@ -10,8 +10,8 @@ import pytest
 
 import camlite
 from camlite.artifact.evidence_methods import EvidenceMethod
-from camlite.audit.data import Source
 from camlite.audit.image_figures import Measuring
+from camlite.images.masked_source import Source
 from support.fresh_process import run_camlite
 from support.guided_artifacts import ALL, TOP
 from support.spec_guided import by_the_formula
