@@ -303,5 +303,5 @@ def test_the_examples_on_the_page_are_those_of_the_vector_that_they_are_taken_fr
 def test_the_page_links_to_the_schemas():
     page = (SPEC / "artifact.md").read_text("utf-8")
 
-    assert len(NAMES) == 3
+    assert len(NAMES) == 4
     assert all(f"[{name}]({name})" in page for name in NAMES)
