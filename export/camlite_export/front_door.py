@@ -72,7 +72,8 @@ def export(
         output: folder of the artifacts; by default the path of the classifier without its suffix.
         name: of the artifacts, ``NAME.PRECISION.tflite`` and ``NAME.PRECISION.onnx``; by default the file's or the
             model's.
-        labels: one a class, in the order of the scores, or a text file with one a line; by default the names of
+        labels: one per class, in the order of the scores, or a file: one a line, numbered or not, or JSON as
+            `class_indices` of Keras is saved; by default the names of
             the folders of `calibration`, those that the classifier's file holds, or ``class 0`` ...
         calibration: representative images, which int8 and int16x8 need: a folder, an ``.npz`` with ``images``, uint8
             (N, H, W) or (N, H, W, channels), or `camlite.images.labelled_images.LabelledImages`.

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("classifier", type=Path, help="a trained classifier: .keras, .h5, .hdf5, .model")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: the classifier's path without its suffix")
     parser.add_argument("--name", help="of the artifacts (default: the file's)")
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="text, one label a line")
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="one label a line, numbered or not, or JSON")
     parser.add_argument(
         "--calibration",
         type=Path,

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER|NPZ", help="images (default: the first artifact's golden samples)"
     )
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="text, one label a line")
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="one label a line, numbered or not, or JSON")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write a page for people there, and parity.json")
     parser.add_argument(
         "--gate",

@@ -1,8 +1,8 @@
-"""Read a labels file: one label a line, as is or numbered as Teachable Machine numbers them."""
+"""The labels of a classifier: given, from a file, from the folders of pictures, or numbers."""
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +12,10 @@ from camlite.errors import ClassifierError
 from camlite.images import class_folders, picture_files
 from camlite.system import files
 from camlite.texts import hidden_character, printable
+from camlite_export.sources import label_lines
+from camlite_export.sources.label_lines import Labels, LabelTextError
 
 _MOST_BYTES = 1 << 26
-_NUMBERED = re.compile(r"(\d{1,7})[ \t]+(\S.*)")  # Python refuses to read a number of 5,000 digits
 
 
 def choose(
@@ -34,8 +35,11 @@ def choose(
     Raises:
         ClassifierError: see `read`.
     """
+    if isinstance(given, str | Path):
+        found = _in_file(Path(given), classes)
+        return tuple(found.names), f"labels from {given}{found.order}"
     if given is not None:
-        return of(given, classes), f"labels from {given}" if isinstance(given, str | Path) else "labels as given"
+        return of(given, classes), "labels as given"
     folders = _folders(Path(pictures)) if isinstance(pictures, str | Path) else []
     if len(folders) == classes:
         return _checked(folders, classes, str(pictures)), f"labels from the folders of {pictures}, sorted as Keras does"
@@ -67,20 +71,24 @@ def of(given: str | Path | Sequence[str] | None, classes: int) -> tuple[str, ...
 
 
 def read(path: Path, classes: int) -> tuple[str, ...]:
-    """The labels of K classes, from a file.
+    """The labels of K classes, from a file; see `camlite_export.sources.label_lines`.
 
     Raises:
-        ClassifierError: the file cannot be read, has not one label a class, or has one label twice.
+        ClassifierError: the file cannot be read, has not one label per class, or has one label twice.
     """
+    return tuple(_in_file(path, classes).names)
+
+
+def _in_file(path: Path, classes: int) -> Labels:
     try:
         text = files.read(path, _MOST_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ClassifierError(f"{path}: cannot read the labels ({error}); expected UTF-8 text") from None
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    numbered = [_NUMBERED.fullmatch(line) for line in lines]
-    if all(match and int(match[1]) == k for k, match in enumerate(numbered)):
-        lines = [match[2] for match in numbered if match]
-    return _checked(lines, classes, str(path))
+    try:
+        found = label_lines.parse(text)
+    except LabelTextError as error:
+        raise ClassifierError(f"{path}: {printable(str(error))}") from None
+    return Labels(_checked(found.names, classes, str(path)), found.order)
 
 
 def _checked(lines: Sequence[str], classes: int, where: str) -> tuple[str, ...]:
@@ -93,7 +101,8 @@ def _checked(lines: Sequence[str], classes: int, where: str) -> tuple[str, ...]:
         raise ClassifierError(
             f"{where}: {len(lines)} labels, the classifier has {classes} classes; give one label a line"
         )
-    twice = next((line for line, count in Counter(lines).items() if count > 1), None)
+    counts = Counter(unicodedata.normalize("NFC", line) for line in lines)  # what looks the same is the same
+    twice = next((line for line, count in counts.items() if count > 1), None)
     if twice is not None:
         raise ClassifierError(
             f"{where}: two classes are labelled '{printable(twice[:40])}'; tell them apart, as 'crane (bird)' and "

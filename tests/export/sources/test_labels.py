@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -124,3 +125,115 @@ def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
 
     with pytest.raises(ClassifierError, match="a pipe, a device or a socket"):
         labels.read(tmp_path / "labels.txt", 2)
+
+
+NUMBERED = {
+    "a space": "{k} {name}",
+    "a colon": "{k}: {name}",
+    "a comma": "{k},{name}",
+    "a point": "{k}. {name}",
+    "a bracket": "{k}) {name}",
+    "a tab": "{k}\t{name}",
+    "a hyphen": "{k} - {name}",
+    "an underscore": "{k}_{name}",
+    "a semicolon": "{k};{name}",
+    "behind a comma": "{name},{k}",
+    "behind a tab": "{name}\t{k}",
+    "behind a colon": "{name}: {k}",
+    "behind a space": "{name} {k}",
+    "in a list": "- {k}: {name}",
+    "quoted": '"{k} {name}"',
+}
+
+
+@pytest.mark.parametrize("line", NUMBERED.values(), ids=NUMBERED)
+@pytest.mark.parametrize("first", [0, 1])
+def test_where_every_line_has_a_number_the_numbers_are_the_order(tmp_path: Path, line: str, first: int) -> None:
+    names = ["cool green", "warm", "Ä 7 x", "dog"]
+    for order in ([0, 1, 2, 3], [2, 0, 3, 1]):
+        text = "\n".join(line.format(k=k + first, name=names[k]) for k in order)
+        assert read(tmp_path, text, 4) == tuple(names), text
+        said = labels.choose(tmp_path / "labels.txt", None, None, 4)[1]
+        in_order = order == [0, 1, 2, 3] and first == 0
+        assert said.endswith("labels.txt" if in_order else f", in the order of their numbers, {first} to {first + 3}")
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("0 cat\n1 dog\n3 emu", "0, 1, 3"),
+        ("0 cat\n0 dog\n2 emu", "0, 0, 2"),
+        ("cat,2\ndog,3\nemu,4", "2, 3, 4"),
+        ("7: cat\n5: dog\n6: emu", "7, 5, 6"),
+        ("3 wheels\n4 doors\n6 feet", "3, 4, 6"),
+    ],
+)
+def test_numbers_that_are_no_order_are_refused_with_a_remedy_that_works(
+    tmp_path: Path, text: str, numbers: str
+) -> None:
+    with pytest.raises(ClassifierError, match=rf"numbers are {numbers}; expected each of 0 to 2, or of 1 to 3, once"):
+        read(tmp_path, text, 3)
+    assert read(tmp_path, json.dumps(text.split("\n")), 3) == tuple(text.split("\n"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "20 km/h\n30 km/h\n50 km/h",  # the numbers tell them apart
+        "Class 1\nClass 2\nClass 3",
+        "Class 0\nClass 1\nClass 2",
+        "4 stroke\n2 stroke\nemu",  # not every line has one
+        "Boeing 737\nAirbus 320\nFokker 100",
+        "1.5 mm\n2.5 m\n3.5 in",
+        "3-wheeler\n4-door\n6-pack",
+        "2\n0\n1",
+        "- cat\ndog\nemu",
+        "e-mail\nt-shirt\nx-ray",
+        '"cat\n"dog\nemu"',
+    ],
+)
+def test_names_with_numbers_hyphens_and_quotes_in_them_stay(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, text, 3) == tuple(text.split("\n"))
+
+
+@pytest.mark.parametrize(
+    "text", ["- cat\n- black dog", '"cat"\n"black dog"', "'cat',\n'black dog'", "* cat\n* black dog"]
+)
+def test_list_marks_and_quotes_on_every_line_are_taken_off(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, text, 2) == ("cat", "black dog")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        ["cat", "dog", "emu"],
+        {"dog": 1, "cat": 0, "emu": 2},
+        {"2": "emu", "0": "cat", "1": "dog"},
+        {"cat": 1, "emu": 3, "dog": 2},
+    ],
+)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_json_is_read_as_class_indices_of_keras_are_saved(tmp_path: Path, content: object, indent: int | None) -> None:
+    assert read(tmp_path, json.dumps(content, indent=indent), 3) == ("cat", "dog", "emu")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"cat": 0, "dog": 2}', r"received the indices 0, 2"),
+        ('{"0": "cat", "0": "dog"}', r"received the indices 0, 0"),
+        ('{"0": ["n01", "cat"], "1": ["n02", "dog"]}', "is no list of labels, and names no index for each"),
+        ("[1, 2]", "is no list of labels"),
+        ("[]", "is no list of labels"),
+        ("{'cat': 0, 'dog': 1}", "cannot be read as such .* write it with json.dump"),
+        ("[" * 100_000 + "]" * 100_000, "cannot be read as such|is no list"),
+    ],
+)
+def test_json_that_is_no_labels_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ClassifierError, match=rf"labels\.txt: .*{said}"):
+        read(tmp_path, text, 2)
+
+
+def test_labels_that_only_differ_in_how_accents_are_encoded_are_the_same(tmp_path: Path) -> None:
+    with pytest.raises(ClassifierError, match="two classes are labelled 'caf"):
+        read(tmp_path, "caf\u00e9\ncafe\u0301\nemu", 3)
