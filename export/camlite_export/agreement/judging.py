@@ -25,7 +25,7 @@ from camlite.artifact.card import Preprocessing
 from camlite.artifact.precisions import Precision
 from camlite.backends.interpreter import Tensor
 from camlite.errors import CamliteError
-from camlite.images.labelled_images import LabelledImages
+from camlite.images.labelled_images import UNKNOWN, LabelledImages
 from camlite_export.agreement import gates, rounding_noise, structure
 from camlite_export.agreement.expected import Expected
 from camlite_export.agreement.gates import Gate, Verdict
@@ -303,7 +303,10 @@ def _label_order(measurement: Measurement, expected: Expected, images: LabelledI
     """Where the classifier itself, on labelled images, does not say what the labels say."""
     if images.classes is None:
         return []
-    verdict = label_evidence.judge(measurement.named_reference, images.classes, expected.labels)
+    known = images.classes != UNKNOWN
+    if not known.any():
+        return []
+    verdict = label_evidence.judge(measurement.named_reference[known], images.classes[known], expected.labels)
     return [Failure("labels", failure, failure) for failure in verdict.failures]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from camlite.images.labelled_images import UNKNOWN
 from camlite_export.agreement.interpreter_process import Answers
 from camlite_export.agreement.reference import Reference
 
@@ -73,7 +74,7 @@ def measure(reference: Reference, answers: Answers, truth: NDArray[np.int64] | N
 
     Args:
         reference, answers: for the same images; evidence of the reference's class.
-        truth: the true classes (N,), where they are known.
+        truth: the true classes (N,), where they are known; `camlite.images.labelled_images.UNKNOWN` where one is not.
 
     Raises:
         ValueError: scores or evidence of the two differ in shape.
@@ -86,7 +87,10 @@ def measure(reference: Reference, answers: Answers, truth: NDArray[np.int64] | N
     received = np.where(comparable[:, np.newaxis], answers.evidence.reshape(expected.shape), expected).astype(float)
     scores = np.where(finite[:, np.newaxis], answers.scores, reference.scores)
     named = scores.argmax(axis=1)
-    right, right_reference = (np.nan if truth is None else classes == truth for classes in (named, reference.classes))
+    known = np.nan if truth is None else np.where(truth == UNKNOWN, np.nan, truth)
+    right, right_reference = (
+        np.where(np.isnan(known), np.nan, classes == known) for classes in (named, reference.classes)
+    )
     return Measurement(
         named=answers.scores.argmax(axis=1),
         named_reference=reference.classes,

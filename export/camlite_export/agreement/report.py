@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from camlite import backends
+from camlite.images.labelled_images import UNKNOWN
 from camlite_export.agreement import report_pictures, summary
 from camlite_export.agreement.compared import Compared
 from camlite_export.agreement.gates import FIGURES
@@ -180,6 +181,7 @@ def _section(result: Result, comparison: Compared) -> dict[str, Any]:
 def _case(case: Case, result: Result, comparison: Compared) -> dict[str, Any]:
     expected, measured = comparison.expected, result.measurement
     classes = comparison.images.classes
+    truth = UNKNOWN if classes is None else int(classes[case.index])
     top, other = int(case.expected.argmax()), int(case.received.argmax())
     largest = float(np.abs(case.expected_evidence).max())
     difference = float(np.abs(case.received_evidence - case.expected_evidence).max())
@@ -189,7 +191,7 @@ def _case(case: Case, result: Result, comparison: Compared) -> dict[str, Any]:
         "expected": f"{expected.labels[top]} {case.expected[top]:.3f}",
         "received": f"{expected.labels[other]} {case.received[other]:.3f}",
         "same": top == other,
-        "truth": None if classes is None else expected.labels[int(classes[case.index])],
+        "truth": None if truth == UNKNOWN else expected.labels[truth],
         "correlation": "" if measured is None else f"1 \N{MINUS SIGN} {1 - measured.correlation[case.index]:.1e}",
         "difference": f"{100 * difference / largest:.2g}%" if largest else "",
     }

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from camlite.artifact.card import Fit, Preprocessing
 from camlite.errors import ClassifierError
-from camlite.images.labelled_images import LabelledImages
+from camlite.images.labelled_images import UNKNOWN, LabelledImages
 from camlite_export import stages
 from camlite_export.rightness import candidates, label_evidence, pixel_evidence
 from camlite_export.rightness.label_evidence import LabelVerdict
@@ -92,7 +92,10 @@ def decide(
     evidence, scores, truth = _evidence(view, targets, fit, pictures, given is None)
 
     def verdict(chosen: str) -> LabelVerdict | None:
-        return None if truth is None else label_evidence.judge(scores[chosen].argmax(axis=1), truth, labels)
+        known = np.flatnonzero(truth != UNKNOWN) if truth is not None else []
+        if truth is None or not len(known):
+            return None
+        return label_evidence.judge(scores[chosen].argmax(axis=1)[known], truth[known], labels)
 
     left = frozenset.intersection(*(one.permits for one in evidence))
     shown = _table(targets, evidence, scores, labels)

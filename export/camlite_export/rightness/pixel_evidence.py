@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.artifact.card import Preprocessing
+from camlite.images.labelled_images import UNKNOWN
 from camlite_export.rightness import candidates, training_pictures
 from camlite_export.sources.known_families import Family
 from camlite_export.sources.pixel_view import Floats, Moments, Remembered, View
@@ -139,8 +140,10 @@ def of_the_accuracy(
     """How often the labelled pictures are named right, picture by picture."""
     from scipy import stats
 
-    if truth is None:
+    known = None if truth is None else truth != UNKNOWN
+    if truth is None or known is None or not known.any():
         return silent("accuracy", targets, "the pictures have no labels")
+    truth, scores = truth[known], {name: one[known] for name, one in scores.items()}
     right = {name: one.argmax(axis=1) == truth for name, one in scores.items()}
     figures = {name: float(right[name].mean()) for name in targets}
     best = max(figures, key=lambda name: figures[name])

@@ -40,19 +40,22 @@ def choose(
         return tuple(found.names), f"labels from {given}{found.order}"
     if given is not None:
         return of(given, classes), "labels as given"
-    folders = _folders(Path(pictures)) if isinstance(pictures, str | Path) else []
+    folders, splits = _folders(Path(pictures), classes) if isinstance(pictures, str | Path) else ([], [])
     if len(folders) == classes:
-        return _checked(folders, classes, str(pictures)), f"labels from the folders of {pictures}, sorted as Keras does"
+        inside = f" in {', '.join(map(repr, splits))}" if splits else ""
+        said = f"labels from the folders{inside} of {pictures}, sorted as Keras does"
+        return _checked(folders, classes, str(pictures)), said
     if carried is not None:
         return of(carried, classes), "labels from the classifier's file"
     what = f": {pictures} has {len(folders)} folders, the classifier {classes} classes" if folders else ""
     return of(None, classes), f"labels are numbers{what}; give --labels"
 
 
-def _folders(pictures: Path) -> list[str]:
+def _folders(pictures: Path, classes: int) -> tuple[list[str], list[str]]:
+    """See `camlite.images.class_folders.classes_in`."""
     if not pictures.is_dir():
-        return []
-    return class_folders.top_folders([file.relative_to(pictures) for file in picture_files.below(pictures)])
+        return [], []
+    return class_folders.classes_in([file.relative_to(pictures) for file in picture_files.below(pictures)], classes)
 
 
 def of(given: str | Path | Sequence[str] | None, classes: int) -> tuple[str, ...]:

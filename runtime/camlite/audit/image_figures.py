@@ -13,6 +13,7 @@ import camlite
 from camlite.audit import counterfactual, regions
 from camlite.images import preprocessing
 from camlite.images.fitting import Fitting
+from camlite.images.labelled_images import UNKNOWN
 from camlite.images.masked_images import Mask, MaskedImages, Partners
 from camlite.images.preprocessing import Pixels
 from camlite.maps import cam
@@ -174,7 +175,9 @@ class Measuring:
     def _measure(self, index: int) -> Figures:
         pixels = self._data.images[index]
         classes = self._data.images.classes
-        audited, named, score, evidence = self.evidence(pixels, None if classes is None else int(classes[index]))
+        audited, named, score, evidence = self.evidence(
+            pixels, None if classes is None or classes[index] == UNKNOWN else int(classes[index])
+        )
         mask = self._data.mask(index, pixels)
         shares = regions.positive_shares(evidence)
         tried = self._try(self.counterfactuals(index, pixels, mask), audited)

@@ -16,6 +16,9 @@ from camlite.system import files
 
 Pixels = NDArray[np.uint8]
 
+UNKNOWN = -1
+"""In place of a class: that of this image is not known."""
+
 
 @dataclass(frozen=True)
 class LabelledImages(Sequence[Pixels]):
@@ -23,7 +26,7 @@ class LabelledImages(Sequence[Pixels]):
 
     Attributes:
         names: what to call each in a message: its path, or its place in the ``.npz``.
-        classes: index of the class of each, int64 (N,); None where it is not known.
+        classes: index of the class of each, int64 (N,), `UNKNOWN` where it is not known; None where none is known.
         read: gives the image at an index.
         notes: what of folders and labels did not match, each one line, see `camlite.images.class_folders`.
     """
@@ -93,9 +96,12 @@ class LabelledImages(Sequence[Pixels]):
 
     def of_each_class(self, classes: int, images: int) -> list[list[int]]:
         """Indices of the first images of each of the first classes; one image each where classes are not known."""
-        if self.classes is None:
+        if self.classes is None or not len(self._known_classes()):
             return [[i] for i in range(min(classes, len(self)))]
-        return [np.flatnonzero(self.classes == k)[:images].tolist() for k in np.unique(self.classes)[:classes]]
+        return [np.flatnonzero(self.classes == k)[:images].tolist() for k in self._known_classes()[:classes]]
+
+    def _known_classes(self) -> NDArray[np.int64]:
+        return np.array([], np.int64) if self.classes is None else np.unique(self.classes[self.classes != UNKNOWN])
 
 
 Images: TypeAlias = "str | Path | Pixels | LabelledImages"
@@ -132,8 +138,8 @@ def of_arrays(images: Pixels, classes: NDArray[Any] | None = None, class_count: 
 def load(path: Path, labels: Sequence[str]) -> LabelledImages:
     """Open a folder of images, or an ``.npz``.
 
-    A folder is searched with its subfolders. Where all images lie in subfolders named after the labels, the classes
-    are known, see `camlite.images.class_folders`; what did not match stands in the notes. An ``.npz`` holds
+    A folder is searched with its subfolders. Of images in subfolders named after the labels the classes are
+    known, see `camlite.images.class_folders`; what did not match stands in the notes. An ``.npz`` holds
     ``images``, uint8 (N, H, W) or (N, H, W, channels), and may hold ``classes``, integers (N,).
 
     Raises:
@@ -152,8 +158,8 @@ def _folder(path: Path, labels: Sequence[str]) -> LabelledImages:
     if not found:
         raise ImageError(f"{path}: no images in this folder; expected files such as {', '.join(('.png', '.jpg'))}")
     matched = class_folders.match([file.relative_to(path) for file in found], labels, str(path))
-    known = [k for k in matched.classes if k is not None]
-    classes = np.array(known, np.int64) if len(known) == len(found) else None
+    known = [UNKNOWN if k is None else k for k in matched.classes]
+    classes = np.array(known, np.int64) if max(known) != UNKNOWN else None
     return LabelledImages(
         [str(file) for file in found],
         classes,

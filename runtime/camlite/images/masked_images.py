@@ -43,7 +43,7 @@ class Partners:
 
     def __init__(self, classes: NDArray[np.int64] | None, count: int, seed: int) -> None:
         self._seed, self._count = seed, count
-        self._classes = np.zeros(count, np.int64) if classes is None else classes
+        self._classes = np.zeros(count, np.int64) if classes is None else classes - classes.min()
         self._order = np.argsort(self._classes, kind="stable")
         self._starts = np.searchsorted(self._classes[self._order], np.arange(self._classes.max() + 2))
 

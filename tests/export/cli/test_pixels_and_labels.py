@@ -148,3 +148,42 @@ def test_inspect_says_what_it_knows(folder: Path, capsys: pytest.CaptureFixture[
     record = json.loads(capsys.readouterr().out)
     assert record["preprocess"] is None
     assert record["pixels"].startswith("nothing tells which pixels")
+
+
+def test_accuracy_is_measured_on_the_pictures_whose_class_is_known(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Parts of a data set, a folder that is no class, and a loose picture: none of them hides the accuracy."""
+    images, classes = pictures(40, 5)
+    for number, (image, k) in enumerate(zip(images, classes, strict=True)):
+        path = tmp_path / "set" / ("train" if number % 8 > 3 else "test") / f"{k}_{SHAPES[k]}" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture_files.write(path, image)
+    for place in (tmp_path / "set" / "train" / "misc", tmp_path / "set"):
+        place.mkdir(exist_ok=True)
+        picture_files.write(place / "odd.png", np.zeros((64, 64, 3), np.uint8))
+    known = ["--labels", str(folder / "labels.txt"), "--output", str(tmp_path / "out")]
+    command = ["export", str(folder / "plain.keras"), *known, "--calibration", str(tmp_path / "set"), *ONE]
+    assert cli.main(command) == 0
+
+    said = capsys.readouterr().out
+    assert float(said.splitlines()[1].split()[3].rstrip("%")) > 80
+    assert "pixels 0..255, because" in said
+    assert "of 40 labelled pictures are named right" in said
+    assert "'test', 'train' are read as one set of pictures" in said
+    assert "accuracy is measured on the 40 of 42 pictures whose class is known" in said
+    path = str(tmp_path / "out" / "plain.float32.onnx")
+    assert (
+        cli.main(
+            [
+                "parity",
+                str(folder / "plain.keras"),
+                path,
+                "--data",
+                str(tmp_path / "set"),
+                "--report",
+                str(tmp_path / "report"),
+            ]
+        )
+        == 0
+    )

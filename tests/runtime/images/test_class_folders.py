@@ -7,7 +7,7 @@ from pathlib import PurePath
 import pytest
 
 from camlite.errors import ImageError
-from camlite.images.class_folders import Matched, match, top_folders
+from camlite.images.class_folders import Matched, classes_in, match, top_folders
 
 KERAS_ORDER = ("0", "1", "10", "11", "2", "3")
 
@@ -67,8 +67,69 @@ def test_what_does_not_match_is_said_on_both_sides() -> None:
         "photos: no label has the name of these folders (and pictures in them): 'hapy' (2)",
         "photos: 1 pictures lie in no folder that is named after a label",
         "photos: no folder has the name of these labels: 'Happy'",
-        "photos: so the classes of the pictures are not known, and no accuracy is measured",
+        "photos: accuracy is measured on the 1 of 4 pictures whose class is known",
     )
+
+
+def test_nothing_that_matches_is_said() -> None:
+    found = matched(("Angry", "Happy"), "angri", "hapy")
+
+    assert found.classes == (None, None)
+    assert found.notes[-1] == "photos: so the classes of the pictures are not known, and no accuracy is measured"
+
+
+@pytest.mark.parametrize("folder", ["0 cat", "1_cat", "2-Cat", "03. cat", "17 CAT"])
+def test_a_number_in_front_of_a_folders_name_only_sorts_it(folder: str) -> None:
+    assert matched(("dog", "cat"), folder, "9 dog") == Matched((1, 0), ())
+
+
+def test_a_number_in_front_is_a_part_of_the_name_where_a_label_has_it() -> None:
+    assert matched(("wheels", "4 wheels"), "4 wheels", "wheels").classes == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "folders"),
+    [(("cat", "dog", "emu"), ("1", "2", "3")), (("1", "2", "3"), ("0", "1", "2")), (("cat", "dog"), ("0", "7"))],
+)
+def test_numbers_are_indices_or_names_all_together(labels: tuple[str, ...], folders: tuple[str, ...]) -> None:
+    """Folders counted from 1 would else measure the accuracy of the wrong classes."""
+    assert matched(labels, *folders).classes == (None,) * len(folders)
+
+
+def test_a_folder_beside_those_of_numbers_leaves_them_be() -> None:
+    assert matched(("cat", "dog"), "0", "1", "misc").classes == (0, 1, None)
+
+
+@pytest.mark.parametrize("splits", [("train", "test"), ("Training", "validation", "test"), ("indoor", "outdoor")])
+def test_parts_of_a_data_set_with_the_same_class_folders_are_read_as_one(splits: tuple[str, ...]) -> None:
+    found = matched(("dog", "cat"), *(f"{split}/{name}" for split in splits for name in ("cat", "dog")))
+
+    assert found.classes == (1, 0) * len(splits)
+    (said,) = found.notes
+    assert said.endswith(" are read as one set of pictures")
+    assert all(repr(split) in said for split in splits)
+
+
+def test_folders_that_have_the_labels_names_are_no_parts() -> None:
+    assert matched(("cat", "dog"), "cat/train", "cat/test", "dog/train", "dog/test") == Matched((0, 0, 1, 1), ())
+
+
+@pytest.mark.parametrize(
+    ("folders", "count", "expected"),
+    [
+        (("train/cat", "train/dog", "test/cat", "test/dog"), 2, (["cat", "dog"], ["test", "train"])),
+        (("train/cat", "train/dog", "train/emu", "val/cat"), 3, (["cat", "dog", "emu"], ["train", "val"])),
+        (("train/cat", "train/dog"), 2, (["cat", "dog"], ["train"])),
+        (("a/cat", "a/dog", "a/emu", "b/cat", "b/dog", "b/emu"), 3, (["cat", "dog", "emu"], ["a", "b"])),
+        (("cat/in", "cat/out", "dog/in", "dog/out"), 2, (["cat", "dog"], [])),
+        (("train", "test"), 2, ([], [])),
+        (("cat", "dog"), 2, (["cat", "dog"], [])),
+    ],
+)
+def test_the_folders_of_classes_may_lie_in_parts_of_a_data_set(
+    folders: tuple[str, ...], count: int, expected: tuple[list[str], list[str]]
+) -> None:
+    assert classes_in([PurePath(folder, "a.png") for folder in folders], count) == expected
 
 
 def test_pictures_without_folders_are_nothing_to_speak_of() -> None:

@@ -66,10 +66,14 @@ def test_subfolders_named_after_the_classes_tell_the_classes(tmp_path: Path, nam
     assert images.classes.dtype == np.int64
 
 
-def test_one_image_outside_those_subfolders_and_no_class_is_known(tmp_path: Path) -> None:
+def test_one_image_outside_those_subfolders_and_the_classes_of_the_others_are_known(tmp_path: Path) -> None:
     write(tmp_path / "cat" / "a.png")
     write(tmp_path / "b.png")
-    assert labelled_images.load(tmp_path, LABELS).classes is None
+    images = labelled_images.load(tmp_path, LABELS)
+    assert images.classes is not None
+    assert images.classes.tolist() == [labelled_images.UNKNOWN, 0]
+    assert images.of_each_class(5, 5) == [[1]]
+    assert "accuracy is measured on the 1 of 2 pictures whose class is known" in images.notes[-1]
 
 
 def test_an_npz_of_grey_images_gets_an_axis_of_channels(tmp_path: Path) -> None:

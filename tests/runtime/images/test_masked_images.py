@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from camlite.images.labelled_images import UNKNOWN
 from camlite.images.masked_images import Partners
 
 
@@ -30,3 +31,10 @@ def test_where_there_is_but_one_class_it_is_another_image_and_of_one_image_there
 
     assert all(partners.of(i) != i for i in range(5))
     assert Partners(None, 1, seed=0).of(0) is None
+
+
+def test_images_whose_class_is_not_known_are_as_one_class() -> None:
+    classes = np.array([UNKNOWN, 0, 1, UNKNOWN, 1])
+    partners = Partners(classes, 5, seed=0)
+    for index in range(5):
+        assert classes[partners.of(index)] != classes[index]
