@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from camlite.artifact.card import Preprocessing, Window
 from camlite.errors import ClassifierError
 from camlite.maps import resize
+from camlite_export.cutting import one_grid
 from camlite_export.cutting.cut import Cut
 from camlite_export.sources.source import Step
 
@@ -151,7 +152,7 @@ def measure(
             where its cells look is known far more exactly.
 
     Raises:
-        ClassifierError: from one end of the image to the other, cells run backwards.
+        ClassifierError: cells run backwards over the image, look at its parts in another order, or at two at once.
     """
     images = [
         _random_images(shape, target, seed) for seed in range(_PROBES if shape[0] * shape[1] <= _SMALL_IMAGE else 1)
@@ -171,7 +172,7 @@ def _span(
     found = _look(features, images, axis, name) if side > 1 else None
     if found is None:
         return 0.0, float(side), 0.0  # nothing arrives, which says nothing
-    expected = _expected(found, None if front is None else _look(front, images, axis, name), side)
+    expected = _expected(found, None if front is None else _look(front, images, axis, name, of_cells=False), side)
     edges = found.edges()
     if edges is None or found.cells < _FEWEST_CELLS:
         return *expected, 0.0
@@ -206,8 +207,11 @@ def _whole(edge: float, tolerance: float) -> float:
     return float(round(edge)) if abs(edge - round(edge)) <= tolerance else edge
 
 
-def _look(features: Features, images: list[Floats], axis: int, name: str) -> _Axis | None:
+def _look(features: Features, images: list[Floats], axis: int, name: str, of_cells: bool = True) -> _Axis | None:
     """Measure along one axis; None where nothing of the image arrives.
+
+    Args:
+        of_cells: whether these are the features that are explained.
 
     Raises:
         ClassifierError: see `measure`.
@@ -227,7 +231,88 @@ def _look(features: Features, images: list[Floats], axis: int, name: str) -> _Ax
             f"{name}: its cells run from {'bottom to top' if axis == 0 else 'right to left'} of the image, "
             f"which is flipped inside; cut it at an earlier --layer, before the flip"
         )
+    if of_cells and cells >= one_grid.FEWEST_CELLS:
+        _refuse_no_grid(found, responses, edges, name, axis, lambda: _Probe(features, images[0][::-1], axis))
     return found
+
+
+def _refuse_no_grid(
+    found: _Axis,
+    responses: list[NDArray[np.float64]],
+    edges: NDArray[np.intp],
+    name: str,
+    axis: int,
+    another: Callable[[], _Probe],
+) -> None:
+    """Raise `ClassifierError` where the cells do not look at the image as one grid.
+
+    Args:
+        another: makes one more probe, for what only one has found.
+    """
+    doubt = _doubt(found, responses, edges)
+    if doubt and len(responses) == 1:
+        more = another().responses(edges)
+        both = _Axis(found.seen, [*found.fits, _fit(more, edges, found.seen)], found.cells)
+        doubt = _doubt(both, [*responses, more], edges)
+    way = "from top to bottom" if axis == 0 else "from left to right"
+    remedy = "cut it at an earlier --layer, before that, or take that step out of the classifier and save it again"
+    if doubt == "elsewhere":
+        raise ClassifierError(
+            f"{name}: {way}, its cells do not look at the image in the order of its parts, which change places "
+            f"inside, so that heat would lie in the wrong place; {remedy}"
+        )
+    if doubt == "two views":
+        raise ClassifierError(
+            f"{name}: {way}, its cells look at two places of the image at once: two views of it, such as the whole "
+            f"and its middle, lie on one another inside, so that heat would lie in the wrong place; {remedy}"
+        )
+
+
+def _doubt(found: _Axis, responses: list[NDArray[np.float64]], edges: NDArray[np.intp]) -> one_grid.Doubt | None:
+    """Why the cells are no grid; None where they may be one."""
+    cells, seen, bands = found.cells, found.seen, np.diff(edges)[:, np.newaxis]
+    pitches = [(fit.stop - fit.start) / cells for fit in found.fits]
+    grids = [
+        one_grid.Grid(fit.start, fit.stop, fit.width * pitch) for fit, pitch in zip(found.fits, pitches, strict=True)
+    ]
+    some = _some(cells)
+    places = (some + 0.5) / cells
+    varied, middles = zip(*(_varied(one[:, some], edges, seen) for one in responses), strict=True)
+    if not all(one.any() for one in varied):
+        return None
+    left = [one_grid.left_by(grid, one, middles[0], places, seen) for grid, one in zip(grids, varied, strict=True)]
+    unit = max((seen[1] - seen[0]) / cells, float(bands.max()))
+    if one_grid.lies_elsewhere(varied, left, middles[0], _WIDTHS * unit):
+        return "elsewhere"
+    inside = np.flatnonzero(_inside(edges, seen))
+    seconds, shares = [], []
+    for one, rest in zip(varied, left, strict=True):
+        whole = np.zeros((len(bands), cells))
+        whole[np.ix_(inside, some)] = rest
+        fit = _fit(whole * bands, edges, seen)
+        seconds.append(one_grid.Grid(fit.start, fit.stop, fit.width))
+        shares.append(fit.explained * float((rest**2).sum() / (one**2).sum()))
+    return "two views" if one_grid.is_second(grids[0], seconds, shares, cells) else None
+
+
+def _some(cells: int) -> NDArray[np.intp]:
+    """The cells along an axis that fits look at."""
+    return np.unique(np.linspace(0, cells - 1, min(cells, _MOST_CELLS)).round().astype(np.intp))
+
+
+def _inside(edges: NDArray[np.intp], seen: tuple[float, float]) -> NDArray[np.bool_]:
+    """Which bands are seen."""
+    middles = (edges[:-1] + edges[1:]) / 2
+    return np.asarray((middles > seen[0]) & (middles < seen[1]))
+
+
+def _varied(
+    responses: NDArray[np.float64], edges: NDArray[np.intp], seen: tuple[float, float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Responses per pixel of the bands that are seen, less each cell's mean, and the middles of these bands."""
+    inside = _inside(edges, seen)
+    received = (responses / np.diff(edges)[:, np.newaxis])[inside]
+    return received - received.mean(axis=0), ((edges[:-1] + edges[1:]) / 2)[inside]
 
 
 def _band_edges(side: int, cells: int) -> NDArray[np.intp]:
@@ -311,12 +396,9 @@ def _fit(responses: NDArray[np.float64], edges: NDArray[np.intp], seen: tuple[fl
     has of everywhere. Where the image ends, or what is seen of it, the bell is cut off and not moved: so that cells
     near an edge, which see less on that side, do not seem to lie further inside, as their centres of mass do.
     """
-    middles, widths = (edges[:-1] + edges[1:]) / 2, np.diff(edges)
-    inside = (middles > seen[0]) & (middles < seen[1])
-    cells = responses.shape[1]
-    some = np.unique(np.linspace(0, cells - 1, min(cells, _MOST_CELLS)).round().astype(np.intp))
-    received = (responses / widths[:, np.newaxis])[inside][:, some]
-    varied = received - received.mean(axis=0)
+    cells, widths = responses.shape[1], np.diff(edges)
+    some = _some(cells)
+    varied, middles = _varied(responses[:, some], edges, seen)
     total = float((varied**2).sum())
     if not total > 0:
         return _Fit(*seen, 0.0, 0.0)
@@ -328,7 +410,7 @@ def _fit(responses: NDArray[np.float64], edges: NDArray[np.intp], seen: tuple[fl
         pairs = pairs[pairs[:, 1] - pairs[:, 0] > extent * _SMALLEST]
         for few in np.array_split(pairs, 1 + len(pairs) // 64):
             unit = np.maximum((few[:, 1] - few[:, 0]) / cells, band)
-            left = total - _explained(varied, middles[inside], few, places, unit)  # (widths, pairs)
+            left = total - _explained(varied, middles, few, places, unit)  # (widths, pairs)
             width, pair = np.unravel_index(left.argmin(), left.shape)
             start, stop = map(float, few[pair])
             best = min(best, (float(left[width, pair]), start, stop, float(_WIDTHS[width] * unit[pair])))

@@ -89,3 +89,56 @@ def test_a_map_of_one_row_lies_over_what_it_sees() -> None:
 def test_an_image_that_is_flipped_inside_is_refused(flip: Any, said: str) -> None:
     with pytest.raises(ClassifierError, match=f"from {said} of the image.*earlier --layer"):
         edges([], [layers.Lambda(lambda x: x[flip]), *pooled()])
+
+
+def beside(crop: Any, shape: tuple[int, int]) -> layers.Layer:
+    """The whole image beside a part of it, enlarged to the same size."""
+
+    def both(image: Any) -> Any:
+        return keras.ops.concatenate([image, keras.ops.image.resize(image[crop], shape)], axis=-1)
+
+    return layers.Lambda(both)
+
+
+NO_GRID: dict[str, tuple[Any, tuple[int, int], str]] = {
+    "halves that change places": (
+        lambda x: keras.ops.concatenate([x[:, 32:], x[:, :32]], 1),
+        (64, 64),
+        "top to bottom",
+    ),
+    "thirds that change places": (
+        lambda x: keras.ops.concatenate([x[:, :, 48:], x[:, :, 24:48], x[:, :, :24]], 2),
+        *((64, 72), "left to right"),
+    ),
+    "a large image rolled": (lambda x: keras.ops.roll(x, 64, axis=2), (160, 160), "left to right"),
+    "a half on the other": (
+        lambda x: keras.ops.concatenate([x[:, :, :32], x[:, :, 32:]], 1),
+        (64, 64),
+        "top to bottom",
+    ),
+    "the whole and its middle": (beside(np.s_[:, 16:48, 16:48], (64, 64)), (64, 64), "two places of the image at once"),
+    "the whole and a corner": (beside(np.s_[:, :30], (60, 80)), (60, 80), "two places of the image at once"),
+}
+
+
+@pytest.mark.parametrize("name", NO_GRID)
+def test_cells_that_are_no_grid_over_the_image_are_refused(name: str) -> None:
+    """Their evidence would lie in the wrong half, with a verdict of fit."""
+    function, shape, said = NO_GRID[name]
+    with pytest.raises(ClassifierError, match=rf"{said}.*heat would lie in the wrong place.*earlier --layer"):
+        edges([function if isinstance(function, layers.Layer) else layers.Lambda(function)], pooled(), shape)
+
+
+@pytest.mark.parametrize("margin", [4, 16, 28])
+def test_an_image_that_is_mirrored_into_its_margins_is_a_grid(margin: int) -> None:
+    pad = layers.Lambda(lambda x: keras.ops.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)), "reflect"))
+    assert edges([pad], pooled()) == pytest.approx([-margin, -margin, 64 + margin, 64 + margin], abs=2)
+
+
+def test_two_views_of_the_same_places_are_a_grid() -> None:
+    """As in Inception: branches that look differently far."""
+
+    def branches(image: Any) -> Any:
+        return keras.ops.concatenate([image, keras.ops.average_pool(image, 9, 1, "same")], axis=-1)
+
+    assert edges([layers.Lambda(branches)], pooled()) == [0, 0, 64, 64]
