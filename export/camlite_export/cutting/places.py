@@ -36,7 +36,7 @@ def are_kept(source: Source, steps: Sequence[Step]) -> bool:
         source: the classifier, which is asked.
         steps: those of it from the image to the feature map.
     """
-    moving = [i for i, step in enumerate(steps) if not any(part in step.kind for part in _LOCAL) and not _is_one(step)]
+    moving = _moving(steps)
     if not moving:
         return True
     step = next(step for step in steps[moving[-1] :] if len(step.shape) == 4)
@@ -46,6 +46,16 @@ def are_kept(source: Source, steps: Sequence[Step]) -> bool:
 
     axes = [axis for axis in (1, 2) if (step.shape[axis] or 0) > 1]
     return all(own_share(features_of, source.image_shape, axis) >= _LEAST for axis in axes)
+
+
+def last_mover(steps: Sequence[Step]) -> Step | None:
+    """The last step that could have put places elsewhere; None where none could."""
+    moving = _moving(steps)
+    return steps[moving[-1]] if moving else None
+
+
+def _moving(steps: Sequence[Step]) -> list[int]:
+    return [i for i, step in enumerate(steps) if not any(part in step.kind for part in _LOCAL) and not _is_one(step)]
 
 
 def _is_one(step: Step) -> bool:

@@ -152,10 +152,14 @@ def cut(
 
 
 def _last_feature_map(source: Keras3Source) -> tuple[KerasStep, keras.Model]:
+    moved = None
     for index, step in reversed(list(enumerate(source.steps))):
         before = source.steps[: index + 1]
         head = source.head(step) if _is_feature_map(step) else None
-        if head is None or not places.are_kept(source, before):
+        if head is None:
+            continue
+        if not places.are_kept(source, before):
+            moved = moved or (places.last_mover(before) if any(map(_is_learned, before)) else None)
             continue
         if not any(map(_is_learned, before)):
             break  # no more than the image scaled, normalized or augmented
@@ -167,6 +171,13 @@ def _last_feature_map(source: Keras3Source) -> tuple[KerasStep, keras.Model]:
                 f"--layer {step.name} explains it by its gradient all the same"
             )
         return step, head
+    if moved is not None:
+        raise ClassifierError(
+            f"{source.name}: its cells are not where they are in the image, which is flipped, turned, rolled, repeated "
+            f"or folded inside, or its axes are moved, by {moved.name!r} ({moved.kind}) or in front of it, so that "
+            f"heat would lie in the wrong place; take that step out of the classifier, do it to the pictures "
+            f"beforehand, and save the classifier again"
+        )
     raise ClassifierError(
         f"{source.name}: no feature map: no learned layer gives (batch, height, width, channels) with more than one "
         f"place from which alone the scores follow; camlite explains convolutional image classifiers"

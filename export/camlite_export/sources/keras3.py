@@ -13,7 +13,7 @@ from camlite.texts import printable
 from camlite_export import workarounds
 from camlite_export.sources import fixed_batches, last_activation
 from camlite_export.sources.float32 import in_float32
-from camlite_export.sources.journey import KerasStep, Size, walk
+from camlite_export.sources.journey import KerasStep, Size, shape_text, walk
 from camlite_export.sources.layer_outputs import outputs_of
 from camlite_export.sources.source import Answer, Floats, KnownPixels, Step
 from camlite_export.sources.weights_digest import digest
@@ -89,6 +89,11 @@ class Keras3Source:
         """SHA-256 over all weights."""
         return digest(self.model)
 
+    @cached_property
+    def saturation(self) -> str | None:
+        """See `camlite_export.sources.last_activation.saturation`."""
+        return last_activation.saturation(self.logits_of_image)
+
     @property
     def steps(self) -> tuple[KerasStep, ...]:
         """Every layer and operation, those of the models inside included."""
@@ -124,8 +129,26 @@ class Keras3Source:
             with outputs_of(self._layer(original.operation)) as outputs:
                 scores.append(self._scores(batch)[:count])
             found = keras.tree.flatten(outputs[original.call])[original.tensor]
+            if _is_other(found, original):
+                self._refuse_other_size(batch, index)
             features.append(np.asarray(found, np.float32)[:count])
         return Answer(np.concatenate(features), np.concatenate(scores))
+
+    def _refuse_other_size(self, batch: Floats, last: int) -> None:
+        """Raise `ClassifierError` with the first layer that gives another size when it is used than it declares."""
+        import keras
+
+        for step in self._originals[: last + 1]:
+            with outputs_of(self._layer(step.operation)) as outputs:
+                self._scores(batch)
+            found = keras.tree.flatten(outputs[step.call])[step.tensor]
+            if _is_other(found, step):
+                raise ClassifierError(
+                    f"{self.name}: layer {step.name!r} ({step.kind}) declares {shape_text(step.shape)} and gives "
+                    f"{shape_text((None, *found.shape[1:]))} when the classifier is used, so what is behind it is not "
+                    f"what was trained; build the classifier again without it, or with keras.layers.CenterCrop or "
+                    f"Resizing in its place, set the same weights, and save it"
+                )
 
     def _layer(self, operation: Any) -> Any:
         """What does in the original what an operation does in `model`."""
@@ -171,6 +194,14 @@ class Keras3Source:
             return keras.Model(step.output, self.logits_of_image, name="head")
         except ValueError:  # Keras: "not connected to `inputs`"
             return None
+
+
+def _is_other(found: Any, step: Step) -> bool:
+    """Whether a tensor has another size than its step declares."""
+    declared = step.shape[1:]
+    return len(found.shape) != len(step.shape) or any(
+        side is not None and side != received for side, received in zip(declared, found.shape[1:], strict=True)
+    )
 
 
 def _has_dtype(operation: Any) -> bool:

@@ -231,3 +231,49 @@ def test_a_sigmoid_that_is_no_layer_is_the_activation_too() -> None:
     logits = layers.Dense(3, name="logits")(model.get_layer("pool").output)
 
     assert two_output.cut(keras.Model(model.inputs[0], keras.ops.sigmoid(logits))).activation == "sigmoid"
+
+
+def small(*front: keras.layers.Layer, shape: tuple[int, int] = (32, 32)) -> keras.Model:
+    """What stands in front of a convolution and a head."""
+    layers = keras.layers
+    tail = (layers.Conv2D(4, 3, activation="relu"), layers.GlobalAveragePooling2D(), layers.Dense(2))
+    return keras.Sequential([keras.Input((*shape, 3)), *front, *tail])
+
+
+MOVING = {
+    "Lambda": lambda x: keras.ops.roll(x, 16, axis=1),
+    "Permute": keras.layers.Permute((2, 1, 3)),
+    "Reshape": keras.layers.Reshape((16, 64, 3)),
+}
+
+
+@pytest.mark.parametrize("kind", MOVING)
+def test_an_image_whose_places_are_moved_first_is_refused_with_the_step_that_moves_them(kind: str) -> None:
+    step = MOVING[kind] if kind != "Lambda" else keras.layers.Lambda(MOVING[kind])
+    with pytest.raises(ClassifierError, match=rf"flipped, turned, rolled, .* by '.*' \({kind}\) or in front of it"):
+        two_output.cut(small(step))
+
+
+class OtherSize(keras.layers.Layer):
+    """Crops in training only, as RandomCrop does, and declares what it gives there."""
+
+    def call(self, image: Any) -> Any:
+        return image
+
+    def compute_output_spec(self, image: Any) -> Any:
+        return keras.KerasTensor((image.shape[0], 20, 20, image.shape[3]), image.dtype)
+
+
+@pytest.mark.parametrize(
+    ("layer", "declared"),
+    [
+        (keras.layers.RandomCrop(16, 16), "(batch, 16, 16, 3)"),
+        (keras.layers.RandomCrop(16, 24), "(batch, 16, 24, 3)"),
+        (OtherSize(), "(batch, 20, 20, 3)"),
+    ],
+)
+def test_a_layer_that_gives_another_size_than_it_declares_is_named(layer: keras.layers.Layer, declared: str) -> None:
+    kind = type(layer).__name__
+    said = f"({kind}) declares {declared} and gives (batch, 32, 32, 3) when the classifier is used"
+    with pytest.raises(ClassifierError, match=re.escape(said)):
+        two_output.cut(small(layer))
