@@ -26,6 +26,8 @@ from camlite_export.cutting.heads import OF_AFFINE_HEADS
 from camlite_export.results import Export, Inspection
 from camlite_export.rightness.pixel_decision import UndecidedPixelsError, decide
 from camlite_export.sources import labels as label_files
+from camlite_export.sources import last_activation
+from camlite_export.sources.last_activation import SaturationWarning
 from camlite_export.sources.opening import open_source
 from camlite_export.sources.pixel_conventions import NAMED, PixelsWarning, preprocessing
 from camlite_export.sources.pixel_view import usual_fit
@@ -102,6 +104,7 @@ def export(
 
     Warns:
         PixelsWarning: evidence speaks against `preprocess`, or `mean` and `std`.
+        SaturationWarning: its scores are made of probabilities, whose evidence vanishes where they are saturated.
         CoarseMapWarning: the last feature map has so few cells that heatmaps say little; names a finer layer.
     """
     path = Path(classifier) if isinstance(classifier, str | Path) else None
@@ -118,6 +121,8 @@ def export(
     cut = cutter.cut(source, layer, evidence)
     if layer is None:
         coarse_maps.warn(source, cut)
+    if source.saturation:
+        warnings.warn(f"{source.name}: {last_activation.saturation_text(source.saturation)}", SaturationWarning, 2)
     class_labels, labels_from = label_files.choose(labels, calibration, source.labels, cut.classes)
     images, unread, notes = _pictures(calibration, class_labels)
     wanted = exporting.kinds(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from camlite.errors import ClassifierError
 if TYPE_CHECKING:
     import keras
 
-Effect = Literal["softmax", "sigmoid", "two classes", "two classes, reversed"]
+Kind = Literal["softmax", "sigmoid", "sigmoid, reversed", "two classes", "two classes, reversed", "log_softmax"]
 _Run = Callable[[Any], Any]
 
 # Steps back from the scores; exp(z - max(z)) / sum(...) between two reshapes has eight.
@@ -31,6 +31,24 @@ _TOLERANCE = 1e-6
 
 # float32 has exp(z) up to z = 88. Small numbers and large ones: what bends somewhere else bends between them.
 _MAGNITUDES = np.repeat(np.array([0.1, 1, 4, 16], np.float32), 4)
+
+_PROBABILITIES = ("softmax", "sigmoid", "sigmoid, reversed", "log_softmax")
+
+
+class SaturationWarning(UserWarning):
+    """A classifier's scores are made of probabilities, whose evidence vanishes where they are near 0 or 1."""
+
+
+class Effect(NamedTuple):
+    """What a function of numbers does.
+
+    Attributes:
+        kind: which function it is.
+        order: of the numbers, where it gives them in another order than it takes them; else None.
+    """
+
+    kind: Kind
+    order: tuple[int, ...] | None = None
 
 
 def take_off(name: str, scores: Any) -> tuple[Any, Any, Activation]:
@@ -58,11 +76,15 @@ def take_off(name: str, scores: Any) -> tuple[Any, Any, Activation]:
     if effect is None:
         return scores, scores, "linear"
     logits = _flat(logits)
-    if effect == "softmax":
+    if effect.order is not None:
+        logits = ops.take(logits, np.array(effect.order, np.int32), axis=-1)
+    if effect.kind == "softmax":
         return scores, logits, "softmax"
-    if effect == "two classes" or scores.shape[1] == 1:
+    if effect.kind == "sigmoid, reversed":  # 1 - sigmoid(z) is sigmoid(-z)
+        logits = -logits
+    if effect.kind == "two classes" or scores.shape[1] == 1:
         pair = ops.concatenate([-logits, logits], axis=-1)
-    elif effect == "two classes, reversed":
+    elif effect.kind == "two classes, reversed":
         pair = ops.concatenate([logits, -logits], axis=-1)
     else:
         return scores, logits, "sigmoid"
@@ -78,7 +100,7 @@ def _found(scores: Any) -> tuple[Any, Effect | None]:
     for tensor in reversed(upstream[1:]):
         behind = _between(tensor, scores)
         effect = behind and _effect(behind, tuple(tensor.shape[1:]), scores.shape[1])
-        if effect:
+        if effect and effect.kind != "log_softmax":
             return tensor, effect
     for tensor in upstream:
         behind = (lambda values: values) if tensor is scores else _between(tensor, scores)
@@ -86,10 +108,55 @@ def _found(scores: Any) -> tuple[Any, Effect | None]:
         if behind is None or len(before) != 1 or not _ends_with_activation(layer):
             continue
         effect = _effect(_composed(layer.activation, behind), tuple(tensor.shape[1:]), scores.shape[1])
-        linear = effect and _without_activation(layer, before[0])
-        if linear is not None:
+        known = effect is not None and effect.kind != "log_softmax"
+        linear = _without_activation(layer, before[0]) if known else None
+        if linear is not None and effect is not None:
             return linear, effect
     return scores, None
+
+
+def saturation_text(function: str) -> str:
+    """What it means that logits are made of a function's probabilities, and what to do."""
+    return (
+        f"its scores are made of the probabilities of a {function}, and what stands behind it cannot be taken off: "
+        f"evidence vanishes where a probability is near 0 or 1; save the classifier so that it ends with the {function}"
+        if function != "log_softmax"
+        else "its scores are logarithms of probabilities: evidence vanishes where a class is nearly certain; save the "
+        "classifier so that it ends with softmax in place of log_softmax"
+    )
+
+
+def saturation(logits: Any) -> str | None:
+    """Which function has made the logits of K classes probabilities, so that their evidence vanishes; None where none.
+
+    Logits (batch, K) as `take_off` gives them: they are made of probabilities where something stands behind a softmax
+    or sigmoid that cannot be taken off, such as another softmax, a factor, or a clip.
+    """
+    if logits.shape[1] == 1:
+        return None
+    for tensor in _upstream(logits):
+        if tensor is not logits and any(_has_weights(one) for one in _operations_between(tensor, logits)):
+            continue
+        for before in _inputs(tensor):
+            behind = _between(before, tensor)
+            effect = behind and _effect(behind, tuple(before.shape[1:]), tensor.shape[-1])
+            if effect and effect.kind in _PROBABILITIES:
+                return effect.kind.split(",")[0]
+        layer = _made_by(tensor)[0]
+        if _ends_with_activation(layer):
+            effect = _effect(layer.activation, tuple(tensor.shape[1:]), tensor.shape[-1])
+            if effect and effect.kind in _PROBABILITIES:
+                return effect.kind
+    return None
+
+
+def _operations_between(tensor: Any, logits: Any) -> list[Any]:
+    between = _between(tensor, logits)
+    return list(getattr(between, "layers", ()))
+
+
+def _has_weights(layer: Any) -> bool:
+    return bool(getattr(layer, "weights", ()))
 
 
 def _upstream(scores: Any) -> Iterator[Any]:
@@ -146,20 +213,47 @@ def _effect(run: _Run, sides: tuple[int, ...], classes: int) -> Effect | None:
     except Exception:  # a function of a stranger's, run on numbers that it was not made for
         return None
     received = received.reshape(len(probes), -1)
-    for effect, expected in _expected(probes, classes).items():
-        if received.shape == expected.shape and (np.abs(received - expected) <= _TOLERANCE).all():
-            return effect
+    for kind, expected in _expected(probes, classes).items():
+        if received.shape != expected.shape:
+            continue
+        if _same(received, expected):
+            return Effect(kind)
+        order = _order(received, expected)
+        if order is not None and "two classes" not in kind:
+            return Effect(kind, order)
     return None
 
 
-def _expected(logits: NDArray[np.float32], classes: int) -> Mapping[Effect, NDArray[np.float64]]:
+def _same(received: NDArray[np.float32], expected: NDArray[np.float64]) -> bool:
+    # Only logarithms are larger than 1, and rounded in proportion.
+    return bool((np.abs(received - expected) <= _TOLERANCE * np.maximum(1, np.abs(expected))).all())
+
+
+def _order(received: NDArray[np.float32], expected: NDArray[np.float64]) -> tuple[int, ...] | None:
+    """The order that makes what is expected what was received; None where there is none."""
+    for row in range(4):  # small numbers, which no function has made equal; two may still be within rounding in one row
+        order = np.empty(expected.shape[1], np.int64)
+        order[received[row].argsort()] = expected[row].argsort()
+        if _same(received, expected[:, order]):
+            return tuple(order.tolist())
+    return None
+
+
+def _expected(logits: NDArray[np.float32], classes: int) -> Mapping[Kind, NDArray[np.float64]]:
     exact = logits.astype(np.float64)
     sigmoid = 1 / (1 + np.exp(-exact))
     if exact.shape[1] == 1:
         pair = np.concatenate([1 - sigmoid, sigmoid], axis=1)
-        return {"sigmoid": sigmoid} if classes == 1 else {"two classes": pair, "two classes, reversed": pair[:, ::-1]}
-    powers = np.exp(exact - exact.max(axis=1, keepdims=True))
-    return {"softmax": powers / powers.sum(axis=1, keepdims=True), "sigmoid": sigmoid}
+        one: dict[Kind, NDArray[np.float64]] = {"sigmoid": sigmoid, "sigmoid, reversed": 1 - sigmoid}
+        return one if classes == 1 else {"two classes": pair, "two classes, reversed": pair[:, ::-1]}
+    less = exact - exact.max(axis=1, keepdims=True)
+    total = np.exp(less).sum(axis=1, keepdims=True)
+    return {
+        "softmax": np.exp(less) / total,
+        "sigmoid": sigmoid,
+        "sigmoid, reversed": 1 - sigmoid,
+        "log_softmax": less - np.log(total),
+    }
 
 
 def _ends_with_activation(layer: Any) -> bool:

@@ -93,6 +93,11 @@ class Source(Protocol):
         ...
 
     @property
+    def saturation(self) -> str | None:
+        """Which function has made its logits probabilities, where something stands behind it; None where none has."""
+        ...
+
+    @property
     def parameters(self) -> int:
         """How many numbers it has learned."""
         ...

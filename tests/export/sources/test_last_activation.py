@@ -156,3 +156,57 @@ def test_one_unit_beside_its_opposite_is_two_classes(order: int) -> None:
 def test_one_unit_without_a_sigmoid_names_no_class(how: str) -> None:
     with pytest.raises(ClassifierError, match="names no class"):
         taken_off(model(1, NEITHER[how]))
+
+
+@pytest.mark.parametrize(
+    ("way", "order"), [("take", [2, 0, 1]), ("take", [1, 0, 2]), ("in front", [2, 0, 1]), ("slice", [2, 1, 0])]
+)
+@pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
+def test_scores_in_another_order_are_those_of_logits_in_that_order(order: list[int], kind: str, way: str) -> None:
+    activate = getattr(ops, kind)
+
+    def last(z: Any) -> Any:
+        moved = (lambda x: x[:, ::-1]) if way == "slice" else lambda x: ops.take(x, order, axis=-1)
+        return activate(moved(z)) if way == "in front" else moved(activate(z))
+
+    classifier = model(3, last)
+    scores, logits, activation = taken_off(classifier)
+    assert activation == kind
+    np.testing.assert_allclose(scores, classifier(PROBES), atol=1e-6)
+    np.testing.assert_allclose(cam.activate(logits, kind), scores, atol=1e-6)
+
+
+def test_one_minus_a_sigmoid_is_the_sigmoid_of_the_opposite() -> None:
+    for units in (1, 4):
+        classifier = model(units, lambda z: 1 - ops.sigmoid(z))
+        scores, logits, activation = taken_off(classifier)
+        assert activation == "sigmoid"
+        np.testing.assert_allclose(scores[:, -units:], classifier(PROBES), atol=1e-6)
+        np.testing.assert_allclose(cam.activate(logits, "sigmoid"), scores, atol=1e-6)
+
+
+SATURATED: dict[str, tuple[Callable[[Any], Any], str | None]] = {
+    "softmax twice": (lambda z: ops.softmax(ops.softmax(z)), "softmax"),
+    "softmax in percent": (lambda z: ops.softmax(z) * 100.0, "softmax"),
+    "softmax smoothed": (lambda z: ops.softmax(z) * 0.97 + 0.01, "softmax"),
+    "softmax clipped": (lambda z: ops.clip(ops.softmax(z), 1e-3, 0.999), "softmax"),
+    "a layer's softmax, halved": (lambda z: layers.Dense(3, activation="softmax")(z) / 2, "softmax"),
+    "sigmoid over its sum": (lambda z: ops.sigmoid(z) / ops.sum(ops.sigmoid(z), -1, keepdims=True), "sigmoid"),
+    "log_softmax": (ops.log_softmax, "log_softmax"),
+    "a layer's log_softmax": (lambda z: layers.Dense(3, activation="log_softmax")(z), "log_softmax"),
+    "softmax": (ops.softmax, None),
+    "softmax in another order": (lambda z: ops.flip(ops.softmax(z), -1), None),
+    "nothing": (lambda z: z, None),
+    "relu": (ops.relu, None),
+    "a layer on a softmax": (lambda z: layers.Dense(3)(ops.softmax(z)), None),
+}
+
+
+@pytest.mark.parametrize("how", SATURATED)
+def test_what_is_made_of_probabilities_and_stays_so_is_named(how: str) -> None:
+    last, expected = SATURATED[how]
+    _, logits, _ = last_activation.take_off("classifier", model(3, last).outputs[0])
+    assert last_activation.saturation(logits) == expected
+    if expected:
+        assert f"{expected}" in last_activation.saturation_text(expected)
+        assert "evidence vanishes where" in last_activation.saturation_text(expected)
