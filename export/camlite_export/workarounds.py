@@ -32,6 +32,18 @@ def run_through_graph(model: Any, inputs: Any, visit: Callable[..., Any]) -> Any
     return functional._run_through_graph(inputs, operation_fn=lambda operation: operation, call_fn=visit)
 
 
+def in_structure(model: Any, image: Any) -> Any:
+    """The image as a model of Keras 3 or Keras 2 has its only input: in a list or under a name where it stands in one.
+
+    Keras 3.15 takes it bare as well, and warns of it. Ends when Keras gives the structure of inputs a public name.
+    """
+    import keras
+
+    functional = getattr(model, "_functional", None) or model
+    structure = getattr(functional, "_inputs_struct", None)
+    return keras.tree.pack_sequence_as(structure, [image]) if isinstance(structure, list | tuple | dict) else image
+
+
 def all_layers(model: Any) -> list[Any]:
     """The layers of a Keras 3 model, or of a layer and itself, with those inside them: of models and of wrappers.
 

@@ -92,9 +92,9 @@ def decide(
     evidence, scores, truth = _evidence(view, targets, fit, pictures, given is None)
 
     def verdict(chosen: str) -> LabelVerdict | None:
-        known = np.flatnonzero(truth != UNKNOWN) if truth is not None else []
-        if truth is None or not len(known):
+        if truth is None or (truth == UNKNOWN).all():
             return None
+        known = np.flatnonzero(truth != UNKNOWN)
         return label_evidence.judge(scores[chosen].argmax(axis=1)[known], truth[known], labels)
 
     left = frozenset.intersection(*(one.permits for one in evidence))

@@ -13,6 +13,7 @@ import numpy as np
 
 from camlite.errors import ClassifierError
 from camlite.texts import printable
+from camlite_export import workarounds
 from camlite_export.sources import keras_errors
 from camlite_export.sources.source import Floats
 
@@ -39,7 +40,7 @@ def scores(model: Any, images: Floats) -> Floats:
 
     found = []
     for batch, count in split(images, of(model) or len(images)):
-        (given,) = keras.tree.flatten(model(batch, training=False))
+        (given,) = keras.tree.flatten(model(workarounds.in_structure(model, batch), training=False))
         found.append(np.asarray(given, np.float32)[:count])
     return np.concatenate(found)
 

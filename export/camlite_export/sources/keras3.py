@@ -161,7 +161,7 @@ class Keras3Source:
 
     def _run(self, images: Floats) -> Any:
         """What the original gives for one batch, shaped as it wants them."""
-        return self._whole(images, training=False)
+        return self._whole(workarounds.in_structure(self._whole, images), training=False)
 
     def _scores(self, images: Floats) -> Floats:
         import keras

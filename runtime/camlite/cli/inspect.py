@@ -14,7 +14,7 @@ from camlite.show import say
 from camlite.system import files
 from camlite.system.extensions import extension
 
-_CLASSIFIERS = (b"\x89HDF", b"PK\x03\x04")  # HDF5, zip
+_CLASSIFIERS = (b"\x89HDF", b"PK\x03\x04", b"{")  # HDF5, zip, JSON: a structure, of which the exporter says more
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +47,7 @@ def _is_classifier(path: Path) -> bool:
         return True
     try:
         with files.regular(path) as file:
-            return file.read(8).startswith(_CLASSIFIERS)
+            return file.read(8).lstrip().startswith(_CLASSIFIERS)
     except OSError:
         return False
 

@@ -116,3 +116,15 @@ def test_a_key_in_a_folder_that_is_not_there_is_refused(tmp_path: Path, capsys: 
 
     assert "cannot make the key (No such file or directory)" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("first", ['{"class_name": "Functional"}', '\n  {"module": "keras"}'])
+def test_a_structure_without_weights_is_called_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], first: str
+) -> None:
+    path = tmp_path / "w.json"
+    path.write_text(first)
+    assert cli.main(["inspect", str(path)]) == 2
+
+    said = capsys.readouterr().err
+    assert f"a structure without weights; give the file of the weights, and this one with --structure {path}" in said

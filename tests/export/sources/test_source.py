@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +16,7 @@ import support.classifier_kinds as kinds
 from camlite.errors import ClassifierError
 from camlite.maps import cam
 from camlite_export.cutting import cutter
+from camlite_export.sources import fixed_batches
 from camlite_export.sources.keras3 import Keras3Source
 from camlite_export.sources.opening import open_source
 from camlite_export.sources.source import Source, Step
@@ -188,3 +190,17 @@ def test_files_are_opened_by_what_they_hold(tmp_path: Path) -> None:
         source = open_source(path)
         assert type(source).__name__ == f"Keras{name}Source"
         assert cutter.cut(source).feature_shape == (7, 9, 5)
+
+
+@pytest.mark.parametrize("inputs", [lambda image: [image], lambda image: {"photo": image}, lambda image: image])
+def test_a_model_is_asked_as_it_has_its_input(inputs: Any) -> None:
+    """Keras warns of a bare image where the model was made with a list of one: lines that nobody can act on."""
+    image = keras.Input((8, 8, 3), name="photo")
+    features = keras.layers.Conv2D(2, 3)(image)
+    model = keras.Model(inputs(image), keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(features)))
+    source = Keras3Source(model)
+    images = np.zeros((3, 8, 8, 3), np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert source.answer(images, next(one for one in source.steps if one.kind == "Conv2D")).scores.shape == (3, 2)
+        assert fixed_batches.scores(model, images).shape == (3, 2)
