@@ -105,6 +105,7 @@ def export(
     Warns:
         PixelsWarning: evidence speaks against `preprocess`, or `mean` and `std`.
         SaturationWarning: its scores are made of probabilities, whose evidence vanishes where they are saturated.
+        UnknownPlacesWarning: its cells hardly look at places of their own, so where they lie could not be measured.
         CoarseMapWarning: the last feature map has so few cells that heatmaps say little; names a finer layer.
     """
     path = Path(classifier) if isinstance(classifier, str | Path) else None

@@ -8,6 +8,7 @@ their own place, less around it, and not at all where the image was cropped away
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -54,6 +55,10 @@ _WIDTHS = np.array(
 )  # of a cell's view, in cells, or in bands if they are wider
 _FEWEST_CELLS = 4  # that a fit needs to tell a place from the width of a view
 _FOLLOWS = 0.5  # of the responses' variance: a fit that explains less has found no places
+
+
+class UnknownPlacesWarning(UserWarning):
+    """Where the cells of a classifier's map lie in the image could not be measured."""
 
 
 class Places(NamedTuple):
@@ -174,6 +179,15 @@ def _span(
         return 0.0, float(side), 0.0  # nothing arrives, which says nothing
     expected = _expected(found, None if front is None else _look(front, images, axis, name, of_cells=False), side)
     edges = found.edges()
+    if edges is None and found.cells >= one_grid.FEWEST_CELLS:
+        way = "from top to bottom" if axis == 0 else "from left to right"
+        warnings.warn(
+            f"{name}: {way}, its cells hardly look at places of their own, so where they lie could not be measured; "
+            f"they are taken to lie evenly over what is seen of the image; look at heatmaps of images that you know, "
+            f"or cut it at an earlier --layer",
+            UnknownPlacesWarning,
+            stacklevel=5,
+        )
     if edges is None or found.cells < _FEWEST_CELLS:
         return *expected, 0.0
     pitch = (edges[1] - edges[0]) / found.cells

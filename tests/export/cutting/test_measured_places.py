@@ -142,3 +142,13 @@ def test_two_views_of_the_same_places_are_a_grid() -> None:
         return keras.ops.concatenate([image, keras.ops.average_pool(image, 9, 1, "same")], axis=-1)
 
     assert edges([layers.Lambda(branches)], pooled()) == [0, 0, 64, 64]
+
+
+def test_cells_that_look_everywhere_are_taken_to_lie_evenly_with_a_warning() -> None:
+    mixing = np.random.default_rng(0).uniform(0, 1, (64, 64)).astype(np.float32)
+
+    def mixed(image: Any) -> Any:
+        return keras.ops.einsum("ab,nbwc->nawc", mixing, image) / 64
+
+    with pytest.warns(measured_places.UnknownPlacesWarning, match="top to bottom, its cells hardly look at places"):
+        assert edges([layers.Lambda(mixed)], pooled()) == [0, 0, 64, 64]
