@@ -54,6 +54,8 @@ _WIDTHS = np.array(
     [0.35, 0.5, 0.7, 1.0, 1.5, 2.2, 3.3, 5.0]
 )  # of a cell's view, in cells, or in bands if they are wider
 _FEWEST_CELLS = 4  # that a fit needs to tell a place from the width of a view
+_WEAK = 0.75  # of the responses' variance: what explains less is measured with a second probe
+_AGREE = 2.0  # probes whose edges are further apart than this, in cells, have found no places; 1.3 was the most
 _FOLLOWS = 0.5  # of the responses' variance: a fit that explains less has found no places
 
 
@@ -97,14 +99,14 @@ class _Axis(NamedTuple):
 
     def edges(self) -> tuple[float, float] | None:
         """Edges of the grid, in pixels; None where it was not found."""
-        if not self.fits or any(fit.explained < _FOLLOWS for fit in self.fits):
+        if not self.fits or any(fit.explained < _FOLLOWS for fit in self.fits) or self.spread() > _AGREE:
             return None
         return float(np.mean([fit.start for fit in self.fits])), float(np.mean([fit.stop for fit in self.fits]))
 
     def spread(self) -> float:
         """How far the probes' edges are apart, in cells."""
         ends = np.array([(fit.start, fit.stop) for fit in self.fits])
-        return float(np.ptp(ends, axis=0).max() / (ends[0, 1] - ends[0, 0]) * self.cells)
+        return float(np.ptp(ends, axis=0).max() / np.diff(ends).mean() * self.cells)
 
 
 def of_cut(cut: Cut, target: Preprocessing) -> Places:
@@ -240,6 +242,9 @@ def _look(features: Features, images: list[Floats], axis: int, name: str, of_cel
     if cells == 1:
         return _Axis(seen, [], cells)
     found = _Axis(seen, [_fit(response, edges, seen) for response in responses], cells)
+    if len(probes) == 1 and found.fits[0].explained < _WEAK:
+        responses.append(_Probe(features, images[0][::-1], axis).responses(edges))
+        found = _Axis(seen, [*found.fits, _fit(responses[-1], edges, seen)], cells)
     if found.edges() is None and all(_fit(one[:, ::-1], edges, seen).explained >= _FOLLOWS for one in responses):
         raise ClassifierError(
             f"{name}: its cells run from {'bottom to top' if axis == 0 else 'right to left'} of the image, "

@@ -152,3 +152,11 @@ def test_cells_that_look_everywhere_are_taken_to_lie_evenly_with_a_warning() -> 
 
     with pytest.warns(measured_places.UnknownPlacesWarning, match="top to bottom, its cells hardly look at places"):
         assert edges([layers.Lambda(mixed)], pooled()) == [0, 0, 64, 64]
+
+
+def test_what_one_probe_finds_and_another_does_not_is_no_place() -> None:
+    """Chance explains more than half of the responses of a few cells, and puts their edges anywhere."""
+    fits = [measured_places._Fit(55, 137, 0.63, 1.2), measured_places._Fit(25, 194, 0.69, 0.7)]
+    assert measured_places._Axis((0, 192), fits, 6).edges() is None
+    near = [measured_places._Fit(12, 38, 0.9, 1.5), measured_places._Fit(16, 34, 0.9, 2.1)]
+    assert measured_places._Axis((0, 48), near, 8).edges() == (14, 36)
