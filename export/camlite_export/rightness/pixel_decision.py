@@ -206,8 +206,9 @@ def _order(chosen: str, evidence: Sequence[Evidence], targets: Targets, told: Ch
     if told:
         return f"; {told.upper()}, as was asked for"
     others = candidates.in_any_order([candidates.convention(chosen)], targets) - {chosen}
-    if not others & _permitted(evidence):
-        return ""
+    family = next(one for one in evidence if one.source == "family")
+    if not others & _permitted(evidence) or family.permits != _everything(evidence):
+        return ""  # a family comes with its order
     return f"; {targets[chosen].order.upper()}, as is usual: nothing tells the order of the channels"
 
 
@@ -215,9 +216,9 @@ def _missing(evidence: Sequence[Evidence], seen: _Seen) -> str:
     everything, left = _everything(evidence), _permitted(evidence)
     speaking = [one.reason for one in evidence if one.permits != everything or one.warning]
     ask = "say which with --preprocess (or --mean and --std)"
-    nameless = [name for name in _better(seen, seen.decoys) if name != candidates.OWN]
-    if nameless:
-        ask += f", as {candidates.option(nameless[0], seen.decoys[nameless[0]])}"
+    better = [name for name in _better(seen, seen.decoys) if name != candidates.OWN]
+    if better:
+        ask += f", as {candidates.option(better[0], seen.decoys[better[0]])}"
     if not left or _against_all(evidence, left):
         return f"the pixels are not known, as the evidence contradicts itself: {', but '.join(speaking)}; {ask}"
     known = f" ({'; '.join(speaking)})" if speaking else ""
@@ -225,8 +226,9 @@ def _missing(evidence: Sequence[Evidence], seen: _Seen) -> str:
     more = "" if labelled else ", or give --calibration pictures of the training, in a folder per label"
     if left == everything:
         return f"nothing tells which pixels it was trained on{known}; {ask}{more}"
-    names = sorted(_in_usual_order(left))
-    return f"the pixels may be {' or '.join(names)}{known}; {ask}{more}"
+    names = " or ".join(sorted(_in_usual_order(left)))
+    nameless = "" if all(one.sure for one in evidence) else ", or in a range without a name"
+    return f"the pixels may be {names}{nameless}{known}; {ask}{more}"
 
 
 def _against_all(evidence: Sequence[Evidence], left: frozenset[str]) -> bool:
