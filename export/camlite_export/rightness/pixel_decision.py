@@ -166,7 +166,8 @@ def _chosen(evidence: Sequence[Evidence], scores: Scores, view: View, targets: T
     sure = _in_usual_order(_permitted([one for one in evidence if one.sure]))
     if len(sure) == 1:
         chosen = next(iter(sure))
-        return chosen if chosen in left and not _against(evidence, chosen) else None
+        doubted = _against(evidence, chosen) or _nameless_is_better(evidence, chosen)
+        return chosen if chosen in left and not doubted else None
     same = scores or {name: view.scores(candidates.noise(targets[name])) for name in sure}
     first = next(name for name in targets if name in sure)
     return first if all(np.abs(same[name] - same[first]).max() <= _SAME_SCORES for name in sure) else None
@@ -183,6 +184,23 @@ def _against(evidence: Sequence[Evidence], chosen: str) -> bool:
     """Whether what is remembered fits another far better, though not well; labelled pictures prove more than that."""
     proven = any(one.source == "accuracy" and one.permits != _everything(evidence) for one in evidence)
     return not proven and any(chosen in one.against for one in evidence)
+
+
+def _nameless_is_better(evidence: Sequence[Evidence], chosen: str) -> bool:
+    """Whether a range without a name is what is remembered, and names more of the labelled pictures right.
+
+    Where layers land on a range, or a family is given it, the pictures may be other than those of the training.
+    """
+    everything = _everything(evidence)
+    figures = {one.source: one.figures for one in evidence}
+    if any(one.source in ("layers", "family") and one.permits != everything and not one.figures for one in evidence):
+        return False
+    remembered, right = figures["statistics"], figures.get("accuracy") or {}
+    return any(
+        remembered.get(name, np.inf) <= statistics_evidence.FITS < remembered.get(chosen, 0)
+        and right.get(name, 1) > right.get(chosen, 0)
+        for name in (candidates.CENTRED, candidates.FITTED)
+    )
 
 
 def _measured(evidence: Sequence[Evidence]) -> str | None:
@@ -227,7 +245,7 @@ def _missing(evidence: Sequence[Evidence], seen: _Seen) -> str:
     if left == everything:
         return f"nothing tells which pixels it was trained on{known}; {ask}{more}"
     names = " or ".join(sorted(_in_usual_order(left)))
-    nameless = "" if all(one.sure for one in evidence) else ", or in a range without a name"
+    nameless = "" if all(one.sure for one in evidence) and not better else ", or in a range without a name"
     return f"the pixels may be {names}{nameless}{known}; {ask}{more}"
 
 
