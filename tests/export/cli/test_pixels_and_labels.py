@@ -111,10 +111,8 @@ def test_parity_says_the_same_afterwards(folder: Path, tmp_path: Path, capsys: p
     assert "pixels -1..1, as the card says" in said
     assert "pixels: -1..1, but BatchNormalization" in said
     assert cli.main([*command, "--json"]) == 1
-    assert (
-        json.loads(capsys.readouterr().out)["pixels"][0]
-        == "pixels -1..1, as the card says: pixels -1..1, as was asked for"
-    )
+    first = json.loads(capsys.readouterr().out)["pixels"][0]
+    assert first.startswith("pixels -1..1, as the card says: pixels -1..1, as was asked for; pixels: -1..1, but ")
 
 
 def test_folders_that_match_no_label_are_said(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
