@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from camlite.artifact import Container
-from camlite.artifact.card import Fit, Preprocessing
+from camlite.artifact.card import ChannelOrder, Fit, Preprocessing
 from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.artifact.precisions import Precision
 from camlite.artifact.typed_json import check_text
@@ -57,6 +57,7 @@ def export(
     preprocess: str | None = None,
     mean: float | Sequence[float] | None = None,
     std: float | Sequence[float] | None = None,
+    order: ChannelOrder | None = None,
     fit: Fit | None = None,
     trust: bool = False,
     structure: str | Path | None = None,
@@ -88,6 +89,8 @@ def export(
         preprocess: what the classifier was trained on: ``unit`` 0..1, ``signed`` -1..1, ``imagenet``, ``caffe`` or
             ``raw`` 0..255; by default it is decided by evidence, see `camlite_export.rightness.pixel_decision`.
         mean, std: instead, of the pixels on 0..255: one number, or one a channel.
+        order: of the classifier's colour channels, ``rgb``, or ``bgr`` where OpenCV read the pictures of the training;
+            by default it is decided as well, and is ``rgb`` where nothing tells.
         fit: how images of other sizes are made to fit, ``stretch`` or ``crop``; by default as the classifier's
             family does, else stretched.
         trust: whether code that the classifier's file carries may run.
@@ -103,7 +106,7 @@ def export(
         CamliteError: something cannot be read, is not known, does not fit, or cannot be written.
 
     Warns:
-        PixelsWarning: evidence speaks against `preprocess`, or `mean` and `std`.
+        PixelsWarning: evidence speaks against `preprocess`, or `mean` and `std`, or is in doubt of what was decided.
         SaturationWarning: its scores are made of probabilities, whose evidence vanishes where they are saturated.
         UnknownPlacesWarning: its cells hardly look at places of their own, so where they lie could not be measured.
         CoarseMapWarning: the last feature map has so few cells that heatmaps say little; names a finer layer.
@@ -116,7 +119,7 @@ def export(
     containers = _several("formats", formats, Container)
     wanted_precisions = _several("precisions", precisions, Precision)
     _one("evidence", evidence, OF_AFFINE_HEADS)
-    _check_pixels(preprocess, fit)
+    _check_pixels(preprocess, fit, order)
     signer = None if sign is None else signing.signer(Path(sign))  # a wrong key is told before the long work
     source = open_source(classifier, size=_sides(size), trusted=trust, structure=structure)
     cut = cutter.cut(source, layer, evidence)
@@ -130,8 +133,8 @@ def export(
         containers or exporting.CONTAINERS, wanted_precisions, images is not None, cut.affine is not None
     )
     shown_name = str(path or source.name)
-    given = _given(source, preprocess, mean, std, fit)
-    pixels = decide(view_of(source), images, class_labels, given, fit)
+    given = _given(source, preprocess, mean, std, fit, order)
+    pixels = decide(view_of(source), images, class_labels, given, fit, order)
     if pixels.target is None:
         raise UndecidedPixelsError(shown_name, pixels)
     for doubt in pixels.warnings:
@@ -149,7 +152,7 @@ def export(
         name=given_name or _check_name(source.name),
         labels=class_labels,
         target=pixels.target,
-        pixels=pixels.reason,
+        pixels="; ".join([pixels.reason, *pixels.warnings]),
         calibration=images,
         wanted=wanted,
         folder=folder,
@@ -210,6 +213,7 @@ def parity(
     preprocess: str | None = None,
     mean: float | Sequence[float] | None = None,
     std: float | Sequence[float] | None = None,
+    order: ChannelOrder | None = None,
     fit: Fit | None = None,
     trust: bool = False,
     structure: str | Path | None = None,
@@ -220,7 +224,7 @@ def parity(
     Labels, layer and preprocessing that are not given are those of the first artifact's card.
 
     Args:
-        classifier, labels, layer, preprocess, mean, std, fit, trust, structure: see `export`.
+        classifier, labels, layer, preprocess, mean, std, order, fit, trust, structure: see `export`.
         artifacts: one file or several.
         data: images as `calibration` of `export` takes them; by default the first artifact's golden samples. Those
             are few, and hard on purpose: they pass no gates but the caller's.
@@ -240,13 +244,13 @@ def parity(
     if not paths:
         raise CamliteError("parity: no artifacts; give one or more of `camlite export`")
     limits = dict(gates_of.check(figure, limit) for figure, limit in (gates or {}).items())
-    _check_pixels(preprocess, fit)
+    _check_pixels(preprocess, fit, order)
     if backend is not None:
         _one("backend", backend, BACKENDS)
     folder = None if report is None else Path(report)
     if folder:
         reports.check_folder(folder)
-    given = Given(layer, labels, preprocess, _numbers(mean), _numbers(std), fit, trust, structure)
+    given = Given(layer, labels, preprocess, _numbers(mean), _numbers(std), order, fit, trust, structure)
     comparison = compare(
         classifier,
         paths,
@@ -300,11 +304,13 @@ def _several(what: str, values: Sequence[str] | None, literal: Any) -> list[Any]
     return [_one(what, value, get_args(literal)) for value in ([values] if isinstance(values, str) else values)]
 
 
-def _check_pixels(preprocess: str | None, fit: Fit | None) -> None:
+def _check_pixels(preprocess: str | None, fit: Fit | None, order: ChannelOrder | None) -> None:
     if preprocess is not None:
         _one("preprocess", preprocess, NAMED.keys())
     if fit is not None:
         _one("fit", fit, get_args(Fit))
+    if order is not None:
+        _one("order", order, get_args(ChannelOrder))
 
 
 def _sides(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
@@ -326,13 +332,14 @@ def _given(
     mean: float | Sequence[float] | None,
     std: float | Sequence[float] | None,
     fit: Fit | None,
+    order: ChannelOrder | None,
 ) -> Preprocessing | None:
     """What the user says of the pixels; None where nothing."""
     if preprocess is None and mean is None and std is None:
         return None
     fitted = fit or usual_fit(view_of(source))
     named = preprocess or source.pixels.preprocess
-    return preprocessing(source.image_shape, named, _numbers(mean), _numbers(std), fitted)
+    return preprocessing(source.image_shape, named, _numbers(mean), _numbers(std), fitted, order)
 
 
 def _picture(exported: Sequence[exporting.Exported], images: LabelledImages | None) -> Path | None:

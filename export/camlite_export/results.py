@@ -94,6 +94,7 @@ class Export:
         """What the table does not say; last of all which file to ship, and why."""
         yield from filter(None, [self.left_out])
         yield self.pixels.reason
+        yield from self.pixels.warnings
         yield self.labels_from
         yield from self.notes
         unknown = [one.kind for one in self.artifacts if one.backend is None]
@@ -109,6 +110,7 @@ class Export:
             "folder": str(self.folder),
             "passed": self.passed,
             "pixels": self.pixels.reason,
+            "warnings": list(self.pixels.warnings),
             "labels": self.labels_from,
             "left_out": self.left_out,
             "notes": list(self.notes),
@@ -174,6 +176,7 @@ class Inspection:
         yield f"{self.parameters:,} parameters, {self.classes} classes by {self.activation}"
         yield f"evidence: {self.evidence_method}, {EVIDENCE_METHODS[self.evidence_method].text}"
         yield self.pixels.reason
+        yield from self.pixels.warnings
 
     def to_dict(self) -> dict[str, Any]:
         """The record that ``camlite inspect --json`` prints."""
@@ -193,7 +196,8 @@ class Inspection:
             "classes": self.classes,
             "activation": self.activation,
             "evidence": self.evidence_method,
-            "preprocess": self.pixels.name,
+            "preprocess": self.pixels.name.split()[0] if self.pixels.name else None,
+            "order": self.pixels.target.order if self.pixels.target else None,
             "pixels": self.pixels.reason,
             "layers": layers,
         }

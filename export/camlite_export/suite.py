@@ -75,6 +75,7 @@ def parity_suite(
             preprocess=said.preprocess,
             mean=said.mean,
             std=said.std,
+            order=said.order,
             fit=said.fit,
             trust=said.trusted,
             structure=said.structure,

@@ -101,3 +101,22 @@ def behind(front: Sequence[Any], model: keras.Model) -> keras.Model:
     import keras
 
     return keras.Sequential([keras.Input(model.input_shape[1:]), *front, model], name="with_a_front")
+
+
+def trained_on_bgr(convention: str, kind: Kind = "normalized") -> keras.Model:
+    """A network that was trained on the same pixels with their channels the other way round."""
+    model = trained(kind, convention)
+    turned = network(kind)
+    first, *rest = model.get_weights()
+    turned.set_weights([first[:, :, ::-1], *rest])
+    return turned
+
+
+def scaled_before(model: keras.Model, by: float) -> keras.Model:
+    """A network that gives for pixels that are so many times smaller what `model` gives; the first layer is linear."""
+    import keras
+
+    first, *rest = model.get_weights()
+    scaled = keras.models.clone_model(model)
+    scaled.set_weights([first * by, *rest])
+    return scaled

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from camlite.artifact import Artifact
-from camlite.artifact.card import Fit, Preprocessing
+from camlite.artifact.card import ChannelOrder, Fit, Preprocessing
 from camlite.errors import ClassifierError
 from camlite_export.cutting import cutter
 from camlite_export.cutting.cut import Cut
@@ -56,8 +56,8 @@ class Given:
     Attributes:
         layer: where to cut, see `camlite_export.cutting.cutter.cut`.
         labels: one a class, or a file with one a line.
-        preprocess, mean, std, fit: see `camlite_export.sources.pixel_conventions`; where one is given, the others
-            have its defaults.
+        preprocess, mean, std, order, fit: see `camlite_export.sources.pixel_conventions`; where one is given,
+            the others have its defaults.
         trusted: whether code that the classifier's file carries may run.
         structure: file of its layers, where the classifier's own holds weights only.
     """
@@ -67,6 +67,7 @@ class Given:
     preprocess: str | None = None
     mean: Sequence[float] | None = None
     std: Sequence[float] | None = None
+    order: ChannelOrder | None = None
     fit: Fit | None = None
     trusted: bool = False
     structure: str | Path | None = None
@@ -74,7 +75,7 @@ class Given:
     @property
     def says_preprocessing(self) -> bool:
         """Whether the caller says how pixels become the classifier's input."""
-        return any(option is not None for option in (self.preprocess, self.mean, self.std, self.fit))
+        return any(option is not None for option in (self.preprocess, self.mean, self.std, self.order, self.fit))
 
 
 def open_expected(classifier: Any, given: Given, artifact: Artifact) -> Expected:
@@ -102,6 +103,7 @@ def open_expected(classifier: Any, given: Given, artifact: Artifact) -> Expected
             given.mean,
             given.std,
             given.fit or usual_fit(view_of(source)),
+            given.order,
         )
     labels = card.labels if given.labels is None else label_files.of(given.labels, cut.classes)
     _check_fit(path, cut, artifact, target, labels)

@@ -74,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
             preprocess=arguments.preprocess,
             mean=arguments.mean,
             std=arguments.std,
+            order=arguments.order,
             fit=arguments.fit,
             trust=arguments.trust,
             structure=arguments.structure,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from camlite.artifact.card import Fit
+from camlite.artifact.card import ChannelOrder, Fit
 from camlite.errors import ClassifierError
 from camlite_export.sources import pixel_conventions
 
@@ -38,7 +38,7 @@ def add_size(parser: argparse.ArgumentParser) -> None:
 
 
 def add_preprocessing(parser: argparse.ArgumentParser) -> None:
-    """``--preprocess``, ``--mean``, ``--std``, ``--fit``."""
+    """``--preprocess``, ``--mean``, ``--std``, ``--order``, ``--fit``."""
     parser.add_argument(
         "--preprocess",
         choices=list(pixel_conventions.NAMED),
@@ -47,6 +47,12 @@ def add_preprocessing(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--mean", type=numbers, metavar="M[,M,M]", help="instead: mean of the pixels, on 0..255")
     parser.add_argument("--std", type=numbers, metavar="S[,S,S]", help="and their standard deviation")
+    parser.add_argument(
+        "--order",
+        choices=get_args(ChannelOrder),
+        help="of the classifier's colour channels; bgr where OpenCV read the training's pictures (default: decided as "
+        "well, and where nothing tells, rgb; of caffe, bgr)",
+    )
     parser.add_argument(
         "--fit",
         choices=get_args(Fit),

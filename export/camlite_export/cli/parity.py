@@ -85,6 +85,7 @@ def _compare(arguments: argparse.Namespace, limits: dict[str, float]) -> Compari
             preprocess=arguments.preprocess,
             mean=arguments.mean,
             std=arguments.std,
+            order=arguments.order,
             fit=arguments.fit,
             trust=arguments.trust,
             structure=arguments.structure,

@@ -4,6 +4,7 @@ A piece of evidence excludes a convention only where it is sure; that is why its
 measured of the right convention. Confidence of the scores excludes none: a wrong convention of larger numbers
 saturates a network, and a classifier that was fed 0..255 in place of 0..1 is nearly always surer of what it says
 (mean confidence 1.00 where the right pixels gave 0.97, and accuracy 0.74 where they gave 0.95).
+What normalizations remember: `camlite_export.rightness.statistics_evidence`.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from numpy.typing import NDArray
 
 from camlite.artifact.card import Preprocessing
 from camlite.images.labelled_images import UNKNOWN
-from camlite_export.rightness import candidates, training_pictures
+from camlite_export.rightness import candidates
 from camlite_export.sources.known_families import Family
-from camlite_export.sources.pixel_view import Floats, Moments, Remembered, View
+from camlite_export.sources.pixel_view import Floats, View
 
-Source = Literal["layers", "family", "statistics", "accuracy"]
+Source = Literal["layers", "family", "statistics", "accuracy", "scores"]
 Targets = Mapping[str, Preprocessing]
 
 # Layers in front of the first learned one land on a convention to 4e-7 of its width. Some divide by 127 or 128, which
@@ -30,15 +31,6 @@ _SAME_COLOURS = 0.02
 # Otherwise, what a network can begin with: black and white apart by so much. 0..255 fed to what expects 0..1, or the
 # other way round, is 1/255 or 255.
 _LEAST_WIDTH, _MOST_WIDTH = 0.2, 12.0
-
-# Bhattacharyya distance from what the first normalization remembers. Measured on 11 small networks, a Teachable Machine
-# and a Mini-Xception: the right convention at most 0.028 (on pictures of another kind), the others at least 0.055;
-# pictures of half the brightness at least 0.083 under any.
-_FITS = 0.05
-_FURTHER, _TIMES_FURTHER = 0.025, 2.0
-_FEWEST_PICTURES = 5
-_RESAMPLINGS = 200
-_SURE = 0.99
 
 # Of a test of accuracies, with a convention's nearest rivals: eight pictures that only one of them gets right.
 _UNLIKELY = 0.005
@@ -53,12 +45,18 @@ class Evidence:
         permits: the conventions that it does not exclude; all of them where it says nothing.
         reason: the words for it, to stand behind "because".
         figures: what it measured of each convention; empty where nothing was.
+        sure: whether it may decide; where not, it can only contradict.
+        warning: what is to be said of it where something else decides; empty where nothing is.
+        against: those that it speaks against without being sure; only accuracy decides for one of them all the same.
     """
 
     source: Source
     permits: frozenset[str]
     reason: str
     figures: Mapping[str, float]
+    sure: bool = True
+    warning: str = ""
+    against: frozenset[str] = frozenset()
 
 
 def silent(source: Source, targets: Targets, reason: str, figures: Mapping[str, float] | None = None) -> Evidence:
@@ -67,71 +65,52 @@ def silent(source: Source, targets: Targets, reason: str, figures: Mapping[str, 
 
 
 def of_the_layers(view: View, targets: Targets) -> Evidence:
-    """What stands in front of the first learned layer makes white, black, grey and the primary colours of it."""
-    arrivals = {name: _arrival(view, target) for name, target in targets.items()}
-    given = {name: _middle(candidates.plain_colours(target)) for name, target in targets.items()}
-    if all(_alike(arrivals[name], given[name]) for name in targets):
+    """What stands in front of the first learned layer makes white, black, grey and the primary colours of it.
+
+    That shows a range and never an order: scaling is the same for all channels.
+    """
+    known = candidates.usual(view.image_shape)
+    tried = {**known, **({"given": targets["given"]} if "given" in targets else {})}
+    given = {name: _middle(candidates.plain_colours(target)) for name, target in tried.items()}
+    arrivals = {name: _arrival(view, target) for name, target in tried.items()}
+    if all(_in_any_order(arrivals[name], given[name]) for name in tried):
         return silent("layers", targets, "no layer scales them")
-    shapes = candidates.named(view.image_shape)
-    known = {name: _middle(candidates.plain_colours(target)) for name, target in shapes.items()}
     landing = {
-        name: next((one for one in known if _alike(arrival, known[one])), None) for name, arrival in arrivals.items()
+        name: next((one for one in known if _in_any_order(arrival, given[one])), None)
+        for name, arrival in arrivals.items()
     }
-    exact = {name: one for name, one in landing.items() if one}
+    exact = {name: one for name, one in landing.items() if one and one != name}
     if exact:
-        what = " or ".join(f"{_shown(name)} becomes {candidates.SHOWN[one]}" for name, one in exact.items())
-        return Evidence("layers", frozenset(exact), f"its own first layers scale them: {what}", {})
+        what = " or ".join(f"{candidates.shown(name)} becomes {candidates.SHOWN[one]}" for name, one in exact.items())
+        permits = candidates.in_any_order(exact, targets)
+        return Evidence("layers", permits, f"its own first layers scale them: {what}", {})
     widths = {name: _width(arrival) for name, arrival in arrivals.items()}
+    if all(abs(width / _width(given[name]) - 1) <= _SAME_COLOURS for name, width in widths.items()):
+        return silent("layers", targets, "its own first layers only shift them")
     # Whoever takes off a mean outside the classifier does not scale inside it.
     able = {name for name, width in widths.items() if _LEAST_WIDTH <= width <= _MOST_WIDTH and name != "caffe"}
     if not able:
         return silent("layers", targets, "its own first layers change them to no range that is known", widths)
     reason = f"its own first layers leave black and white {min(widths[name] for name in able):.2g} apart"
-    return Evidence("layers", frozenset(able), reason, widths)
+    return Evidence("layers", candidates.in_any_order(able, targets), reason, widths)
 
 
 def of_the_family(view: View, targets: Targets, family: Family | None) -> Evidence:
-    """Networks of its family are given one convention, at their first learned layer."""
+    """Networks of its family are given one range, at their first learned layer; pictures may be read in any order."""
     if family is None:
         return silent("family", targets, "its layers are of no family that is known")
-    known = _middle(candidates.plain_colours(candidates.named(view.image_shape)[family.convention]))
-    permits = frozenset(name for name, target in targets.items() if _alike(_arrival(view, target), known))
+    usual = candidates.usual(view.image_shape)
+    known = _middle(candidates.plain_colours(usual[family.convention]))
+    tried = {**usual, **({"given": targets["given"]} if "given" in targets else {})}
+    permits = {name for name, target in tried.items() if _alike(_arrival(view, target), known)}
     if not permits:
         return silent("family", targets, f"its layers are built like {family.name}'s, which are given other pixels")
     return Evidence(
         "family",
-        permits,
+        candidates.in_any_order(permits, targets),
         f"its layers are built like {family.name}'s, which is trained on {candidates.SHOWN[family.convention]}",
         {},
     )
-
-
-def of_the_statistics(view: View, targets: Targets, decoys: Targets, raw: NDArray[np.float32] | None) -> Evidence:
-    """What the first normalization remembers of its training, against what the pictures give there.
-
-    Args:
-        raw: the pictures, see `candidates.resized`; where there are none or few, their prior takes their place.
-    """
-    if not view.remembered:
-        return silent("statistics", targets, "no normalization remembers them")
-    if raw is None or len(raw) < _FEWEST_PICTURES:
-        return _of_the_training(view, targets)
-    first = view.remembered[0]
-    moments = {name: view.moments(candidates.scaled(raw, target))[0] for name, target in {**targets, **decoys}.items()}
-    distances = {name: distance(first, one) for name, one in moments.items()}
-    figures = {name: distances[name] for name in targets}
-    best = min(figures, key=lambda name: figures[name])
-    what = f"{first.kind} {first.name!r}"
-    if not figures[best] <= _FITS:
-        return silent("statistics", targets, f"{what} remembers other pictures than these", figures)
-    odd = min(decoys, key=lambda name: distances[name], default=None)
-    if odd and figures[best] > _further(distances[odd]):
-        return silent("statistics", targets, f"{what} remembers pixels like {odd}, which have no name here", figures)
-    excluded = _further_in_resamplings(first, moments, best, [name for name in targets if name != best])
-    reason = f"{what} remembers what these pictures give as {_shown(best)} (distance {figures[best]:.3f}"
-    others = [figures[name] for name in excluded]
-    reason += f", otherwise {min(others):.3f} or more)" if others else ")"
-    return Evidence("statistics", frozenset(targets) - excluded, reason, figures)
 
 
 def of_the_accuracy(
@@ -145,8 +124,8 @@ def of_the_accuracy(
         return silent("accuracy", targets, "the pictures have no labels")
     truth, scores = truth[known], {name: one[known] for name, one in scores.items()}
     right = {name: one.argmax(axis=1) == truth for name, one in scores.items()}
-    figures = {name: float(right[name].mean()) for name in targets}
-    best = max(figures, key=lambda name: figures[name])
+    figures = {name: float(right[name].mean()) for name in scores}
+    best = max(targets, key=lambda name: figures[name])
     named = scores[best].argmax(axis=1)
     chance = float(sum((truth == k).mean() * (named == k).mean() for k in np.unique(truth)))
     if stats.binom.sf(right[best].sum() - 1, len(truth), chance) > _UNLIKELY:
@@ -158,67 +137,13 @@ def of_the_accuracy(
 
     odd = next((name for name in decoys if worse(best, name)), None)
     if odd:
-        return silent("accuracy", targets, f"more pictures are named right as {odd}, which has no name here", figures)
+        reason = f"more pictures are named right as {odd} ({figures[odd]:.0%}) than in any range with a name"
+        return Evidence("accuracy", frozenset(), f"{reason} (at most {figures[best]:.0%})", figures)
     excluded = frozenset(name for name in targets if name != best and worse(name, best))
-    reason = f"{figures[best]:.0%} of {len(truth)} labelled pictures are named right as {_shown(best)}"
+    reason = f"{figures[best]:.0%} of {len(truth)} labelled pictures are named right as {candidates.shown(best)}"
     if excluded:
         reason += f", at most {max(figures[name] for name in excluded):.0%} otherwise"
     return Evidence("accuracy", frozenset(targets) - excluded, reason, figures)
-
-
-def distance(memory: Remembered, moments: Moments) -> float:
-    """How far what a layer is given lies from what it remembers: Bhattacharyya's distance of two normal distributions,
-    mean of the channels (Bhattacharyya, 1943).
-
-        (m1 - m2)^2 / (4 (v1 + v2)) + log((v1 + v2) / (2 sqrt(v1 v2))) / 2
-    """
-    mean = moments.mean.mean(axis=0)
-    variance = np.maximum(moments.square.mean(axis=0) - np.square(mean), 0)
-    # Below the layer's own epsilon a variance makes no difference to what it gives.
-    given, known = (one + max(memory.epsilon, 1e-12) for one in (variance, np.maximum(memory.variance, 0)))
-    apart = np.square(mean - memory.mean) / (4 * (given + known))
-    spread = np.log((given + known) / (2 * np.sqrt(given * known))) / 2
-    return float(np.mean(apart + spread))
-
-
-def _further(near: float) -> float:
-    return near + max(_FURTHER, _TIMES_FURTHER * near)
-
-
-def _further_in_resamplings(
-    first: Remembered, moments: Mapping[str, Moments], best: str, others: Sequence[str]
-) -> frozenset[str]:
-    """Those that are further off than the best, whichever of the pictures had been given: a bootstrap over them."""
-    random = np.random.default_rng(0)
-    count = len(moments[best].mean)
-    further = dict.fromkeys(others, 0)
-    for _ in range(_RESAMPLINGS):
-        drawn = random.integers(count, size=count)
-        at = {name: distance(first, Moments(*(part[drawn] for part in moments[name]))) for name in (best, *others)}
-        for name in others:
-            further[name] += at[name] > _further(at[best])
-    return frozenset(name for name in others if further[name] >= _SURE * _RESAMPLINGS)
-
-
-def _of_the_training(view: View, targets: Targets) -> Evidence:
-    """Without pictures: what the pictures of the training must have been like under each convention."""
-    found = training_pictures.estimate(view)
-    if found is None:
-        return silent("statistics", targets, "what its normalizations remember tells nothing without pictures")
-    likely = training_pictures.likelihoods(found, targets)
-    permits = frozenset(name for name, share in likely.items() if share > 1 - _SURE)
-    if not permits:
-        return silent("statistics", targets, "what its normalizations remember fits no convention", likely)
-    best = max(likely, key=lambda name: likely[name])
-    reason = (
-        f"{view.remembered[0].kind} {view.remembered[0].name!r} remembers inputs of mean {found.mean:.3g} and "
-        f"deviation {found.deviation:.3g}, as photographs have in {_shown(best)}"
-    )
-    return Evidence("statistics", permits, reason, likely)
-
-
-def _shown(name: str) -> str:
-    return candidates.SHOWN.get(name, name)
 
 
 def _arrival(view: View, target: Preprocessing) -> Floats:
@@ -229,6 +154,16 @@ def _middle(values: NDArray[np.float32]) -> Floats:
     """Of each colour and channel the median over the places, which padding does not move: (6, channels)."""
     places = np.asarray(values, np.float64).reshape(len(values), -1, values.shape[-1])
     return np.asarray(np.median(places, axis=1))
+
+
+def left_of(view: View, target: Preprocessing) -> float:
+    """How far apart black and white are at the first learned layer."""
+    return _width(_arrival(view, target))
+
+
+def _in_any_order(arrival: Floats, known: Floats) -> bool:
+    """Layers may turn the order of the channels as well."""
+    return _alike(arrival, known) or _alike(arrival[..., ::-1], known)
 
 
 def _alike(arrival: Floats, known: Floats) -> bool:

@@ -38,26 +38,33 @@ def preprocessing(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     fit: Fit = "stretch",
+    order: ChannelOrder | None = None,
 ) -> Preprocessing:
     """The preprocessing ``(pixel - mean) / std`` for an input (height, width, channels).
 
     Args:
         name: ``unit`` 0..1, ``signed`` -1..1, ``imagenet`` mean 0 and deviation 1 of ImageNet's channels,
             ``caffe`` their mean 0 in BGR, ``raw`` 0..255.
-        mean, std: on 0..255, one number for all channels or one a channel; they replace the named ones.
+        mean, std: on 0..255, one number for all channels or one a channel, in the classifier's order; they replace the
+            named ones.
+        order: of the classifier's colour channels, ``rgb`` or ``bgr`` (as OpenCV reads pictures); by default the named
+            one's. The named mean and deviation go with their colours.
 
     Raises:
-        ClassifierError: their count does not fit the channels, or a deviation is not above 0.
+        ClassifierError: their count does not fit the channels, a deviation is not above 0, or one channel has an order.
     """
     height, width, channels = image_shape
     named = NAMED[name]
-    means = _per_channel("mean", mean if mean is not None else named.mean, channels)
-    stds = _per_channel("std", std if std is not None else named.std, channels)
+    if order == "bgr" and channels == 1:
+        raise ClassifierError("preprocessing: order bgr, but the classifier's input has 1 channel; leave it out")
+    turned = -1 if order not in (None, named.order) else 1
+    means = _per_channel("mean", mean if mean is not None else named.mean[::turned], channels)
+    stds = _per_channel("std", std if std is not None else named.std[::turned], channels)
     if not all(deviation > 0 for deviation in stds):
         raise ClassifierError(f"preprocessing: std is {min(stds):g}; expected a deviation of pixels, above 0")
     scale = tuple(1 / deviation for deviation in stds)
     offset = tuple(0.0 - centre / deviation for centre, deviation in zip(means, stds, strict=True))
-    return Preprocessing(height, width, channels, scale, offset, fit, named.order)
+    return Preprocessing(height, width, channels, scale, offset, fit, order or named.order)
 
 
 def _per_channel(what: str, numbers: Sequence[float], channels: int) -> tuple[float, ...]:

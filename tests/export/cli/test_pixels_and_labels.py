@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from keras import layers
 
 from camlite import artifact, cli
 from camlite.images import picture_files
-from support.pixel_classifiers import SHAPES, pictures, trained
+from support.pixel_classifiers import SHAPES, behind, pictures, trained, trained_on_bgr
 
 ONE = ["--formats", "onnx", "--precisions", "float32"]
 
@@ -110,10 +111,8 @@ def test_parity_says_the_same_afterwards(folder: Path, tmp_path: Path, capsys: p
     assert "pixels -1..1, as the card says" in said
     assert "pixels: -1..1, but BatchNormalization" in said
     assert cli.main([*command, "--json"]) == 1
-    assert (
-        json.loads(capsys.readouterr().out)["pixels"][0]
-        == "pixels -1..1, as the card says: pixels -1..1, as was asked for"
-    )
+    first = json.loads(capsys.readouterr().out)["pixels"][0]
+    assert first.startswith("pixels -1..1, as the card says: pixels -1..1, as was asked for; pixels: -1..1, but ")
 
 
 def test_folders_that_match_no_label_are_said(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -187,3 +186,36 @@ def test_accuracy_is_measured_on_the_pictures_whose_class_is_known(
         )
         == 0
     )
+
+
+def test_a_classifier_of_bgr_is_exported_and_compared_in_bgr(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained_on_bgr("raw").save(folder / "bgr.keras")
+    assert run(folder, tmp_path / "out", "bgr.keras", "photos", "--order", "bgr") == 0
+    assert "pixels 0..255, BGR, because" in capsys.readouterr().out
+
+    path = tmp_path / "out" / "bgr.float32.onnx"
+    assert artifact.read(path).card.preprocessing.order == "bgr"
+    command = ["parity", str(folder / "bgr.keras"), str(path), "--data", str(folder / "photos")]
+    assert cli.main([*command, "--preprocess", "raw", "--order", "bgr"]) == 0
+    assert "pixels 0..255, BGR, as was asked for" in capsys.readouterr().out
+    assert cli.main([*command, "--preprocess", "raw", "--order", "rgb"]) == 1
+
+
+def test_a_doubt_is_printed_repeated_and_kept_on_the_card(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    behind([layers.Rescaling(1 / 255)], trained("normalized", "unit")).save(folder / "scaling.keras")
+    for number, image in enumerate(pictures(20, 9)[0]):
+        path = tmp_path / "dark" / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        picture_files.write(path, image // 3)
+    options = ["--calibration", str(tmp_path / "dark"), "--labels", str(folder / "labels.txt"), *ONE]
+    cli.main(["export", str(folder / "scaling.keras"), *options, "--output", str(tmp_path / "out")])
+
+    said = capsys.readouterr()
+    doubt = "remembers other pictures than these, or other pixels"
+    assert doubt in said.err
+    assert doubt in said.out
+    assert doubt in artifact.read(tmp_path / "out" / "scaling.float32.onnx").card.pixels

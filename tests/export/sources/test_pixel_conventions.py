@@ -104,3 +104,22 @@ def test_the_card_gets_plain_numbers(name: str) -> None:
     assert received.order == ("bgr" if name == "caffe" else "rgb")
     assert all(type(number) is float for number in (*received.scale, *received.offset))
     assert "-0.0" not in repr(received)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_the_other_order_turns_the_channels_and_their_mean_and_deviation_with_them(name: str) -> None:
+    other = "rgb" if name == "caffe" else "bgr"
+
+    np.testing.assert_array_equal(prepared(PIXELS, name=name, order=other), prepared(PIXELS, name=name)[..., ::-1])
+    usual = preprocessing((9, 7, 3), name)
+    assert preprocessing((9, 7, 3), name, order=usual.order) == usual
+
+
+def test_a_mean_of_ones_own_is_in_the_order_of_the_classifier() -> None:
+    received = prepared(PIXELS, mean=[10.0, 20.0, 30.0], std=[1.0, 1.0, 1.0], order="bgr")
+    np.testing.assert_allclose(received, PIXELS[..., ::-1] - np.array([10.0, 20.0, 30.0]), rtol=0, atol=ROUNDING)
+
+
+def test_one_channel_has_no_order() -> None:
+    with pytest.raises(ClassifierError, match="order bgr, but the classifier's input has 1 channel"):
+        preprocessing((9, 7, 1), order="bgr")
