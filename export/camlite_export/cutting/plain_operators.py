@@ -11,11 +11,12 @@ so the gradients of activations below are written with the output alone where Te
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
+from camlite_export.cutting import plain_windows
 
 Gradient = Callable[[Any, Any], Any]  # of an operation and the gradient of its output
 
@@ -28,17 +29,20 @@ def plain_operators() -> Iterator[None]:
     """While it lasts, TensorFlow uses the functions below; for tracing in one thread."""
     import tensorflow as tf
     from tensorflow.python.framework import ops
+    from tensorflow.python.ops import math_grad
 
     registry = ops.gradient_registry._registry
-    kept, gelu = {name: registry[name] for name in _GRADIENTS}, tf.nn.gelu
+    kept = {name: registry[name] for name in _GRADIENTS}
+    gelu, convolution, reduced = tf.nn.gelu, tf.nn.convolution, math_grad._ReduceGradientArgs
     try:
         for name, gradient in _GRADIENTS.items():
             registry[name] = {**kept[name], "type": gradient}
-        tf.nn.gelu = _gelu
+        tf.nn.gelu, tf.nn.convolution = _gelu, functools.partial(_convolution, convolution)
+        math_grad._ReduceGradientArgs = _reduced_to_operands
         yield
     finally:
         registry.update(kept)
-        tf.nn.gelu = gelu
+        tf.nn.gelu, tf.nn.convolution, math_grad._ReduceGradientArgs = gelu, convolution, reduced
 
 
 def _relu(operation: Any, gradient: Any) -> Any:
@@ -123,6 +127,41 @@ def _gelu(features: Any, approximate: bool = False, **_: Any) -> Any:
     return exact(features)
 
 
+def _convolution(usual: Callable[..., Any], inputs: Any, filters: Any, *arguments: Any, **options: Any) -> Any:
+    """One operator where it is dilated, too.
+
+    TensorFlow makes three of such a convolution, as it has no gradient of the one.
+    """
+    import tensorflow as tf
+
+    return (tf.nn.conv2d if inputs.shape.rank == 4 else usual)(inputs, filters, *arguments, **options)
+
+
+def _reduced_to_operands(first: Any, second: Any, *gradients: Any) -> tuple[Any, Any]:
+    """What TensorFlow does with the two gradients of an addition, product, quotient ... of tensors of different shapes.
+
+    It looks at sizes when it runs where one of them, the batch's, is not known; here that is the same in both.
+    """
+    of_first, of_second = gradients
+    return _reduced_to(first, second, of_first), _reduced_to(second, first, of_second)
+
+
+def _reduced_to(operand: Any, other: Any, gradient: Any) -> Any:
+    """Summed where an operand was repeated for the other one."""
+    import tensorflow as tf
+
+    if gradient is None:
+        return None
+    extra = max(0, other.shape.rank - operand.shape.rank)
+    sides, others = list(operand.shape), list(other.shape)[extra:]
+    if operand.shape.rank > other.shape.rank:
+        others = [1] * (operand.shape.rank - other.shape.rank) + list(other.shape)
+    axes = [extra + axis for axis, pair in enumerate(zip(sides, others, strict=True)) if pair[0] == 1 != pair[1]]
+    if axes:
+        gradient = tf.reduce_sum(gradient, axes, keepdims=True)
+    return tf.reduce_sum(gradient, range(extra)) if extra else gradient
+
+
 def _sum(operation: Any, gradient: Any) -> Any:
     import tensorflow as tf
 
@@ -161,136 +200,6 @@ def _expanded(operation: Any, reduced: Any) -> Any:
     return reduced
 
 
-def _max_pool(operation: Any, gradient: Any) -> Any:
-    """To the first of the largest in each window, as TensorFlow does; for windows that do not overlap."""
-    import tensorflow as tf
-    from tensorflow.python.ops import nn_grad
-
-    if not _side_by_side(operation):
-        return nn_grad._MaxPoolGrad(operation, gradient)
-    values, (rows, columns) = operation.inputs[0], _window(operation)
-    _, height, width, _ = values.shape
-    steps = [np.arange(size) + begin for size, begin in zip((height, width), _begin(operation), strict=True)]
-    place = (steps[0] % rows)[:, np.newaxis] * columns + steps[1] % columns
-    order = tf.constant(rows * columns - place, tf.float32)[tf.newaxis, ..., tf.newaxis]
-    largest = tf.cast(tf.equal(values, _spread(operation, operation.outputs[0])), tf.float32) * order
-    first = tf.nn.max_pool2d(largest, (rows, columns), (rows, columns), operation.get_attr("padding").decode())
-    return tf.where(tf.equal(largest, _spread(operation, first)), _spread(operation, gradient), tf.zeros_like(values))
-
-
-def _avg_pool(operation: Any, gradient: Any) -> Any:
-    """An equal share to each place of a window, padding left out; for windows that do not overlap."""
-    import tensorflow as tf
-    from tensorflow.python.ops import nn_grad
-
-    if not _side_by_side(operation):
-        return nn_grad._AvgPoolGrad(operation, gradient)
-    _, height, width, _ = gradient.shape
-    counts = []
-    for count, size, length, begin in zip(
-        (height, width), _sizes(operation), _window(operation), _begin(operation), strict=True
-    ):
-        edges = (np.arange(count + 1) * length - begin).clip(0, size)
-        counts.append(np.diff(edges))
-    places = tf.constant(np.outer(*counts), tf.float32)[tf.newaxis, ..., tf.newaxis]
-    return _spread(operation, gradient / places)
-
-
-def _side_by_side(operation: Any) -> bool:
-    """Whether the windows of a pooling touch each other and do not overlap."""
-    same = list(operation.get_attr("ksize")) == list(operation.get_attr("strides"))
-    return same and operation.get_attr("data_format") == b"NHWC"
-
-
-def _window(operation: Any) -> tuple[int, int]:
-    _, rows, columns, _ = operation.get_attr("ksize")
-    return rows, columns
-
-
-def _begin(operation: Any) -> tuple[int, int]:
-    """How far the first window of a pooling begins above and left of its input."""
-    if operation.get_attr("padding") == b"VALID":
-        return 0, 0
-    (rows, columns), (height, width) = _window(operation), _sizes(operation)
-    return -height % rows // 2, -width % columns // 2
-
-
-def _sizes(operation: Any) -> tuple[int, int]:
-    """Height and width of a pooling's input."""
-    _, height, width, _ = operation.inputs[0].shape
-    return height, width
-
-
-def _spread(operation: Any, pooled: Any) -> Any:
-    """A pooled tensor at the size of the pooling's input: each number over its window, 0 where there is none."""
-    import tensorflow as tf
-
-    (height, width), (rows, columns), (top, left) = _sizes(operation), _window(operation), _begin(operation)
-    size = pooled.shape[1] * rows, pooled.shape[2] * columns
-    spread = tf.raw_ops.ResizeNearestNeighbor(images=pooled, size=size)[:, top : top + height, left : left + width]
-    missing = height + top - size[0], width + left - size[1]
-    return tf.pad(spread, [(0, 0), (0, max(0, missing[0])), (0, max(0, missing[1])), (0, 0)])
-
-
-def _convolution(operation: Any, gradient: Any) -> Any:
-    """TensorFlow's own, but that all sizes are known but the batch's."""
-    import tensorflow as tf
-
-    inputs, kernel = operation.inputs
-    result = tf.raw_ops.Conv2DBackpropInput(
-        input_sizes=tf.stack([tf.shape(gradient)[0], *inputs.shape[1:]]),
-        filter=kernel,
-        out_backprop=gradient,
-        **{name: operation.get_attr(name) for name in ("strides", "padding", "data_format", "dilations")},
-    )
-    return result, None
-
-
-def _depthwise(operation: Any, gradient: Any) -> Any:
-    """A depthwise convolution as well: of the gradient with zeros between its numbers, by the kernel turned around."""
-    import tensorflow as tf
-    from tensorflow.python.ops import nn_grad
-
-    kernel = operation.inputs[1]
-    if operation.get_attr("data_format") != b"NHWC" or operation.get_attr("padding") == b"EXPLICIT":
-        return nn_grad._DepthwiseConv2dNativeGrad(operation, gradient)
-    (_, stride, _, _), (_, rate, _, _) = operation.get_attr("strides"), operation.get_attr("dilations")
-    turned = tf.reshape(kernel[::-1, ::-1], (*kernel.shape[:2], kernel.shape[2] * kernel.shape[3], 1))
-    spread = _at_sides(operation, gradient, stride, rate)
-    found = tf.nn.depthwise_conv2d(spread, turned, (1, 1, 1, 1), "VALID", dilations=(rate, rate))
-    if kernel.shape[3] > 1:  # each channel has been seen by several kernels
-        together = np.repeat(np.eye(kernel.shape[2], dtype=np.float32), kernel.shape[3], axis=0)
-        found = tf.nn.conv2d(found, together[np.newaxis, np.newaxis], 1, "VALID")
-    return found, None
-
-
-def _between_zeros(values: Any, stride: int) -> Any:
-    """Each number at the upper left of a square of zeros."""
-    import tensorflow as tf
-
-    if stride == 1:
-        return values
-    _, height, width, _ = values.shape
-    ones = [(np.arange(size * stride) % stride == 0).astype(np.float32) for size in (height, width)]
-    spread = tf.raw_ops.ResizeNearestNeighbor(images=values, size=(height * stride, width * stride))
-    return spread * np.outer(*ones)[np.newaxis, ..., np.newaxis]
-
-
-def _at_sides(operation: Any, gradient: Any, stride: int, rate: int) -> Any:
-    """With so many zeros around, or rows and columns less, that a convolution gives the size of the input."""
-    import tensorflow as tf
-
-    before, after, kept = [], [], []
-    for size, given, length in zip(_sizes(operation), gradient.shape[1:3], operation.inputs[1].shape[:2], strict=True):
-        reach = (length - 1) * rate
-        padded = max(0, (given - 1) * stride + reach + 1 - size) if operation.get_attr("padding") == b"SAME" else 0
-        before.append(reach - padded // 2)
-        after.append(max(0, size + reach - before[-1] - given * stride))
-        kept.append(size + reach)
-    around = tf.pad(_between_zeros(gradient, stride), [(0, 0), *zip(before, after, strict=True), (0, 0)])
-    return around[:, : kept[0], : kept[1]]
-
-
 def _concat(operation: Any, gradient: Any) -> Any:
     import tensorflow as tf
 
@@ -300,14 +209,14 @@ def _concat(operation: Any, gradient: Any) -> Any:
 
 
 _GRADIENTS: Mapping[str, Gradient] = {
-    "AvgPool": _avg_pool,
+    "AvgPool": plain_windows.average_pool,
     "ConcatV2": _concat,
-    "Conv2D": _convolution,
-    "DepthwiseConv2dNative": _depthwise,
+    "Conv2D": plain_windows.convolution,
+    "DepthwiseConv2dNative": plain_windows.depthwise_convolution,
     "Elu": _elu,
     "LeakyRelu": _leaky_relu,
     "Max": _max,
-    "MaxPool": _max_pool,
+    "MaxPool": plain_windows.max_pool,
     "Mean": _mean,
     "Relu": _relu,
     "Relu6": _relu6,

@@ -22,6 +22,20 @@ def depthwise(shape: tuple[int, ...], stride: int, padding: str, x: Any) -> Any:
     return tf.nn.depthwise_conv2d(x, tf.random.stateless_normal(shape, (1, 2)), (1, stride, stride, 1), padding)
 
 
+def distinct(x: Any) -> Any:
+    """No two numbers are the same, so that each window has one largest."""
+    return (x + 9) * tf.random.stateless_uniform((7, 9, 2), (3, 4), 0.5)
+
+
+def overlapping(pool: Any, window: tuple[int, int], stride: int, padding: str, x: Any) -> Any:
+    return pool(distinct(x), window, stride, padding)
+
+
+def convolution(shape: tuple[int, ...], stride: Any, rate: Any, padding: str, x: Any) -> Any:
+    kernel = tf.random.stateless_normal(shape, (1, 2))
+    return tf.nn.conv2d(x, kernel, stride, padding, dilations=rate)
+
+
 FUNCTIONS: dict[str, Function] = {
     "relu": tf.nn.relu,
     "relu6": tf.nn.relu6,
@@ -39,12 +53,17 @@ FUNCTIONS: dict[str, Function] = {
     "sum, axes kept": lambda x: tf.reduce_sum(x * x, axis=-1, keepdims=True),
     "mean": lambda x: tf.reduce_mean(x * x, axis=(1, -2)),
     "max": lambda x: tf.reduce_max(tf.nn.relu(x), axis=(1, 2)),
+    "product with one number a channel and image": lambda x: x * tf.reduce_mean(x, (1, 2), keepdims=True),
+    "sum with a tensor of fewer axes": lambda x: x * x + tf.reshape(x, (63, 2))[:9],
+    "quotient of one number an image": lambda x: tf.reduce_sum(x * x, (1, 2, 3), keepdims=True) / (x * x + 1),
+    "difference, the first of fewer axes": lambda x: tf.reshape(x, (63, 2))[7] - x * 0.5,
     "concat": lambda x: tf.concat([x * x, x, tf.ones((1, 7, 9, 3))], axis=-1),
     **{
-        f"convolution, stride {stride}, {padding}": lambda x, stride=stride, padding=padding: tf.nn.conv2d(
-            x, tf.random.stateless_normal((3, 4, 2, 5), (1, 2)), stride, padding
+        f"convolution {rows} x {columns}, stride {stride}, rate {rate}, {padding}": functools.partial(
+            convolution, (rows, columns, 2, 5), stride, rate, padding
         )
-        for stride in (1, 2)
+        for rows, columns in ((3, 4), (1, 1))
+        for stride, rate in ((1, 1), (3, 1), ((1, 2), 1))
         for padding in ("VALID", "SAME")
     },
     **{
@@ -61,14 +80,39 @@ FUNCTIONS: dict[str, Function] = {
     ),
     **{
         f"{name} {rows} x {columns}, {padding}": lambda x, pool=pool, window=(rows, columns), padding=padding: pool(
-            tf.nn.relu6(x), window, window, padding
+            distinct(x), window, window, padding
         )
         for name, pool in (("max pool", tf.nn.max_pool2d), ("average pool", tf.nn.avg_pool2d))
         for rows, columns in ((2, 2), (3, 4), (7, 9), (1, 5))
         for padding in ("VALID", "SAME")
     },
-    "max pool that overlaps": lambda x: tf.nn.max_pool2d(x, 3, 2, "SAME"),
-    "average pool that overlaps": lambda x: tf.nn.avg_pool2d(x, 3, 1, "SAME"),
+    **{
+        f"{name} {rows} x {columns} that overlaps, stride {stride}, {padding}": functools.partial(
+            overlapping, pool, (rows, columns), stride, padding
+        )
+        for name, pool in (("max pool", tf.nn.max_pool2d), ("average pool", tf.nn.avg_pool2d))
+        for rows, columns, stride in ((3, 3, 2), (3, 3, 1), (2, 4, 3), (5, 2, 1))
+        for padding in ("VALID", "SAME")
+    },
+}
+
+
+# Whose gradients TensorFlow cannot compute on a CPU.
+LINEAR: dict[str, Function] = {
+    **{
+        f"convolution {rows} x {columns}, rate 2, {padding}": functools.partial(
+            convolution, (rows, columns, 2, 5), 1, 2, padding
+        )
+        for rows, columns in ((3, 4), (1, 1))
+        for padding in ("VALID", "SAME")
+    },
+    **{
+        f"convolution in two groups, stride {stride}, {padding}": functools.partial(
+            convolution, (3, 3, 1, 4), stride, 1, padding
+        )
+        for stride in (1, 2)
+        for padding in ("VALID", "SAME")
+    },
 }
 
 
@@ -97,6 +141,27 @@ def test_value_and_gradient_are_those_of_tensorflow(name: str) -> None:
     for ours, theirs in zip(received, expected, strict=True):
         assert ours.shape == theirs.shape
         np.testing.assert_allclose(ours, theirs, rtol=3e-6, atol=3e-6)
+
+
+@pytest.mark.parametrize("stride", [2, 1])
+def test_all_that_are_the_largest_of_a_window_share_its_gradient(stride: int) -> None:
+    values = np.float32([[6, 6, 0], [6, 1, 6]]).reshape(1, 2, 3, 1)
+    with plain_operators():
+        _, slope = gradient(lambda x: tf.nn.max_pool2d(x, 2, stride, "VALID") * 6, values)
+    of_windows = np.asarray(tf.random.stateless_normal((1, 3 - stride, 1), (1, 2))).ravel()
+    shares = np.float32([[[2, 2, 0], [2, 0, 0]], [[0, 3, 0], [0, 0, 3]]])[: len(of_windows)]
+    np.testing.assert_allclose(slope[0, ..., 0], np.tensordot(of_windows, shares, 1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_gradient_of_what_is_linear_times_any_input_is_its_output(name: str) -> None:
+    with plain_operators():
+        _, slope = gradient(LINEAR[name], VALUES)
+    for seed in range(5):
+        inputs = np.random.default_rng(seed).normal(size=VALUES.shape).astype(np.float32)
+        output = LINEAR[name](tf.constant(inputs))
+        expected = tf.reduce_sum(output * tf.random.stateless_normal(output[0].shape, (1, 2)))
+        np.testing.assert_allclose((slope * inputs).sum(), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_what_was_replaced_is_given_back_even_after_an_error() -> None:
