@@ -117,25 +117,41 @@ def check(explainer: Explainer) -> Check:
 
 
 class _GoldenMap(NamedTuple):
-    """What Keras gave for one sample, and the largest of each sample's map, mean of all samples."""
+    """What Keras gave for one sample, and what an error is counted in.
+
+    Attributes:
+        expected: evidence, or fine evidence.
+        size: of coarse evidence, the largest of each sample's map, mean of all samples; of fine evidence, the sum of
+            its magnitudes, likewise.
+        is_fine: which of the two it is.
+    """
 
     expected: NDArray[np.float32]
     size: float
+    is_fine: bool
 
     def error(self, received: NDArray[np.float32]) -> float:
-        return float(np.abs(received.reshape(self.expected.shape) - self.expected).max()) / self.size
+        """The largest difference; of fine evidence, whose peaks are sharp, the sum of all: twice the share elsewhere.
+
+        In 8 bits a peak may move by a cell. On the 200 prototypes of the reference classifier, with the guide of
+        28 x 28 cells that is chosen for it, the largest is 0.35 (95th percentile), and the sum 0.22.
+        """
+        differences = np.abs(received.reshape(self.expected.shape) - self.expected)
+        return float(differences.sum() if self.is_fine else differences.max()) / self.size
 
 
 def _maps(arrays: Arrays) -> list[tuple[_GoldenMap | None, ...]]:
     """Of each sample evidence, and fine evidence or None."""
-    both: list[Sequence[_GoldenMap | None]] = []
-    for golden in (arrays.golden_evidence, arrays.golden_fine):
-        if golden is None or not len(golden):
-            both.append([None] * len(arrays.golden_images))
-        else:
-            size = float(np.abs(golden).max(axis=(1, 2)).mean()) or 1.0
-            both.append([_GoldenMap(one, size) for one in golden])
-    return list(zip(*both, strict=True))
+    samples = len(arrays.golden_images)
+    coarse: list[_GoldenMap | None] = []
+    fine: list[_GoldenMap | None] = [None] * samples
+    if samples:
+        size = float(np.abs(arrays.golden_evidence).max(axis=(1, 2)).mean()) or 1.0
+        coarse = [_GoldenMap(one, size, False) for one in arrays.golden_evidence]
+    if samples and arrays.golden_fine is not None:
+        size = float(np.abs(arrays.golden_fine).sum(axis=(1, 2)).mean()) or 1.0
+        fine = [_GoldenMap(one, size, True) for one in arrays.golden_fine]
+    return list(zip(coarse, fine, strict=True))
 
 
 def _tolerances(artifact: Artifact) -> list[Tolerance]:
