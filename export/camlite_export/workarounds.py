@@ -232,6 +232,30 @@ def loadable_by_tflite_runtime(converter: Any) -> None:
 
 
 @contextlib.contextmanager
+def tensors_left_in_float32(names_of: Callable[[bytes], list[str]]) -> Iterator[None]:
+    """Let TFLite's converter quantize all but the tensors of these names; for converting in one thread.
+
+    TF 2.21 offers that to its debugger of quantization only, which writes another model. Ends when a converter can
+    be told.
+
+    Args:
+        names_of: is given the calibrated float32 model.
+    """
+    from tensorflow.lite.python import lite
+
+    quantize = lite._mlir_quantize
+
+    def partly(calibrated: bytes, *arguments: Any, **options: Any) -> Any:
+        return quantize(calibrated, *arguments, **options, denylisted_nodes=names_of(calibrated))
+
+    lite._mlir_quantize = partly
+    try:
+        yield
+    finally:
+        lite._mlir_quantize = quantize
+
+
+@contextlib.contextmanager
 def silent_log(name: str | None) -> Iterator[None]:
     """Throw away what a library logs; None: what it logs as nobody, in the root of all loggers.
 

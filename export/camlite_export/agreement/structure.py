@@ -61,11 +61,13 @@ def _dtypes(artifact: Artifact, image: Tensor, outputs: Mapping[str, Tensor]) ->
     integers = conversion is not None and conversion.integer_ends
     wanted = dict.fromkeys(outputs, np.dtype(np.int8 if integers else np.float32))
     wanted["image"] = np.dtype(np.uint8 if integers else np.float32)
+    wanted["guide"] = np.dtype(np.float32)  # 8 bits would ruin it
     for name, tensor in {"image": image, **outputs}.items():
         if tensor.dtype != wanted[name]:
             yield f"{name} is {tensor.dtype}, expected {wanted[name]} for {artifact.card.precision}"
-        if (tensor.scale != 0) != integers:
-            yield f"{name} has quantization scale {tensor.scale}, expected {'one above' if integers else 'none, as'} 0"
+        scaled = wanted[name] != np.float32
+        if (tensor.scale != 0) != scaled:
+            yield f"{name} has quantization scale {tensor.scale}, expected {'one above' if scaled else 'none, as'} 0"
 
 
 def _shapes(artifact: Artifact, image: Tensor, outputs: Mapping[str, Tensor], expected: Expected) -> Iterator[str]:
@@ -83,11 +85,16 @@ def _shapes(artifact: Artifact, image: Tensor, outputs: Mapping[str, Tensor], ex
 
 
 def _output_shapes(artifact: Artifact, expected: Expected) -> dict[str, tuple[int, ...]]:
-    """Every output that the card's evidence method implies, and its shape."""
+    """Every output that the card's evidence method and the guide imply, and its shape."""
     height, width, channels = expected.cut.feature_shape
     shapes: dict[str, tuple[int, ...]] = {"features": (height, width, channels), "scores": (expected.cut.classes,)}
     maps = artifact.card.head.evidence_traits.output_classes(expected.cut.classes)
-    return shapes if maps is None else {**shapes, "evidence": (height, width, maps)}
+    if maps is not None:
+        shapes["evidence"] = (height, width, maps)
+    guide = artifact.arrays.guide
+    if guide is not None:
+        shapes["guide"] = (guide.height, guide.width, guide.output_classes(expected.cut.classes))
+    return shapes
 
 
 def _card(artifact: Artifact, expected: Expected) -> Iterator[str]:

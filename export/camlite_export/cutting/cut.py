@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from camlite.artifact.card import Activation
 from camlite.artifact.evidence_methods import EvidenceMethod
+from camlite_export.cutting.guide import GuideLayers, GuideMethod
 from camlite_export.cutting.heads import AffineHead
 from camlite_export.sources.changed_tensors import ChangeTensor
 from camlite_export.sources.source import Answer, Floats, Source, Step
@@ -103,6 +104,29 @@ class Cut(Protocol):
         """
         ...
 
+    @property
+    def guide_layers(self) -> GuideLayers | None:
+        """What a guide is made of; None where what is exported has none."""
+        ...
+
+    @property
+    def finer_steps(self) -> Sequence[Any]:
+        """Steps of finer feature maps in front of the cut, at which a guide can be made; in the image's order."""
+        ...
+
+    def raw_guides(
+        self, inputs: Floats, classes: NDArray[np.int64], steps: Sequence[Any], methods: Sequence[GuideMethod]
+    ) -> Mapping[GuideMethod, Sequence[Floats]]:
+        """What guides are made of, of one class an image: (N, h', w', 1) for each method and step.
+
+        Args:
+            inputs: float32 (N, H, W, channels).
+            classes: (N,).
+            steps: of `finer_steps`.
+            methods: of `camlite_export.cutting.guide.GUIDE_METHODS`.
+        """
+        ...
+
     def answer_changed(
         self, inputs: Floats, change: ChangeTensor, change_kernel: ChangeTensor | None = None
     ) -> tuple[Floats, Floats]:
@@ -120,10 +144,15 @@ class TraceableCut(Cut, Protocol):
 
     def function(self) -> Callable[[Any], Mapping[str, Any]]:
         """A function of TensorFlow: image (N, H, W, channels) -> ``features``, ``scores`` and, where
-        `evidence_method` says that the model gives it, ``evidence`` (N, h, w, K), or (N, h, w, 1) of the top class.
+        `evidence_method` says that the model gives it, ``evidence`` (N, h, w, K), or (N, h, w, 1) of the top class;
+        and where there are `guide_layers`, ``guide`` (N, h', w', K) in 0..1, or (N, h', w', 1) of the top class.
 
         Made of operators that TFLite and ONNX have.
         """
+        ...
+
+    def guided_by(self, layers: GuideLayers | None) -> TraceableCut:
+        """The same with a guide made of these layers, or without one."""
         ...
 
     def saved_model(self) -> AbstractContextManager[Path]:

@@ -25,8 +25,12 @@ from camlite_export.cutting.plain_operators import plain_operators
 Forward = Callable[[Any], dict[str, Any]]
 
 
-def forward(halves: Halves) -> Forward:
+def forward(halves: Halves, outputs_of: Forward) -> Forward:
     """The function that is exported.
+
+    Args:
+        halves: of the classifier.
+        outputs_of: image -> features, scores, and what else the model gives.
 
     Returns:
         image (N, H, W, channels) -> features, scores and, where `Halves.evidence_method` says that the model
@@ -36,7 +40,7 @@ def forward(halves: Halves) -> Forward:
 
     def compute(image: Any) -> dict[str, Any]:
         with plain_operators(), workarounds.convolutions_in_groups_as_they_are():
-            outputs: dict[str, Any] = halves.model(image, training=False)
+            outputs = outputs_of(image)
             return {**outputs, **evidence(halves, outputs["features"])} if evidence else outputs
 
     return compute

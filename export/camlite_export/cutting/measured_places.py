@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from camlite.errors import ClassifierError
 from camlite.maps import resize
 from camlite_export.cutting import one_grid
 from camlite_export.cutting.cut import Cut
-from camlite_export.sources.source import Step
+from camlite_export.sources.source import Source, Step
 
 Floats = NDArray[np.float32]
 Features = Callable[[Floats], Floats]
@@ -119,14 +119,22 @@ def of_cut(cut: Cut, target: Preprocessing) -> Places:
     Raises:
         ClassifierError: see `measure`.
     """
-    front = _front(cut.source.steps, cut.step, cut.image_shape, cut.feature_shape)
+    return of_step(cut.source, cut.step, target)
 
-    def features_of(step: Step) -> Features:
-        return lambda images: cut.source.answer(images, step).features
 
-    return measure(
-        features_of(cut.step), cut.image_shape, target, cut.source.name, None if front is None else features_of(front)
-    )
+def of_step(source: Source, step: Step, target: Preprocessing) -> Places:
+    """The same for the feature map that a step of the original gives.
+
+    Raises:
+        ClassifierError: see `measure`.
+    """
+    image, features = source.image_shape, cast(tuple[int, int, int], tuple(step.shape[1:]))
+    front = _front(source.steps, step, image, features)
+
+    def features_of(one: Step) -> Features:
+        return lambda images: source.answer(images, one).features
+
+    return measure(features_of(step), image, target, source.name, None if front is None else features_of(front))
 
 
 def _front(

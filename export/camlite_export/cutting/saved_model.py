@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from camlite.system import files
-from camlite_export.cutting.forward import forward
+from camlite_export.cutting.forward import Forward
 from camlite_export.cutting.halves import Halves
 
 
 @contextlib.contextmanager
-def saved_model(halves: Halves) -> Iterator[Path]:
+def saved_model(halves: Halves, function: Forward) -> Iterator[Path]:
     """Write a SavedModel with one signature of batch size 1 to a temporary folder.
+
+    Args:
+        halves: whose weights they are.
+        function: what it computes.
 
     `keras.export.ExportArchive` tracks the weights; `tf.saved_model.save` of a plain function would lose them.
     """
@@ -25,7 +29,7 @@ def saved_model(halves: Halves) -> Iterator[Path]:
     archive.track(halves.head)
     archive.add_endpoint(
         "serving_default",
-        forward(halves),
+        function,
         input_signature=[tf.TensorSpec((1, *halves.image_shape), tf.float32, name="image")],
     )
     with files.scratch() as folder:

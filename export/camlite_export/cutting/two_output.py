@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -18,11 +19,13 @@ from camlite_export.cutting import (
     convolutions,
     evidence,
     forward,
+    guide,
     heads,
     places,
     proof,
     saved_model,
 )
+from camlite_export.cutting.guide import GuideLayers, GuideMethod
 from camlite_export.cutting.halves import Halves
 from camlite_export.sources import changed_tensors
 from camlite_export.sources.changed_tensors import ChangeTensor
@@ -41,10 +44,37 @@ class TwoOutputModel(Halves):
     Attributes:
         source: the original.
         step: of the original, whose output the features are.
+        guide_layers: what a guide is made of; None where the model has none.
     """
 
     source: Keras3Source
     step: KerasStep
+    guide_layers: GuideLayers | None = None
+
+    def guided_by(self, layers: GuideLayers | None) -> TwoOutputModel:
+        """See `camlite_export.cutting.cut.TraceableCut`."""
+        return dataclasses.replace(self, guide_layers=layers)
+
+    @cached_property
+    def finer_steps(self) -> tuple[KerasStep, ...]:
+        """See `camlite_export.cutting.cut.Cut`."""
+        return guide.finer_steps(self.source, self.step)
+
+    def raw_guides(
+        self, inputs: Floats, classes: NDArray[np.int64], steps: Sequence[KerasStep], methods: Sequence[GuideMethod]
+    ) -> dict[GuideMethod, list[Floats]]:
+        """See `camlite_export.cutting.cut.Cut`."""
+        return self._guided(tuple(steps)).raw(inputs, classes, methods)
+
+    def _guided(self, steps: tuple[KerasStep, ...]) -> guide.Guided:
+        if steps not in self._made:
+            image, scores = self.source.journey.image, self.source.scores
+            self._made[steps] = guide.Guided(image, steps, self.step.output, self.head, scores)
+        return self._made[steps]
+
+    @cached_property
+    def _made(self) -> dict[tuple[KerasStep, ...], guide.Guided]:
+        return {}
 
     @property
     def evidence_methods(self) -> tuple[EvidenceMethod, ...]:
@@ -83,11 +113,17 @@ class TwoOutputModel(Halves):
 
     def function(self) -> Callable[[Any], Mapping[str, Any]]:
         """See `camlite_export.cutting.cut.TraceableCut`."""
-        return forward.forward(self)
+        return forward.forward(self, self._outputs)
 
     def saved_model(self) -> AbstractContextManager[Path]:
         """See `camlite_export.cutting.cut.TraceableCut`."""
-        return saved_model.saved_model(self)
+        return saved_model.saved_model(self, forward.forward(self, self._outputs))
+
+    def _outputs(self, image: Any) -> dict[str, Any]:
+        if self.guide_layers is not None:
+            return self._guided(self.guide_layers.steps).outputs(image, self.guide_layers)
+        outputs: dict[str, Any] = self.model(image, training=False)
+        return outputs
 
     def normalized_convolutions(self, inputs: Floats) -> Sequence[convolutions.NormalizedConvolution]:
         """See `camlite_export.cutting.cut.TraceableCut`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any
 
@@ -14,7 +15,7 @@ from camlite.soundness import tflite_model
 from camlite_export import workarounds
 from camlite_export.cutting.cut import TraceableCut
 from camlite_export.precisions import PRECISIONS, Tflite
-from camlite_export.targets import rounding
+from camlite_export.targets import rounding, tflite_guide
 
 
 def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32] | None) -> bytes:
@@ -33,13 +34,17 @@ def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32]
         raise ValueError(f"{precision} does not exist in TFLite, or needs representative images")
     with rounding.made_up_for(cut, traits.tflite.rounding, images), cut.saved_model() as folder:
         converter = _converter(str(folder), traits.tflite, images if traits.needs_calibration else None)
+        has_floating_guide = cut.guide_layers is not None and traits.needs_calibration
+        partly = tflite_guide.left_in_float32() if has_floating_guide else contextlib.nullcontext()
         try:
-            with workarounds.silent_native_code(), workarounds.new_objects_alone_collected():
+            with workarounds.silent_native_code(), workarounds.new_objects_alone_collected(), partly:
                 model: bytes = converter.convert()
         except Exception as error:  # the converter raises Exception, RuntimeError and its own ConverterError
             missing = re.search(r"TF Select ops: ([\w, ]+)|operation '(?:tf\.)?(\w+)'", str(error))
             reason = f"it has no operator {missing[1] or missing[2]}" if missing else " ".join(str(error).split())[:300]
             raise ClassifierError(f"TFLite cannot express this classifier in {precision}: {reason}") from error
+    if has_floating_guide:
+        model = tflite_guide.finished(model)
     try:
         tflite_model.verify(model)
     except ValueError as error:

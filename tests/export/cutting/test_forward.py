@@ -13,7 +13,7 @@ from keras import layers
 
 import support.classifier_kinds as kinds
 from camlite.errors import ClassifierError
-from camlite_export.cutting import forward, saved_model, two_output
+from camlite_export.cutting import two_output
 from camlite_export.cutting.two_output import TwoOutputModel
 from camlite_export.targets import tflite_target
 from support.classifier_kinds import AFFINE_HEADS, OTHER_HEADS, Kind
@@ -49,7 +49,7 @@ def gradient_evidence(model: TwoOutputModel, images: tf.Tensor) -> np.ndarray:
 
 def exported(model: TwoOutputModel, images: tf.Tensor) -> dict[str, np.ndarray]:
     """The forward pass as it is traced for export."""
-    traced = tf.function(forward.forward(model), autograph=False)
+    traced = tf.function(model.function(), autograph=False)
     return {name: np.asarray(value) for name, value in traced(images).items()}
 
 
@@ -140,7 +140,7 @@ def test_a_head_that_cannot_be_differentiated_is_refused() -> None:
 
 def test_the_saved_model_has_one_signature_of_one_image() -> None:
     model = cut(OTHER_HEADS[0])
-    with saved_model.saved_model(model) as folder:
+    with model.saved_model() as folder:
         signatures = tf.saved_model.load(str(folder)).signatures
         assert list(signatures) == ["serving_default"]
         signature = signatures["serving_default"]

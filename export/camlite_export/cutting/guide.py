@@ -1,0 +1,216 @@
+"""The guide of a fine map: where, within the neighbourhood of each cell, earlier features speak for a class.
+
+Made of the gradient of the class's logit at earlier layers, as in
+
+    LayerCAM  sum over c of relu(gradient) * relu(features)     Jiang et al., 2021, "LayerCAM: Exploring Hierarchical
+                                                                Class Activation Maps for Localization"
+    HiResCAM  relu(sum over c of gradient * features)           Draelos and Carin, 2020, "Use HiResCAM instead of
+                                                                Grad-CAM for faithful explanations"; its positive part
+
+Those of several layers are multiplied at the size of the finest, each scaled to its largest. What is made of a guide
+is in `camlite.maps.redistribution`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camlite_export.sources.journey import KerasStep
+from camlite_export.sources.keras3 import Keras3Source
+from camlite_export.sources.source import Floats
+
+if TYPE_CHECKING:
+    import keras
+
+GuideMethod = Literal["layercam", "hirescam"]
+GUIDE_METHODS: tuple[GuideMethod, ...] = get_args(GuideMethod)
+
+# Each class costs a backward pass: of more classes, the guide is that of the top class.
+MOST_CLASSES = 4
+
+# So that a guide of zeros stays one; a float16 still, and far below the guide of any image that says something.
+_LEAST = 1e-6
+
+_BATCH = 16
+
+# A map is finer where it has half as many cells again to a side. At most so many such sizes are looked at: a backward
+# pass through more of a network costs more than its forward pass.
+_FINER = 1.5
+_MOST_SIZES = 3
+
+
+@dataclass(frozen=True)
+class GuideLayers:
+    """What a guide is made of.
+
+    Attributes:
+        method: how.
+        steps: whose outputs are the earlier features, each (N, h', w', C'), in the order in which the image meets
+            them; the scores follow from each of them alone.
+        smooth: whether each is smoothed by (1 2 1) / 4 along both axes, which takes out the checkerboard that strides
+            and poolings leave in a gradient.
+    """
+
+    method: GuideMethod
+    steps: tuple[KerasStep, ...]
+    smooth: bool = True
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the guide: those of its first layer, which is the finest."""
+        return cast(tuple[int, int], self.steps[0].shape[1:3])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the layers."""
+        return tuple(step.name for step in self.steps)
+
+    def __str__(self) -> str:
+        return f"{self.method} {' * '.join(self.names)}{', smoothed' if self.smooth else ''}"
+
+
+def finer_steps(source: Keras3Source, last: KerasStep) -> tuple[KerasStep, ...]:
+    """Where a guide can be made: of each finer size the last step from which alone the scores follow.
+
+    In the order in which the image meets them; none where there is no finer one.
+    """
+    found: list[KerasStep] = []
+    size = last.shape
+    for step in reversed(source.steps[: source.steps.index(last)]):
+        if len(found) < _MOST_SIZES and _is_finer(step, size) and source.head(step) is not None:
+            found.append(step)
+            size = step.shape
+    return tuple(reversed(found))
+
+
+def _is_finer(step: KerasStep, size: Sequence[int | None]) -> bool:
+    """Whether it is a feature map of more cells; not one that only moves those in front of it."""
+    if len(step.shape) != 4 or None in step.shape[1:] or step.shape[3] in (1, 3):
+        return False
+    sides = zip(step.shape[1:3], size[1:3], strict=True)
+    return all(cast(int, one) >= _FINER * cast(int, other) for one, other in sides) and not _MOVES.search(step.kind)
+
+
+_MOVES = re.compile("Pad|Crop|Pool")
+
+
+class Guided:
+    """A classifier in as many parts as its guide needs: image -> first step -> ... -> features -> logits, scores."""
+
+    def __init__(self, image: Any, steps: Sequence[KerasStep], features: Any, head: keras.Model, scores: Any) -> None:
+        """
+        Args:
+            image, features, scores: symbolic.
+            steps: at whose outputs gradients are taken.
+            head: features -> logits.
+        """
+        import keras
+
+        ends = [image, *(step.output for step in steps), features]
+        self._parts = [keras.Model(*pair) for pair in itertools.pairwise(ends)]
+        self._head, self._scores = head, keras.Model(features, scores)
+
+    def outputs(self, image: Any, layers: GuideLayers) -> dict[str, Any]:
+        """Features, scores, and the guide (N, h', w', 1) of the top class, or (N, h', w', K) of few; traced."""
+        import tensorflow as tf
+
+        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+            earlier, features = self._forward(tape, image)
+            logits = self._head(features, training=False)
+            chosen = list(_of_each_class(logits)) if logits.shape[1] <= MOST_CLASSES else [_of_the_top_class(logits)]
+        make = _METHODS[layers.method]
+        guides = [
+            combined([make(*pair) for pair in zip(tape.gradient(own, earlier), earlier, strict=True)], layers)
+            for own in chosen
+        ]
+        guide = guides[0] if len(guides) == 1 else tf.concat(guides, axis=-1)
+        return {"features": features, "scores": self._scores(features, training=False), "guide": guide}
+
+    def raw(
+        self, inputs: Floats, classes: NDArray[np.int64], methods: Sequence[GuideMethod]
+    ) -> dict[GuideMethod, list[Floats]]:
+        """What each method says at each step, before it is `combined`: (N, h', w', 1) for each step.
+
+        By the framework's own gradients of the logit of one class an image, of inputs (N, H, W, channels) and classes
+        (N,), in batches.
+        """
+        batches = (slice(start, start + _BATCH) for start in range(0, len(inputs), _BATCH))
+        found = [self._batch(inputs[batch], classes[batch], methods) for batch in batches]
+        return {
+            method: [np.concatenate(parts) for parts in zip(*(one[method] for one in found), strict=True)]
+            for method in methods
+        }
+
+    def _batch(
+        self, inputs: Floats, classes: NDArray[np.int64], methods: Sequence[GuideMethod]
+    ) -> dict[GuideMethod, list[Floats]]:
+        import tensorflow as tf
+
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            earlier, features = self._forward(tape, tf.constant(inputs))
+            own = tf.reduce_sum(tf.gather(self._head(features, training=False), classes, batch_dims=1))
+        pairs = list(zip(tape.gradient(own, earlier), earlier, strict=True))
+        return {method: [np.asarray(_METHODS[method](*pair), np.float32) for pair in pairs] for method in methods}
+
+    def _forward(self, tape: Any, image: Any) -> tuple[list[Any], Any]:
+        earlier, values = [], self._parts[0](image, training=False)
+        for part in self._parts[1:]:
+            tape.watch(values)
+            earlier.append(values)
+            values = part(values, training=False)
+        return earlier, values
+
+
+def combined(raw: Sequence[Any], layers: GuideLayers) -> Any:
+    """The guide, a tensor (N, h', w', 1) in 0..1, of what each layer says, (N, h', w', 1) and at least 0."""
+    import tensorflow as tf
+
+    product = None
+    for guide in raw:
+        if layers.smooth:
+            kernel = tf.constant(_SMOOTHING)[..., tf.newaxis, tf.newaxis]
+            guide = tf.nn.conv2d(guide, kernel, 1, "SAME")
+        guide = guide / tf.maximum(tf.reduce_max(guide, axis=(1, 2), keepdims=True), _LEAST)
+        if tuple(guide.shape[1:3]) != layers.shape:
+            guide = tf.image.resize(guide, layers.shape)
+        product = guide if product is None else product * guide
+    return product
+
+
+_SMOOTHING = np.outer((1, 2, 1), (1, 2, 1)).astype(np.float32) / 16
+
+
+def _of_each_class(logits: Any) -> Iterator[Any]:
+    import tensorflow as tf
+
+    for k in range(logits.shape[1]):
+        yield tf.reduce_sum(logits[:, k])
+
+
+def _of_the_top_class(logits: Any) -> Any:
+    import tensorflow as tf
+
+    top = tf.one_hot(tf.argmax(logits, axis=-1), logits.shape[1], dtype=logits.dtype)
+    return tf.reduce_sum(logits * tf.stop_gradient(top))
+
+
+def _layercam(gradient: Any, features: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.reduce_sum(tf.nn.relu(gradient) * tf.nn.relu(features), axis=-1, keepdims=True)
+
+
+def _hirescam(gradient: Any, features: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.nn.relu(tf.reduce_sum(gradient * features, axis=-1, keepdims=True))
+
+
+_METHODS: dict[GuideMethod, Callable[[Any, Any], Any]] = {"layercam": _layercam, "hirescam": _hirescam}
