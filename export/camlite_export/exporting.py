@@ -15,6 +15,7 @@ from camlite.artifact.arrays import Arrays
 from camlite.artifact.card import Card, Head, Preprocessing, Window
 from camlite.artifact.container import SUFFIXES
 from camlite.artifact.evidence_methods import EVIDENCE_METHODS
+from camlite.artifact.map_choice import MapChoice
 from camlite.artifact.precisions import Precision
 from camlite.errors import ClassifierError
 from camlite.images.labelled_images import LabelledImages, of_arrays
@@ -24,12 +25,15 @@ from camlite_export.agreement import interpreter_process
 from camlite_export.agreement.expected import Expected
 from camlite_export.agreement.fitness import judge_all
 from camlite_export.agreement.measurement import Measurement
-from camlite_export.agreement.reference import inputs_of, reference_of
+from camlite_export.agreement.reference import Reference, inputs_of, reference_of
 from camlite_export.agreement.structure import Failure
 from camlite_export.cutting import measured_places
 from camlite_export.cutting.cut import Cut, TraceableCut
 from camlite_export.precisions import PRECISIONS, precisions_of
+from camlite_export.sharpening import choosing
+from camlite_export.sharpening.choosing import Chosen, Maps
 from camlite_export.sources import same_answers
+from camlite_export.sources.source import Floats
 from camlite_export.targets import TARGETS, weights_finder
 
 CONTAINERS: tuple[Container, ...] = get_args(Container)
@@ -78,10 +82,12 @@ class Exports(NamedTuple):
     Attributes:
         artifacts: what was written, in the order in which it was wanted.
         refused: ``int16x8.tflite`` and the like -> why it could not be made.
+        chosen: which maps it gives, and why; None where nobody was to choose.
     """
 
     artifacts: list[Exported]
     refused: Mapping[str, str]
+    chosen: Chosen | None = None
 
 
 Progress = Callable[[str], None]
@@ -147,6 +153,7 @@ def export(
     calibration: LabelledImages | None,
     wanted: Sequence[tuple[Container, Precision]],
     folder: Path,
+    maps: Maps = "cam",
     progress: Progress = lambda _: None,
     sign: artifact.Sign | None = None,
 ) -> Exports:
@@ -164,6 +171,7 @@ def export(
         calibration: representative images.
         wanted: of `kinds`.
         folder: made where it is missing.
+        maps: see `camlite_export.export`.
         progress: called with the name of each stage as it begins, `stages` times in all.
         sign: signs each artifact, see `camlite_export.signing.signer`.
 
@@ -177,16 +185,26 @@ def export(
     window = measured_places.of_cut(cut, target).window
     head = cut.affine
     golden_images = golden_samples.choose(calibration, target, cut)
-    answers = reference_of(cut, inputs_of(list(golden_images), target))
+    inputs = inputs_of(list(golden_images), target)
+    answers = reference_of(cut, inputs)
+    chosen = None
+    if maps != "cam":
+        progress("maps")
+        chosen = choosing.choose(cut, target, window, calibration or list(golden_images), maps)
+        cut = cut.guided_by(chosen.layers)
     traits = EVIDENCE_METHODS[cut.evidence_method]
     weights = head.weights if head and traits.has_weights else None
     bias = head.bias if head and traits.adds_up else None
     arrays = Arrays(weights, bias, golden_images, answers.scores, answers.evidence)
+    if chosen is not None:
+        arrays = _with_maps(arrays, cut, inputs, answers, window, chosen.maps)
     models, refused = _convert(cut, target, calibration, wanted, progress)
     files = {}
     for (container, precision), content in models.items():
         card = _card(cut, name, precision, labels, target, pixels, window, content)
         carried = _as_the_model_has_them(arrays, content, cut.feature_shape)
+        if not _has_guide(cut, precision):
+            carried = carried._replace(maps=None, golden_fine=None)
         files[f"{name}.{precision}{SUFFIXES[container]}"] = artifact.pack(container, content, card, carried, sign)
     expected = Expected(name, cut, labels, target, ())
     images = calibration.spread(MOST_MEASURED_IMAGES) if calibration else of_arrays(golden_images)
@@ -204,7 +222,22 @@ def export(
         Exported(folder / file, len(one.content), one.measurement, one.backend, one.failures)
         for file, one in judged.items()
     ]
-    return Exports(artifacts, refused)
+    return Exports(artifacts, refused, chosen)
+
+
+def _has_guide(cut: Cut, precision: Precision) -> bool:
+    """Whether the model of a precision has a guide: it is made of comparisons."""
+    return cut.guide_layers is not None and PRECISIONS[precision].has_comparisons
+
+
+def _with_maps(
+    arrays: Arrays, cut: TraceableCut, inputs: Floats, answers: Reference, window: Window, maps: MapChoice
+) -> Arrays:
+    """And what an artifact says of its maps."""
+    fine = None
+    if maps.guide is not None:
+        fine = choosing.golden_fine(cut, inputs, answers.classes, answers.evidence, window, maps.guide)
+    return arrays._replace(maps=maps, golden_fine=fine)
 
 
 def _prove(cut: Cut, target: Preprocessing, calibration: LabelledImages | None) -> None:
@@ -214,9 +247,9 @@ def _prove(cut: Cut, target: Preprocessing, calibration: LabelledImages | None) 
         cut.prove(inputs_of(list(calibration.spread(_MOST_PROVEN_IMAGES)), target))
 
 
-def stages(wanted: Sequence[tuple[Container, Precision]]) -> int:
+def stages(wanted: Sequence[tuple[Container, Precision]], maps: Maps) -> int:
     """How often `export` calls `progress`."""
-    return 3 + 2 * len(wanted)
+    return 3 + 2 * len(wanted) + (maps != "cam")
 
 
 class _Steps:
@@ -256,7 +289,8 @@ def _convert(
         kind = f"{precision}{SUFFIXES[container]}"
         progress(kind)
         try:
-            models[container, precision] = TARGETS[container].convert(cut, precision, prepared)
+            made = cut if _has_guide(cut, precision) else cut.guided_by(None)
+            models[container, precision] = TARGETS[container].convert(made, precision, prepared)
         except ClassifierError as error:
             refused[kind] = str(error)
         except Exception as error:  # of a converter: it has bugs of its own, and must not take the others along

@@ -25,6 +25,7 @@ from camlite_export.cutting import coarse_maps, cutter
 from camlite_export.cutting.heads import OF_AFFINE_HEADS
 from camlite_export.results import Export, Inspection
 from camlite_export.rightness.pixel_decision import UndecidedPixelsError, decide
+from camlite_export.sharpening.choosing import Maps
 from camlite_export.sources import labels as label_files
 from camlite_export.sources import last_activation
 from camlite_export.sources.last_activation import SaturationWarning
@@ -52,6 +53,7 @@ def export(
     precisions: Sequence[Precision] | Precision | None = None,
     sign: str | Path | None = None,
     evidence: EvidenceMethod = "device",
+    maps: Maps = "cam",
     layer: int | str | None = None,
     size: int | tuple[int, int] | None = None,
     preprocess: str | None = None,
@@ -84,6 +86,9 @@ def export(
         precisions: ``float32``, ``float16``, ``dynamic``, ``int8``, ``int16x8``; by default all that can be made.
         sign: file of a private key (``camlite keygen``) that the artifacts are signed with.
         evidence: ``device`` or ``graph``: where the evidence of an affine head is computed.
+        maps: ``cam``: those of the last features, as coarse as these. ``sharp``: fine ones besides, which add up to
+            the same, by the guide that insertion and deletion on the calibration images (golden samples, where there
+            are none) find best. ``auto``: whichever of all they find best and worth its cost.
         layer: cut behind this one, an index (-3 is the last but two) or a name; by default it is found.
         size: of the images, one side or height and width in pixels, for a classifier that takes any.
         preprocess: what the classifier was trained on: ``unit`` 0..1, ``signed`` -1..1, ``imagenet``, ``caffe`` or
@@ -119,6 +124,7 @@ def export(
     containers = _several("formats", formats, Container)
     wanted_precisions = _several("precisions", precisions, Precision)
     _one("evidence", evidence, OF_AFFINE_HEADS)
+    _one("maps", maps, get_args(Maps))
     _check_pixels(preprocess, fit, order)
     signer = None if sign is None else signing.signer(Path(sign))  # a wrong key is told before the long work
     source = open_source(classifier, size=_sides(size), trusted=trust, structure=structure)
@@ -139,7 +145,7 @@ def export(
         raise UndecidedPixelsError(shown_name, pixels)
     for doubt in pixels.warnings:
         warnings.warn(f"{shown_name}: {doubt}", PixelsWarning, stacklevel=2)
-    total, begun = exporting.stages(wanted) + 1, 0
+    total, begun = exporting.stages(wanted, maps) + 1, 0
 
     def begin(stage: str) -> None:
         nonlocal begun
@@ -147,7 +153,7 @@ def export(
         if progress:
             progress(stage, begun, total)
 
-    exported, refused = exporting.export(
+    exported, refused, chosen = exporting.export(
         cut,
         name=given_name or _check_name(source.name),
         labels=class_labels,
@@ -156,9 +162,12 @@ def export(
         calibration=images,
         wanted=wanted,
         folder=folder,
+        maps=maps,
         progress=begin,
         sign=signer,
     )
+    if chosen is not None:
+        notes = (*notes, f"maps {chosen.maps.chosen}", *filter(None, [chosen.warning]))
     begin("heatmaps.png")
     picture = _picture(exported, images)
     missing = None if wanted_precisions else exporting.left_out_text(images is not None, cut.affine is not None)

@@ -307,7 +307,7 @@ def test_progress_names_each_stage(tmp_path: Path) -> None:
     named: list[str] = []
     wanted: list[Kind] = [("onnx", "float32"), ("onnx", "float16")]
     exported(tmp_path, wanted, progress=named.append)
-    assert len(named) == exporting.stages(wanted)
+    assert len(named) == exporting.stages(wanted, "cam")
     assert {"float32.onnx", "float16.onnx", "measuring", "measuring, 24 of 24 images"} <= set(named)
 
 

@@ -17,6 +17,7 @@ from camlite_export.cli import options
 from camlite_export.cli.waiting import STAGE_AND_BAR, waiting
 from camlite_export.cutting.heads import OF_AFFINE_HEADS
 from camlite_export.precisions import PRECISIONS
+from camlite_export.sharpening.choosing import Maps
 
 _CALIBRATED = [precision for precision, traits in PRECISIONS.items() if traits.needs_calibration]
 
@@ -44,6 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what computes it: the device, from class weights (default), or the graph, as an output, of all classes "
         "in every run; programs without camlite can read it",
     )
+    parser.add_argument(
+        "--maps",
+        choices=get_args(Maps),
+        default="cam",
+        help="cam: of the last feature map (default); sharp: finer ones besides, by the best guide; auto: whichever is "
+        "measured to be best",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     options.add_classifier(parser)
     options.add_size(parser)
@@ -69,6 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
             precisions=arguments.precisions,
             sign=arguments.sign,
             evidence=arguments.evidence,
+            maps=arguments.maps,
             layer=options.layer(arguments.layer),
             size=arguments.size,
             preprocess=arguments.preprocess,

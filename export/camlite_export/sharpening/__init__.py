@@ -1,0 +1,1 @@
+"""Finer maps: which guides there are, and which of them is worth having, by measurement."""

@@ -1,0 +1,83 @@
+"""`camlite_export.sharpening.choosing`: which maps are the best is measured, and said."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from camlite.artifact.card import WHOLE
+from camlite.errors import ClassifierError
+from camlite_export.cutting import cutter, two_output
+from camlite_export.sharpening.choosing import Chosen, Maps, choose
+from camlite_export.sources.opening import open_source
+from camlite_export.sources.pixel_conventions import preprocessing
+from support import classifier_kinds
+
+REFERENCE = Path(__file__).parents[3] / "artifacts" / "fashion_mnist"
+
+
+@pytest.fixture(scope="module")
+def chosen() -> dict[str, Chosen]:
+    cut = cutter.cut(open_source(REFERENCE.with_suffix(".keras")), -3)
+    images = np.load(f"{REFERENCE}.calibration.npz")["images"][::20]
+    target = preprocessing(cut.image_shape)
+    wanted: tuple[Maps, ...] = ("auto", "sharp")
+    return {maps: choose(cut, target, WHOLE, list(images), maps) for maps in wanted}
+
+
+def difference(chosen: Chosen, name: str) -> float:
+    (found,) = (one.insertion - one.deletion for one in chosen.maps.measured if one.map == name)
+    return found
+
+
+def test_the_score_of_the_reference_follows_a_fine_map_far_better_than_the_plain_one(chosen):
+    best = chosen["auto"]
+
+    assert best == chosen["sharp"]
+    assert best.layers is not None
+    assert difference(best, str(best.layers)) > difference(best, "cam") + 0.3
+    assert best.warning == ""
+
+
+def test_what_was_measured_goes_with_the_choice(chosen):
+    maps = chosen["auto"].maps
+
+    assert maps.measured_on == 10
+    assert maps.guide is not None
+    assert maps.guide.layers == chosen["auto"].layers.names
+    assert maps.guide.classes == "top"
+    assert {one.map for one in maps.measured} >= {"cam", "layercam conv_32", "hirescam conv_16, smoothed"}
+    assert re.fullmatch(r".+: insertion less deletion 0\.\d\d on 10 pictures, plain maps -?0\.\d\d", maps.chosen)
+
+
+def test_no_candidate_is_better_by_more_than_is_worth_a_longer_way_back(chosen):
+    best = chosen["auto"]
+    found = max(one.insertion - one.deletion for one in best.maps.measured)
+
+    assert difference(best, str(best.layers)) >= found - 0.02
+
+
+def untrained(body: list[layers.Layer]) -> two_output.TwoOutputModel:
+    keras.utils.set_random_seed(0)
+    chain = [keras.Input((16, 16, 3)), *body, layers.GlobalAveragePooling2D(), layers.Dense(5, activation="softmax")]
+    return two_output.cut(classifier_kinds.lively(keras.Sequential(chain)))
+
+
+NOISE = list(np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), np.uint8))
+
+
+def test_without_a_finer_layer_no_sharp_map_is_made_and_auto_gives_the_plain_one():
+    cut = untrained([layers.Conv2D(4, 3, padding="same", activation="relu")])
+    target = preprocessing(cut.image_shape)
+
+    with pytest.raises(ClassifierError, match=r"no layer in front of .* use --maps cam"):
+        choose(cut, target, WHOLE, NOISE, "sharp")
+    plain = choose(cut, target, WHOLE, NOISE, "auto")
+    assert plain.layers is None
+    assert plain.maps.guide is None
+    assert [one.map for one in plain.maps.measured] == ["cam"]
