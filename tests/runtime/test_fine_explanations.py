@@ -246,7 +246,8 @@ def test_inspect_says_what_guides_it_and_what_was_measured():
     fine, plain = (run_camlite("inspect", FOLDER / name) for name in ("guided_top.float32.tflite", "bgr.int8.tflite"))
 
     assert "fine evidence  8 x 12, of the top class only; guided by edges, radius 1.5, floor 0; cells" in fine.stdout
-    assert "maps           cam: insertion 0.500, deletion 0.250; guide edges: insertion 0.750" in fine.stdout
+    assert "maps           guide edges: insertion 0.750, deletion 0.125" in fine.stdout
+    assert "\n               cam: insertion 0.500, deletion 0.250" in fine.stdout
     assert "chosen         made up, for this vector" in fine.stdout
     assert not any(word in plain.stdout for word in ("fine evidence", "maps ", "chosen"))
 

@@ -15,6 +15,8 @@ from camlite.system import files
 from camlite.system.extensions import extension
 
 _CLASSIFIERS = (b"\x89HDF", b"PK\x03\x04", b"{")  # HDF5, zip, JSON: a structure, of which the exporter says more
+# Of the maps that were measured, the best and the plain one; --json has all.
+_MOST_MAPS = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,13 +91,14 @@ def _lines(read: Artifact) -> list[tuple[str, str]]:
 
 
 def _maps(choice: MapChoice) -> list[tuple[str, str]]:
-    measured = "; ".join(
-        f"{one.map}: insertion {one.insertion:.3f}, deletion {one.deletion:.3f}" for one in choice.measured
-    )
-    on = f", on {choice.measured_on} pictures" if choice.measured_on else ""
+    by_difference = sorted(choice.measured, key=lambda one: one.deletion - one.insertion)
+    told = by_difference[:_MOST_MAPS] + [one for one in by_difference[_MOST_MAPS:] if one.map == "cam"]
+    on, others = f", on {choice.measured_on} pictures" if choice.measured_on else "", len(choice.measured) - len(told)
+    texts = [f"{one.map}: insertion {one.insertion:.3f}, deletion {one.deletion:.3f}{on}" for one in told]
+    texts += [f"{others} others"] if others else []
     return [
         ("fine evidence", "none" if choice.guide is None else _guide(choice.guide)),
-        *([("maps", f"{measured}{on}")] if measured else []),
+        *(("maps" if index == 0 else "", text) for index, text in enumerate(texts)),
         *([("chosen", choice.chosen)] if choice.chosen else []),
     ]
 
