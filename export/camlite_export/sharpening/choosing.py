@@ -6,6 +6,7 @@ the best differs from network to network, so nobody is asked to know it.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -86,7 +87,8 @@ def choose(
     Raises:
         ClassifierError: ``sharp``, and there is no finer layer that a guide can be made of.
     """
-    steps = cut.finer_steps
+    windows = dict(_windows(cut, target))
+    steps = [step for step in cut.finer_steps if step.name in windows]
     if wanted == "sharp" and not steps:
         raise ClassifierError(
             f"{cut.source.name}: no layer in front of {cut.layer!r} has a finer map from which alone the scores "
@@ -97,11 +99,10 @@ def choose(
     classes = scores.argmax(axis=1)
     grid = _grid(cut.feature_shape[:2], target, window)
     seen = _Pictures(inputs, classes, cut.evidence(features, classes), grid)
-    windows = {step.name: measured_places.of_step(cut.source, step, target).window for step in steps}
     candidates = {str(layers): layers for layers in _candidates(steps)}
     described = {name: _guide(cut, layers, windows) for name, layers in candidates.items()}
     maps = {_PLAIN: resize.heatmap(seen.evidence, grid)}
-    maps |= _sharp_maps(cut, target, seen, window, candidates, described)
+    maps |= _sharp_maps(cut, target, seen, window, steps, candidates, described)
     maps["random"] = np.random.default_rng(0).random(maps[_PLAIN].shape).astype(np.float32)
     found = _measured(cut, seen, maps)
     *measured, control = found
@@ -123,6 +124,13 @@ def golden_fine(cut: TraceableCut, inputs: Floats, classes: NDArray[np.int64], e
     raw = cut.raw_guides(inputs, classes, layers.steps, [layers.method])[layers.method]
     made = np.asarray(guides.combined(raw, layers), np.float32)[..., 0]
     return Redistribution(cut.feature_shape[:2], window, guide)(evidence, made)
+
+
+def _windows(cut: TraceableCut, target: Preprocessing) -> Iterator[tuple[str, Window]]:
+    """Where each finer map lies in the image; without those whose places cannot be found."""
+    for step in cut.finer_steps:
+        with contextlib.suppress(ClassifierError):
+            yield step.name, measured_places.of_step(cut.source, step, target).window
 
 
 def _grid(size: tuple[int, int], target: Preprocessing, window: Window) -> resize.Resizing:
@@ -148,11 +156,11 @@ def _sharp_maps(
     target: Preprocessing,
     seen: _Pictures,
     window: Window,
+    steps: Sequence[Any],
     candidates: Mapping[str, GuideLayers],
     described: Mapping[str, Guide],
 ) -> dict[str, Floats]:
     """The heatmaps (N, H, W) of each candidate, by its name."""
-    steps = cut.finer_steps
     raw: Mapping[GuideMethod, Sequence[Floats]] = (
         cut.raw_guides(seen.inputs, seen.classes, steps, GUIDE_METHODS) if steps else {}
     )
