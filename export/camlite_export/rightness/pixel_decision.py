@@ -186,12 +186,14 @@ def _table(
     targets: Targets, evidence: Sequence[Evidence], scores: Scores, labels: Sequence[str]
 ) -> tuple[tuple[str, ...], ...]:
     figures = {one.source: one.figures for one in evidence}
+    reordered = next((one.reordered for one in evidence if one.reordered), {})
     if not scores and not figures["statistics"]:
         return ()
     rows: list[tuple[str, ...]] = [("pixels", "accuracy", "normalization", "confidence", "most named")]
     for name in targets:
         row = [f"--preprocess {name}" if name in candidates.SHOWN else "as given"]
-        row += [f"{figures.get('accuracy', {})[name]:.1%}" if figures.get("accuracy") else ""]
+        moved = f" ({reordered[name]:.1%} if labels changed places)" if reordered else ""
+        row += [f"{figures.get('accuracy', {})[name]:.1%}{moved}" if figures.get("accuracy") else ""]
         row += [f"{figures['statistics'][name]:.3f}" if name in figures["statistics"] else ""]
         row += [f"{scores[name].max(axis=1).mean():.2f}", _top(scores[name], labels)] if name in scores else ["", ""]
         rows.append(tuple(row))
