@@ -13,7 +13,7 @@ from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.artifact.precisions import Precision
 from camlite.artifact.typed_json import check_text
 from camlite.backends import BACKENDS
-from camlite.errors import CamliteError, ClassifierError
+from camlite.errors import CamliteError, ClassifierError, with_findings
 from camlite.images import labelled_images
 from camlite.images.labelled_images import Images, LabelledImages
 from camlite_export import contact_sheet, exporting, signing
@@ -125,17 +125,12 @@ def export(
     if source.saturation:
         warnings.warn(f"{source.name}: {last_activation.saturation_text(source.saturation)}", SaturationWarning, 2)
     class_labels, labels_from = label_files.choose(labels, calibration, source.labels, cut.classes)
-    images, unread, notes = _pictures(calibration, class_labels)
     wanted = exporting.kinds(
-        containers or exporting.CONTAINERS, wanted_precisions, images is not None, cut.affine is not None
+        containers or exporting.CONTAINERS, wanted_precisions, calibration is not None, cut.affine is not None
     )
+    images, unread, notes = _pictures(calibration, class_labels)
     shown_name = str(path or source.name)
     given = _given(source, preprocess, mean, std, fit)
-    pixels = decide(view_of(source), images, class_labels, given, fit)
-    if pixels.target is None:
-        raise UndecidedPixelsError(shown_name, pixels)
-    for doubt in pixels.warnings:
-        warnings.warn(f"{shown_name}: {doubt}", PixelsWarning, stacklevel=2)
     total, begun = exporting.stages(wanted) + 1, 0
 
     def begin(stage: str) -> None:
@@ -144,18 +139,24 @@ def export(
         if progress:
             progress(stage, begun, total)
 
-    exported, refused = exporting.export(
-        cut,
-        name=given_name or _check_name(source.name),
-        labels=class_labels,
-        target=pixels.target,
-        pixels=pixels.reason,
-        calibration=images,
-        wanted=wanted,
-        folder=folder,
-        progress=begin,
-        sign=signer,
-    )
+    with with_findings((labels_from, *notes) if images is not None else ()):
+        pixels = decide(view_of(source), images, class_labels, given, fit)
+        if pixels.target is None:
+            raise UndecidedPixelsError(shown_name, pixels)
+        for doubt in pixels.warnings:
+            warnings.warn(f"{shown_name}: {doubt}", PixelsWarning, stacklevel=2)
+        exported, refused = exporting.export(
+            cut,
+            name=given_name or _check_name(source.name),
+            labels=class_labels,
+            target=pixels.target,
+            pixels=pixels.reason,
+            calibration=images,
+            wanted=wanted,
+            folder=folder,
+            progress=begin,
+            sign=signer,
+        )
     begin("heatmaps.png")
     picture = _picture(exported, images)
     missing = None if wanted_precisions else exporting.left_out_text(images is not None, cut.affine is not None)

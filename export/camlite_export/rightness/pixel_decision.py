@@ -106,7 +106,7 @@ def decide(
         return Decision(given, name, reason, warnings, shown, verdict(name))
     chosen = _chosen(left, evidence, scores, view, targets)
     if chosen is None:
-        return Decision(None, None, _missing(left, evidence), (), shown)
+        return Decision(None, None, _missing(left, evidence, pictures), (), shown)
     cropped = f"; cropped to a square, as {family.name} does" if family and family.fit == fit == "crop" else ""
     reason = f"pixels {candidates.SHOWN[chosen]}, because {_because(evidence, chosen)}{cropped}"
     return Decision(targets[chosen], chosen, reason, (), shown, verdict(chosen))
@@ -158,7 +158,7 @@ def _because(evidence: Sequence[Evidence], chosen: str) -> str:
     return "; ".join(speaking) or "all conventions give the same scores"
 
 
-def _missing(left: frozenset[str], evidence: Sequence[Evidence]) -> str:
+def _missing(left: frozenset[str], evidence: Sequence[Evidence], pictures: LabelledImages | None) -> str:
     everything = frozenset.union(*(one.permits for one in evidence))
     speaking = [one.reason for one in evidence if one.permits != everything]
     ask = "say which with --preprocess (or --mean and --std)"
@@ -167,6 +167,8 @@ def _missing(left: frozenset[str], evidence: Sequence[Evidence]) -> str:
     known = f" ({'; '.join(speaking)})" if speaking else ""
     labelled = evidence[-1].source == "accuracy" and evidence[-1].figures
     more = "" if labelled else ", or give --calibration pictures of the training, in a folder per label"
+    if more and pictures is not None and pictures.notes:
+        more = ", or give each folder of the pictures the name of its label, as accuracy would tell"
     if left == everything:
         return f"nothing tells which pixels it was trained on{known}; {ask}{more}"
     return f"the pixels may be {' or '.join(sorted(left))}{known}; {ask}{more}"

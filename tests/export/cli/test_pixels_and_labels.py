@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,35 @@ def test_folders_that_match_no_label_are_said(folder: Path, tmp_path: Path, caps
     said = capsys.readouterr().out
     assert "no label has the name of these folders (and pictures in them): 'DISK' (20)" in said
     assert "no folder has the name of these labels: 'circle'" in said
+
+
+def test_what_was_found_of_folders_and_labels_is_said_before_a_refusal(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is the reason: without classes there is no accuracy, which would tell the pixels."""
+    (tmp_path / "labels.txt").write_text("cross\ncircle\nring\nstripes")
+    options = ["--calibration", str(folder / "photos"), "--labels", str(tmp_path / "labels.txt"), *ONE]
+    assert cli.main(["export", str(folder / "plain.keras"), *options, "--output", str(tmp_path / "out")]) == 2
+
+    *_, found, empty, so, last = capsys.readouterr().err.splitlines()
+    assert "no label has the name of these folders (and pictures in them): 'DISK' (20)" in found
+    assert "no folder has the name of these labels: 'circle'" in empty
+    assert "so the classes of the pictures are not known" in so
+    assert "nothing tells which pixels it was trained on" in last
+    assert last.endswith("or give each folder of the pictures the name of its label, as accuracy would tell")
+
+
+def test_so_are_folders_that_are_not_as_many_as_the_classes(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    two = tmp_path / "two"
+    for shape in SHAPES[:2]:
+        shutil.copytree(folder / "photos" / shape.upper(), two / shape)
+    options = ["--calibration", str(two), *ONE, "--output", str(tmp_path / "out")]
+    assert cli.main(["export", str(folder / "plain.keras"), *options]) == 2
+
+    said = capsys.readouterr().err
+    assert f"labels are numbers: {two} has 2 folders, the classifier 4 classes; give --labels" in said
 
 
 def test_labels_come_from_the_folders_where_no_file_is_given(
