@@ -94,6 +94,7 @@ class Export:
         """What the table does not say; last of all which file to ship, and why."""
         yield from filter(None, [self.left_out])
         yield self.pixels.reason
+        yield from self.pixels.warnings
         yield self.labels_from
         yield from self.notes
         unknown = [one.kind for one in self.artifacts if one.backend is None]
@@ -109,6 +110,7 @@ class Export:
             "folder": str(self.folder),
             "passed": self.passed,
             "pixels": self.pixels.reason,
+            "pixels_contradicted": list(self.pixels.warnings),
             "labels": self.labels_from,
             "left_out": self.left_out,
             "notes": list(self.notes),

@@ -95,8 +95,11 @@ def test_pixels_that_were_asked_for_win_and_are_called_wrong(
     assert run(folder, tmp_path / "out", "plain.keras", "photos", "--preprocess", "unit") == 1
 
     said = capsys.readouterr()
-    assert "pixels 0..1, as was asked for" in said.out
     assert "pixels: 0..1, but " in said.err
+    lines = said.out.splitlines()
+    beside = lines[lines.index("pixels 0..1, as was asked for") + 1]
+    assert beside.startswith("pixels: 0..1, but ")
+    assert beside in said.err
     assert "is what chance gives" in said.out
 
 
