@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from camlite_export.agreement.compared import Compared
 from camlite_export.agreement.gates import FIGURES
 from camlite_export.agreement.judging import Result
+from camlite_export.rightness.pixel_decision import ASKED_FOR
 
 _COLUMNS = {name: figure.short for name, figure in FIGURES.items() if figure.short}
 HEADER = ("artifact", *_COLUMNS.values(), "")
@@ -39,8 +40,10 @@ def of_the_pixels(comparison: Compared) -> list[str]:
         return []
     reason = comparison.pixels.reason
     if "preprocessing" in comparison.expected.assumed:
-        reason = reason.replace("was asked for", "the card says")
-        reason += f": {comparison.card}" if comparison.card else ""
+        pixels = reason.removesuffix(ASKED_FOR)
+        why = comparison.card.removeprefix(pixels)
+        why = "they were asked for at the export" if why == ASKED_FOR else why.removeprefix(", ")
+        reason = f"{pixels}, as the card says" + (f": {why}" if why else "")
     return [reason, *comparison.pixels.warnings, *comparison.images.notes]
 
 

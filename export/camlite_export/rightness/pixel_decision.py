@@ -30,6 +30,9 @@ _MOST_LOOKED_AT = 48
 _SAME_SCORES = 1e-3
 _TOP_LABELS = 2
 
+# What a decision ends with that the user made.
+ASKED_FOR = ", as was asked for"
+
 Scores = Mapping[str, NDArray[np.float32]]
 
 
@@ -102,7 +105,7 @@ def decide(
     if given is not None and name is not None:
         against = [one for one in evidence if name not in one.permits]
         warnings = tuple(f"pixels: {_asked_for(name)}, but {one.reason}" for one in against)
-        reason = f"pixels {_asked_for(name)}, as was asked for"
+        reason = f"pixels {_asked_for(name)}{ASKED_FOR}"
         return Decision(given, name, reason, warnings, shown, verdict(name))
     chosen = _chosen(left, evidence, scores, view, targets)
     if chosen is None:

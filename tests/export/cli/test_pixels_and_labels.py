@@ -116,8 +116,21 @@ def test_parity_says_the_same_afterwards(folder: Path, tmp_path: Path, capsys: p
     assert cli.main([*command, "--json"]) == 1
     assert (
         json.loads(capsys.readouterr().out)["pixels"][0]
-        == "pixels -1..1, as the card says: pixels -1..1, as was asked for"
+        == "pixels -1..1, as the card says: they were asked for at the export"
     )
+
+
+def test_parity_gives_the_reason_of_the_card_once(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(folder, tmp_path / "out", "normalized.keras", "photos")
+    capsys.readouterr()
+    path = str(tmp_path / "out" / "normalized.float32.onnx")
+    assert cli.main(["parity", str(folder / "normalized.keras"), path, "--data", str(folder / "flat")]) == 0
+
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("pixels "))
+    assert line.startswith("pixels 0..255, as the card says: because BatchNormalization")
+    assert line.count("pixels") == 1
 
 
 def test_folders_that_match_no_label_are_said(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
