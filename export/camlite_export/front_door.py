@@ -40,6 +40,11 @@ _WORST_IMAGES = 4
 # "fit" must not vouch for more than was looked at.
 _NO_PICTURES = "judged on golden samples only, a few images that are none of yours: give --calibration for a verdict"
 
+_NO_CLASSES = (
+    "the pictures have no classes, so no accuracy is measured: put them in a folder per label, or give an .npz with "
+    "`classes`"
+)
+
 
 def export(
     classifier: Any,
@@ -355,7 +360,8 @@ def _pictures(
     every = labelled_images.of(calibration, labels)
     images, unread = every.spread(exporting.MOST_MEASURED_IMAGES).readable()
     looked_at = f"looked at {len(images):,} of the {len(every):,} pictures, evenly spread"
-    return images, unread, (*every.notes, *([looked_at] if len(images) + len(unread) < len(every) else []))
+    notes = every.notes or (() if every.classes is not None else (_NO_CLASSES,))
+    return images, unread, (*notes, *([looked_at] if len(images) + len(unread) < len(every) else []))
 
 
 def _engine(

@@ -47,6 +47,7 @@ def test_the_first_command_of_a_newcomer_is_right(
     assert run(folder, tmp_path / "out", "plain.keras", "photos") == 0
 
     said = capsys.readouterr().out
+    assert "no accuracy is measured" not in said
     header, row = said.splitlines()[:2]
     assert header.split()[:4] == ["file", "kB", "ms", "accuracy"]
     assert float(row.split()[3].rstrip("%")) > 80
@@ -72,7 +73,9 @@ def test_where_nothing_tells_the_command_shows_a_table_and_asks(
 
 def test_a_normalization_tells_without_labels(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(folder, tmp_path / "out", "normalized.keras", "flat") == 0
-    assert "pixels 0..255, because BatchNormalization" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "pixels 0..255, because BatchNormalization" in said
+    assert said.count("the pictures have no classes, so no accuracy is measured: put them in a folder per label") == 1
 
     path = tmp_path / "out" / "normalized.float32.onnx"
     assert artifact.read(path).card.pixels.startswith("pixels 0..255, because BatchNormalization")
@@ -139,6 +142,7 @@ def test_folders_that_match_no_label_are_said(folder: Path, tmp_path: Path, caps
     assert cli.main(["export", str(folder / "normalized.keras"), *options, "--output", str(tmp_path / "out")]) == 0
 
     said = capsys.readouterr().out
+    assert said.count("no accuracy is measured") == 1
     assert "no label has the name of these folders (and pictures in them): 'DISK' (20)" in said
     assert "no folder has the name of these labels: 'circle'" in said
 
