@@ -118,6 +118,16 @@ def kinds(
     return [kind for kind in found if kind[1] not in left_out(calibrated, affine)]
 
 
+def file_name(name: str, container: Container, precision: Precision) -> str:
+    """``NAME.PRECISION.tflite`` or ``NAME.PRECISION.onnx``."""
+    return f"{name}.{precision}{SUFFIXES[container]}"
+
+
+def file_names(name: str) -> list[str]:
+    """Of all artifacts that an export by this name may write."""
+    return [file_name(name, container, precision) for container in CONTAINERS for precision in precisions_of(container)]
+
+
 def left_out(calibrated: bool, affine: bool) -> dict[Precision, str]:
     """The precisions that cannot be made, and why."""
     found: dict[Precision, str] = {}
@@ -187,7 +197,7 @@ def export(
     for (container, precision), content in models.items():
         card = _card(cut, name, precision, labels, target, pixels, window, content)
         carried = _as_the_model_has_them(arrays, content, cut.feature_shape)
-        files[f"{name}.{precision}{SUFFIXES[container]}"] = artifact.pack(container, content, card, carried, sign)
+        files[file_name(name, container, precision)] = artifact.pack(container, content, card, carried, sign)
     expected = Expected(name, cut, labels, target, ())
     images = calibration.spread(MOST_MEASURED_IMAGES) if calibration else of_arrays(golden_images)
     with interpreter_process.interpreter_processes() as process_of:

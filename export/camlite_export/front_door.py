@@ -16,7 +16,7 @@ from camlite.backends import BACKENDS
 from camlite.errors import CamliteError, ClassifierError, with_findings
 from camlite.images import labelled_images
 from camlite.images.labelled_images import Images, LabelledImages
-from camlite_export import contact_sheet, exporting, signing
+from camlite_export import contact_sheet, exporting, output_folder, signing
 from camlite_export.agreement import gates as gates_of
 from camlite_export.agreement import report as reports
 from camlite_export.agreement.compare import Comparison, compare
@@ -135,6 +135,7 @@ def export(
     )
     images, unread, notes = _pictures(calibration, class_labels)
     shown_name = str(path or source.name)
+    used_name = given_name or _check_name(source.name)
     given = _given(source, preprocess, mean, std, fit)
     total, begun = exporting.stages(wanted) + 1, 0
 
@@ -152,7 +153,7 @@ def export(
             warnings.warn(f"{shown_name}: {doubt}", PixelsWarning, stacklevel=2)
         exported, refused = exporting.export(
             cut,
-            name=given_name or _check_name(source.name),
+            name=used_name,
             labels=class_labels,
             target=pixels.target,
             pixels=pixels.reason,
@@ -162,10 +163,11 @@ def export(
             progress=begin,
             sign=signer,
         )
-    begin("heatmaps.png")
+    begin(contact_sheet.NAME)
     picture = _picture(exported, images)
     missing = None if wanted_precisions else exporting.left_out_text(images is not None, cut.affine is not None)
-    return Export(tuple(exported), folder, picture, missing, pixels, labels_from, notes, refused, unread)
+    older = _older(folder, used_name, exported, refused, picture)
+    return Export(tuple(exported), folder, picture, missing, pixels, labels_from, notes, refused, unread, older)
 
 
 def inspect(
@@ -349,6 +351,19 @@ def _picture(exported: Sequence[exporting.Exported], images: LabelledImages | No
     ran = [one for one in exported if one.measurement and one.measurement.finite.all()]
     shown = min(ran, key=lambda one: (one.verdict != "fit", ".int8." not in one.path.name), default=None)
     return contact_sheet.draw(shown.path, images) if images and shown else None
+
+
+def _older(
+    folder: Path,
+    name: str,
+    exported: Sequence[exporting.Exported],
+    refused: Collection[str],
+    picture: Path | None,
+) -> tuple[str, ...]:
+    """Files of an earlier export by the same name; those that could not be made now are told with the reason."""
+    made = {one.path.name for one in exported} | {f"{name}.{kind}" for kind in refused}
+    made |= {contact_sheet.NAME} if picture else set()
+    return output_folder.left(folder, made, [*exporting.file_names(name), contact_sheet.NAME])
 
 
 def _pictures(

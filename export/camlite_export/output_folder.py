@@ -1,9 +1,13 @@
-"""Write files of one export so that each appears whole or not at all, and never beside those of another."""
+"""Write files of one export so that each appears whole or not at all, and in place of older ones of their names.
+
+Files of other names stay: they may be of another classifier, or of an export of other precisions that somebody wants to
+keep. `left` names those that are easily taken for files of this export.
+"""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from camlite.errors import CamliteError
@@ -14,7 +18,7 @@ def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write files into a folder: first all of them beside their places, then each moved to its place.
 
     Older files of these names are removed before the first is moved: whenever the process is killed, those that are
-    there are of one export. One process at a time does so in a folder.
+    there under these names are of one export. One process at a time does so in a folder.
 
     Raises:
         CamliteError: the folder cannot be made or written to; then no file has changed.
@@ -41,6 +45,16 @@ def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
     finally:
         for part in parts:
             part.unlink(missing_ok=True)
+
+
+def left(folder: Path, made: Collection[str], names: Iterable[str]) -> tuple[str, ...]:
+    """Which files of an earlier export lie beside those that were made now.
+
+    Args:
+        folder: see `write_all`; made: what was written there.
+        names: what an export may write there.
+    """
+    return tuple(name for name in names if name not in made and (folder / name).is_file())
 
 
 def _move(parts: Mapping[Path, Path]) -> None:

@@ -34,6 +34,13 @@ def test_files_that_were_there_are_replaced_and_others_stay(tmp_path: Path) -> N
     assert content(tmp_path) == {**FILES, "notes.txt": b"mine"}
 
 
+def test_what_is_left_of_an_earlier_export_is_known(tmp_path: Path) -> None:
+    output_folder.write_all(tmp_path, {**FILES, "c.onnx": b"third"})
+    output_folder.write_all(tmp_path, FILES)
+    assert output_folder.left(tmp_path, FILES, [*FILES, "c.onnx", "d.onnx"]) == ("c.onnx",)
+    assert output_folder.left(tmp_path, FILES, FILES) == ()
+
+
 def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
     (tmp_path / "taken").write_bytes(b"mine")
     with pytest.raises(CamliteError, match=r"taken: cannot write there .*; choose another --output"):
