@@ -122,7 +122,9 @@ def export(
     wanted_precisions = _several("precisions", precisions, Precision)
     _one("evidence", evidence, OF_AFFINE_HEADS)
     _check_pixels(preprocess, fit)
-    signer = None if sign is None else signing.signer(Path(sign))  # a wrong key is told before the long work
+    # What would fail at the end is told before the long work.
+    signer = None if sign is None else signing.signer(Path(sign))
+    output_folder.check(folder)
     source = open_source(classifier, size=_sides(size), trusted=trust, structure=structure)
     cut = cutter.cut(source, layer, evidence)
     if layer is None:
@@ -136,6 +138,7 @@ def export(
     images, unread, notes = _pictures(calibration, class_labels)
     shown_name = str(path or source.name)
     used_name = given_name or _check_name(source.name)
+    output_folder.check(folder, [exporting.file_name(used_name, *one) for one in wanted])
     given = _given(source, preprocess, mean, std, fit)
     total, begun = exporting.stages(wanted) + 1, 0
 

@@ -101,8 +101,8 @@ class Export:
         yield from self.notes
         if self.older:
             yield (
-                f"{self.folder} also has files of an earlier export: {', '.join(self.older)}; delete them, or give this "
-                f"export its own folder with --output"
+                f"{self.folder} also has files of an earlier export: {', '.join(self.older)}; delete them, or give "
+                f"this export its own folder with --output"
             )
         unknown = [one.kind for one in self.artifacts if one.backend is None]
         if unknown:
