@@ -23,6 +23,7 @@ from camlite_export import golden_samples, output_folder
 from camlite_export.agreement import interpreter_process
 from camlite_export.agreement.expected import Expected
 from camlite_export.agreement.fitness import judge_all
+from camlite_export.agreement.gates import FEWEST_IMAGES
 from camlite_export.agreement.measurement import Measurement
 from camlite_export.agreement.reference import inputs_of, reference_of
 from camlite_export.agreement.structure import Failure
@@ -51,6 +52,8 @@ class Exported:
         measurement: None where no backend is installed here, or where its interpreter gave nothing to measure.
         backend: what ran it; None where none is installed here, and so nothing is known of it.
         failures: the checks and gates that it does not pass; its card says so, too.
+        pictures: on which pictures of the user it was measured, as text; None where it was on golden samples.
+        calibrated: on how many of them it was calibrated, too.
     """
 
     path: Path
@@ -58,6 +61,8 @@ class Exported:
     measurement: Measurement | None
     backend: str | None = None
     failures: tuple[Failure, ...] = ()
+    pictures: str | None = None
+    calibrated: int = 0
 
     @property
     def kind(self) -> str:
@@ -65,11 +70,18 @@ class Exported:
         return ".".join(self.path.name.split(".")[-2:])
 
     @property
-    def verdict(self) -> Literal["fit", "UNFIT", "not measured"]:
-        """Whether it is fit for use."""
+    def images(self) -> int:
+        """On how many images it was measured: no figure vouches for more."""
+        return len(self.measurement) if self.measurement else 0
+
+    @property
+    def verdict(self) -> Literal["fit", "checked", "UNFIT", "not measured"]:
+        """Whether it is fit for use; ``checked`` where it passed on fewer images than can tell, see `FEWEST_IMAGES`."""
         if self.failures:
             return "UNFIT"
-        return "not measured" if self.backend is None else "fit"
+        if self.backend is None:
+            return "not measured"
+        return "fit" if self.images >= FEWEST_IMAGES else "checked"
 
 
 class Exports(NamedTuple):
@@ -155,6 +167,7 @@ def export(
     target: Preprocessing,
     pixels: str = "",
     calibration: LabelledImages | None,
+    pictures: str = "the calibration",
     wanted: Sequence[tuple[Container, Precision]],
     folder: Path,
     progress: Progress = lambda _: None,
@@ -172,6 +185,7 @@ def export(
         target: how pixels become the classifier's input.
         pixels: why, for the card.
         calibration: representative images.
+        pictures: where they are from, as text.
         wanted: of `kinds`.
         folder: made where it is missing.
         progress: called with the name of each stage as it begins, `stages` times in all.
@@ -211,8 +225,16 @@ def export(
     progress("writing")
     output_folder.write_all(folder, {file: one.content for file, one in judged.items()})
     artifacts = [
-        Exported(folder / file, len(one.content), one.measurement, one.backend, one.failures)
-        for file, one in judged.items()
+        Exported(
+            folder / file,
+            len(one.content),
+            one.measurement,
+            one.backend,
+            one.failures,
+            None if calibration is None else pictures,
+            min(len(images), _MOST_CALIBRATION_IMAGES) if PRECISIONS[precision].needs_calibration else 0,
+        )
+        for (_, precision), (file, one) in zip(models, judged.items(), strict=True)
     ]
     return Exports(artifacts, refused)
 

@@ -21,6 +21,7 @@ from camlite_export.agreement import gates as gates_of
 from camlite_export.agreement import report as reports
 from camlite_export.agreement.compare import Comparison, compare
 from camlite_export.agreement.expected import Given
+from camlite_export.agreement.gates import FEWEST_IMAGES
 from camlite_export.cutting import coarse_maps, cutter
 from camlite_export.cutting.heads import OF_AFFINE_HEADS
 from camlite_export.results import Export, Inspection
@@ -38,7 +39,10 @@ _MOST_NAME_BYTES = 200
 _WORST_IMAGES = 4
 
 # "fit" must not vouch for more than was looked at.
-_NO_PICTURES = "judged on golden samples only, a few images that are none of yours: give --calibration for a verdict"
+_NO_PICTURES = (
+    "checked on golden samples only, a few images that are none of yours: for a verdict give --calibration "
+    f"{FEWEST_IMAGES} pictures or more"
+)
 
 _NO_CLASSES = (
     "the pictures have no classes, so no accuracy is measured: put them in a folder per label, or give an .npz with "
@@ -161,6 +165,7 @@ def export(
             target=pixels.target,
             pixels=pixels.reason,
             calibration=images,
+            pictures=str(calibration) if isinstance(calibration, str | Path) else "the calibration",
             wanted=wanted,
             folder=folder,
             progress=begin,
@@ -352,7 +357,7 @@ def _picture(exported: Sequence[exporting.Exported], images: LabelledImages | No
     Of those that are fit for use where some are; of none that gives no numbers.
     """
     ran = [one for one in exported if one.measurement and one.measurement.finite.all()]
-    shown = min(ran, key=lambda one: (one.verdict != "fit", ".int8." not in one.path.name), default=None)
+    shown = min(ran, key=lambda one: (one.verdict == "UNFIT", ".int8." not in one.path.name), default=None)
     return contact_sheet.draw(shown.path, images) if images and shown else None
 
 

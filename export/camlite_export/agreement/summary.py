@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from camlite_export.agreement.compared import Compared
-from camlite_export.agreement.gates import FIGURES
+from camlite_export.agreement.gates import FEWEST_IMAGES, FIGURES
 from camlite_export.agreement.judging import Result
 from camlite_export.rightness.pixel_decision import ASKED_FOR
 
@@ -17,7 +17,7 @@ def row(result: Result) -> list[str]:
     """One artifact, as text, with the columns of `HEADER`."""
     measured = result.measurement
     texts = [FIGURES[name].text(FIGURES[name].value(measured)) if measured else "" for name in _COLUMNS]
-    return [result.artifact.path.name, *texts, "ok" if result.passed else "FAILED"]
+    return [result.artifact.path.name, *texts, result.verdict]
 
 
 def lines(comparison: Compared) -> Iterator[str]:
@@ -31,6 +31,8 @@ def lines(comparison: Compared) -> Iterator[str]:
     expected = comparison.expected
     believed = f"; {', '.join(expected.assumed)} as the card says" if expected.assumed else ""
     yield f"{comparison.data} against {expected.path}{believed}"
+    if any(result.verdict == "checked" for result in comparison.results):
+        yield f"checked: passed, but fewer than {FEWEST_IMAGES} images do not tell whether it is fit; give more --data"
     yield from of_the_pixels(comparison)
 
 
