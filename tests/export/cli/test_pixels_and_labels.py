@@ -92,6 +92,17 @@ def test_permuted_labels_are_said_and_the_files_are_written(
     assert list((tmp_path / "out").glob("*.onnx"))
 
 
+def test_permuted_labels_are_said_and_do_not_hide_the_pixels_where_only_accuracy_tells_them(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(folder, tmp_path / "out", "plain.keras", "photos", labels="permuted.txt") == 1
+
+    said = capsys.readouterr().out
+    assert "pixels 0..255, because " in said
+    assert "labelled pictures are named right as 0..255 if some labels changed places" in said
+    assert "% if these labels changed places; the labels, or the classes of the images, are in another order" in said
+
+
 def test_pixels_that_were_asked_for_win_and_are_called_wrong(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
