@@ -30,9 +30,9 @@ def lines(comparison: Compared) -> Iterator[str]:
         yield from _wide_gates(result)
     expected = comparison.expected
     believed = f"; {', '.join(expected.assumed)} as the card says" if expected.assumed else ""
-    yield f"{comparison.data} against {expected.path}{believed}"
     if any(result.verdict == "checked" for result in comparison.results):
         yield f"checked: passed, but fewer than {FEWEST_IMAGES} images do not tell whether it is fit; give more --data"
+    yield f"{comparison.data} against {expected.path}{believed}"
     yield from of_the_pixels(comparison)
 
 
