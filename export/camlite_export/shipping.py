@@ -37,7 +37,7 @@ def lines(artifacts: Sequence[Exported]) -> Iterator[str]:
         f"{chosen.size / 1000:.1f} kB",
         f"{milliseconds_text(chosen)} ms an image on this machine",
         f"the original's class on {_count(chosen, 'top1_agreement')} of {_images(chosen)}{_calibrated(chosen)}",
-        f"{_count(chosen, 'accuracy')} named right" if text("accuracy", chosen) else "",
+        _named_right(chosen),
         _correlation(chosen),
     ]
     yield f"ship {chosen.path.name}: {', '.join(filter(None, figures))}"
@@ -70,6 +70,14 @@ def _calibrated(one: Exported) -> str:
 def _count(one: Exported, figure: str) -> int:
     """On how many of the images a share is 1."""
     return 0 if one.measurement is None else int(np.nansum(FIGURES[figure].per_image(one.measurement)))
+
+
+def _named_right(one: Exported) -> str:
+    """Of those whose class is known."""
+    known = 0 if one.measurement is None else int(np.isfinite(one.measurement.correct).sum())
+    if not known:
+        return ""
+    return f"{_count(one, 'accuracy')} {'' if known == one.images else f'of {known} '}named right"
 
 
 def _correlation(one: Exported) -> str:
