@@ -18,6 +18,8 @@ from camlite_export import output_folder
 from camlite_export.agreement.interpreter_process import interpreter_process
 from camlite_export.reports import data_uri
 
+NAME = "heatmaps.png"
+
 _MOST_COLUMNS = 10
 # Of a class, so many images are tried until the artifact names one rightly.
 _MOST_TRIED = 5
@@ -37,7 +39,7 @@ class Column:
 
 def draw(artifact: Path, images: LabelledImages) -> Path:
     """Explain one image a class with an artifact, and write ``heatmaps.png`` beside it."""
-    picture = artifact.with_name("heatmaps.png")
+    picture = artifact.with_name(NAME)
     output_folder.write_all(picture.parent, {picture.name: _sheet(columns(artifact, images), artifact.name)})
     return picture
 

@@ -24,6 +24,7 @@ from camlite_export import golden_samples, output_folder
 from camlite_export.agreement import interpreter_process
 from camlite_export.agreement.expected import Expected
 from camlite_export.agreement.fitness import judge_all
+from camlite_export.agreement.gates import FEWEST_IMAGES
 from camlite_export.agreement.measurement import Measurement
 from camlite_export.agreement.reference import Reference, inputs_of, reference_of
 from camlite_export.agreement.structure import Failure
@@ -55,6 +56,8 @@ class Exported:
         measurement: None where no backend is installed here, or where its interpreter gave nothing to measure.
         backend: what ran it; None where none is installed here, and so nothing is known of it.
         failures: the checks and gates that it does not pass; its card says so, too.
+        pictures: on which pictures of the user it was measured, as text; None where it was on golden samples.
+        calibrated: on how many of them it was calibrated, too.
     """
 
     path: Path
@@ -62,6 +65,8 @@ class Exported:
     measurement: Measurement | None
     backend: str | None = None
     failures: tuple[Failure, ...] = ()
+    pictures: str | None = None
+    calibrated: int = 0
 
     @property
     def kind(self) -> str:
@@ -69,11 +74,18 @@ class Exported:
         return ".".join(self.path.name.split(".")[-2:])
 
     @property
-    def verdict(self) -> Literal["fit", "UNFIT", "not measured"]:
-        """Whether it is fit for use."""
+    def images(self) -> int:
+        """On how many images it was measured: no figure vouches for more."""
+        return len(self.measurement) if self.measurement else 0
+
+    @property
+    def verdict(self) -> Literal["fit", "checked", "UNFIT", "not measured"]:
+        """Whether it is fit for use; ``checked`` where it passed on fewer images than can tell, see `FEWEST_IMAGES`."""
         if self.failures:
             return "UNFIT"
-        return "not measured" if self.backend is None else "fit"
+        if self.backend is None:
+            return "not measured"
+        return "fit" if self.images >= FEWEST_IMAGES else "checked"
 
 
 class Exports(NamedTuple):
@@ -124,6 +136,16 @@ def kinds(
     return [kind for kind in found if kind[1] not in left_out(calibrated, affine)]
 
 
+def file_name(name: str, container: Container, precision: Precision) -> str:
+    """``NAME.PRECISION.tflite`` or ``NAME.PRECISION.onnx``."""
+    return f"{name}.{precision}{SUFFIXES[container]}"
+
+
+def file_names(name: str) -> list[str]:
+    """Of all artifacts that an export by this name may write."""
+    return [file_name(name, container, precision) for container in CONTAINERS for precision in precisions_of(container)]
+
+
 def left_out(calibrated: bool, affine: bool) -> dict[Precision, str]:
     """The precisions that cannot be made, and why."""
     found: dict[Precision, str] = {}
@@ -151,6 +173,7 @@ def export(
     target: Preprocessing,
     pixels: str = "",
     calibration: LabelledImages | None,
+    pictures: str = "the calibration",
     wanted: Sequence[tuple[Container, Precision]],
     folder: Path,
     maps: Maps = "cam",
@@ -169,6 +192,7 @@ def export(
         target: how pixels become the classifier's input.
         pixels: why, for the card.
         calibration: representative images.
+        pictures: where they are from, as text.
         wanted: of `kinds`.
         folder: made where it is missing.
         maps: see `camlite_export.export`.
@@ -205,7 +229,7 @@ def export(
         carried = _as_the_model_has_them(arrays, content, cut.feature_shape)
         if not _has_guide(cut, precision):
             carried = carried._replace(maps=None, golden_fine=None)
-        files[f"{name}.{precision}{SUFFIXES[container]}"] = artifact.pack(container, content, card, carried, sign)
+        files[file_name(name, container, precision)] = artifact.pack(container, content, card, carried, sign)
     expected = Expected(name, cut, labels, target, ())
     images = calibration.spread(MOST_MEASURED_IMAGES) if calibration else of_arrays(golden_images)
     with interpreter_process.interpreter_processes() as process_of:
@@ -219,8 +243,16 @@ def export(
     progress("writing")
     output_folder.write_all(folder, {file: one.content for file, one in judged.items()})
     artifacts = [
-        Exported(folder / file, len(one.content), one.measurement, one.backend, one.failures)
-        for file, one in judged.items()
+        Exported(
+            folder / file,
+            len(one.content),
+            one.measurement,
+            one.backend,
+            one.failures,
+            None if calibration is None else pictures,
+            min(len(images), _MOST_CALIBRATION_IMAGES) if PRECISIONS[precision].needs_calibration else 0,
+        )
+        for (_, precision), (file, one) in zip(models, judged.items(), strict=True)
     ]
     return Exports(artifacts, refused, chosen)
 

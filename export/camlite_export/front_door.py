@@ -13,14 +13,15 @@ from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.artifact.precisions import Precision
 from camlite.artifact.typed_json import check_text
 from camlite.backends import BACKENDS
-from camlite.errors import CamliteError, ClassifierError
+from camlite.errors import CamliteError, ClassifierError, with_findings
 from camlite.images import labelled_images
 from camlite.images.labelled_images import Images, LabelledImages
-from camlite_export import contact_sheet, exporting, signing
+from camlite_export import contact_sheet, exporting, output_folder, signing
 from camlite_export.agreement import gates as gates_of
 from camlite_export.agreement import report as reports
 from camlite_export.agreement.compare import Comparison, compare
 from camlite_export.agreement.expected import Given
+from camlite_export.agreement.gates import FEWEST_IMAGES
 from camlite_export.cutting import coarse_maps, cutter
 from camlite_export.cutting.heads import OF_AFFINE_HEADS
 from camlite_export.results import Export, Inspection
@@ -39,7 +40,15 @@ _MOST_NAME_BYTES = 200
 _WORST_IMAGES = 4
 
 # "fit" must not vouch for more than was looked at.
-_NO_PICTURES = "judged on golden samples only, a few images that are none of yours: give --calibration for a verdict"
+_NO_PICTURES = (
+    "checked on golden samples only, a few images that are none of yours: for a verdict give --calibration "
+    f"{FEWEST_IMAGES} pictures or more"
+)
+
+_NO_CLASSES = (
+    "the pictures have no classes, so no accuracy is measured: put them in a folder per label, or give an .npz with "
+    "`classes`"
+)
 
 
 def export(
@@ -126,7 +135,9 @@ def export(
     _one("evidence", evidence, OF_AFFINE_HEADS)
     _one("maps", maps, get_args(Maps))
     _check_pixels(preprocess, fit, order)
-    signer = None if sign is None else signing.signer(Path(sign))  # a wrong key is told before the long work
+    # What would fail at the end is told before the long work.
+    signer = None if sign is None else signing.signer(Path(sign))
+    output_folder.check(folder)
     source = open_source(classifier, size=_sides(size), trusted=trust, structure=structure)
     cut = cutter.cut(source, layer, evidence)
     if layer is None:
@@ -134,17 +145,14 @@ def export(
     if source.saturation:
         warnings.warn(f"{source.name}: {last_activation.saturation_text(source.saturation)}", SaturationWarning, 2)
     class_labels, labels_from = label_files.choose(labels, calibration, source.labels, cut.classes)
-    images, unread, notes = _pictures(calibration, class_labels)
     wanted = exporting.kinds(
-        containers or exporting.CONTAINERS, wanted_precisions, images is not None, cut.affine is not None
+        containers or exporting.CONTAINERS, wanted_precisions, calibration is not None, cut.affine is not None
     )
+    images, unread, notes = _pictures(calibration, class_labels)
     shown_name = str(path or source.name)
+    used_name = given_name or _check_name(source.name)
+    output_folder.check(folder, [exporting.file_name(used_name, *one) for one in wanted])
     given = _given(source, preprocess, mean, std, fit, order)
-    pixels = decide(view_of(source), images, class_labels, given, fit, order)
-    if pixels.target is None:
-        raise UndecidedPixelsError(shown_name, pixels)
-    for doubt in pixels.warnings:
-        warnings.warn(f"{shown_name}: {doubt}", PixelsWarning, stacklevel=2)
     total, begun = exporting.stages(wanted, maps) + 1, 0
 
     def begin(stage: str) -> None:
@@ -153,25 +161,33 @@ def export(
         if progress:
             progress(stage, begun, total)
 
-    exported, refused, chosen = exporting.export(
-        cut,
-        name=given_name or _check_name(source.name),
-        labels=class_labels,
-        target=pixels.target,
-        pixels="; ".join([pixels.reason, *pixels.warnings]),
-        calibration=images,
-        wanted=wanted,
-        folder=folder,
-        maps=maps,
-        progress=begin,
-        sign=signer,
-    )
+    with with_findings((labels_from, *notes) if images is not None else ()):
+        pixels = decide(view_of(source), images, class_labels, given, fit, order)
+        if pixels.target is None:
+            raise UndecidedPixelsError(shown_name, pixels)
+        for doubt in pixels.warnings:
+            warnings.warn(f"{shown_name}: {doubt}", PixelsWarning, stacklevel=2)
+        exported, refused, chosen = exporting.export(
+            cut,
+            name=used_name,
+            labels=class_labels,
+            target=pixels.target,
+            pixels="; ".join([pixels.reason, *pixels.warnings]),
+            calibration=images,
+            pictures=str(calibration) if isinstance(calibration, str | Path) else "the calibration",
+            wanted=wanted,
+            folder=folder,
+            maps=maps,
+            progress=begin,
+            sign=signer,
+        )
     if chosen is not None:
         notes = (*notes, f"maps {chosen.maps.chosen}", *filter(None, [chosen.warning]))
-    begin("heatmaps.png")
+    begin(contact_sheet.NAME)
     picture = _picture(exported, images)
     missing = None if wanted_precisions else exporting.left_out_text(images is not None, cut.affine is not None)
-    return Export(tuple(exported), folder, picture, missing, pixels, labels_from, notes, refused, unread)
+    older = _older(folder, used_name, exported, refused, picture)
+    return Export(tuple(exported), folder, picture, missing, pixels, labels_from, notes, refused, unread, older)
 
 
 def inspect(
@@ -357,8 +373,21 @@ def _picture(exported: Sequence[exporting.Exported], images: LabelledImages | No
     Of those that are fit for use where some are; of none that gives no numbers.
     """
     ran = [one for one in exported if one.measurement and one.measurement.finite.all()]
-    shown = min(ran, key=lambda one: (one.verdict != "fit", ".int8." not in one.path.name), default=None)
+    shown = min(ran, key=lambda one: (one.verdict == "UNFIT", ".int8." not in one.path.name), default=None)
     return contact_sheet.draw(shown.path, images) if images and shown else None
+
+
+def _older(
+    folder: Path,
+    name: str,
+    exported: Sequence[exporting.Exported],
+    refused: Collection[str],
+    picture: Path | None,
+) -> tuple[str, ...]:
+    """Files of an earlier export by the same name; those that could not be made now are told with the reason."""
+    made = {one.path.name for one in exported} | {f"{name}.{kind}" for kind in refused}
+    made |= {contact_sheet.NAME} if picture else set()
+    return output_folder.left(folder, made, [*exporting.file_names(name), contact_sheet.NAME])
 
 
 def _pictures(
@@ -370,7 +399,8 @@ def _pictures(
     every = labelled_images.of(calibration, labels)
     images, unread = every.spread(exporting.MOST_MEASURED_IMAGES).readable()
     looked_at = f"looked at {len(images):,} of the {len(every):,} pictures, evenly spread"
-    return images, unread, (*every.notes, *([looked_at] if len(images) + len(unread) < len(every) else []))
+    notes = every.notes or (() if every.classes is not None else (_NO_CLASSES,))
+    return images, unread, (*notes, *([looked_at] if len(images) + len(unread) < len(every) else []))
 
 
 def _engine(

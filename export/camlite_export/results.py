@@ -30,6 +30,7 @@ class Export:
         notes: what of folders and labels did not match, and on what it was measured, each one line.
         refused: ``int16x8.tflite`` and the like -> why it could not be made.
         unread: a line for each calibration image that could not be read.
+        older: files of an earlier export by the same name that lie beside these.
     """
 
     artifacts: tuple[Exported, ...]
@@ -41,6 +42,7 @@ class Export:
     notes: tuple[str, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
+    older: tuple[str, ...] = ()
 
     HEADER = ("file", "kB", "ms", "accuracy", "top-1 agreement", "evidence correlation (5th percentile)", "verdict")
 
@@ -97,6 +99,11 @@ class Export:
         yield from self.pixels.warnings
         yield self.labels_from
         yield from self.notes
+        if self.older:
+            yield (
+                f"{self.folder} also has files of an earlier export: {', '.join(self.older)}; delete them, or give "
+                f"this export its own folder with --output"
+            )
         unknown = [one.kind for one in self.artifacts if one.backend is None]
         if unknown:
             yield f"not measured, and so not called fit: {', '.join(unknown)}; no interpreter for it is installed here"
@@ -110,10 +117,11 @@ class Export:
             "folder": str(self.folder),
             "passed": self.passed,
             "pixels": self.pixels.reason,
-            "warnings": list(self.pixels.warnings),
+            "pixels_contradicted": list(self.pixels.warnings),
             "labels": self.labels_from,
             "left_out": self.left_out,
             "notes": list(self.notes),
+            "older": list(self.older),
             "failures": list(self.failures),
             "refused": dict(self.refused),
             "ship": str(ship.path) if ship else None,

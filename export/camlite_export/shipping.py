@@ -2,6 +2,7 @@
 
 The rule: of the artifacts that are fit for use, the one whose size times its time here is the least, so that half the
 size is worth twice the time. Fit ones are all much like the original: size and time are what is left to choose by.
+Where none is known to be fit, one of those that were checked on a few images is chosen, and a line says so.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from camlite_export.agreement.gates import FIGURES
+from camlite_export.agreement.gates import FEWEST_IMAGES, FEWEST_OF_A_PERCENTILE, FIGURES
 from camlite_export.exporting import Exported
 
-RULE = "of those fit for use the least size times time"
+_NEARLY_ONE = 0.999999
 
 
 def choose(artifacts: Sequence[Exported]) -> Exported | None:
-    """The artifact to ship; None where none is known to be fit for use."""
-    fit = [one for one in artifacts if one.verdict == "fit"]
-    return min(fit, key=lambda one: (one.size * (milliseconds(one) or math.inf), one.size), default=None)
+    """The artifact to ship; None where none is known to be fit for use, nor checked."""
+    able = next((of for word in ("fit", "checked") if (of := [one for one in artifacts if one.verdict == word])), [])
+    return min(able, key=lambda one: (one.size * (milliseconds(one) or math.inf), one.size), default=None)
 
 
 def lines(artifacts: Sequence[Exported]) -> Iterator[str]:
@@ -35,12 +36,60 @@ def lines(artifacts: Sequence[Exported]) -> Iterator[str]:
     figures = [
         f"{chosen.size / 1000:.1f} kB",
         f"{milliseconds_text(chosen)} ms an image on this machine",
-        f"the original's class on {text('top1_agreement', chosen)} of {images(chosen)} images",
-        f"accuracy {text('accuracy', chosen)}" if text("accuracy", chosen) else "",
-        f"evidence correlation at least {text('correlation_p5', chosen)} on 95 %",
+        f"the original's class on {_count(chosen, 'top1_agreement')} of {_images(chosen)}{_calibrated(chosen)}",
+        _named_right(chosen),
+        _correlation(chosen),
     ]
     yield f"ship {chosen.path.name}: {', '.join(filter(None, figures))}"
-    yield f"({RULE}; ms: median of one thread, from pixels to evidence)"
+    if chosen.verdict == "checked":
+        yield (
+            f"checked on {_images(chosen)} only, where a verdict needs {FEWEST_IMAGES}: measure it with "
+            f"`camlite parity CLASSIFIER {chosen.path} --data FOLDER`"
+        )
+    which = "fit for use" if chosen.verdict == "fit" else "checked"
+    yield (
+        f"(of those {which} the least size times time on this machine; for another device compare with `camlite bench` "
+        f"there; ms: median of one thread, from pixels to evidence)"
+    )
+
+
+def _images(one: Exported) -> str:
+    """How many images it was measured on, and which."""
+    if one.pictures is None:
+        return f"{one.images} golden sample{'' if one.images == 1 else 's'}"
+    return f"{one.images} picture{'' if one.images == 1 else 's'} of {one.pictures}"
+
+
+def _calibrated(one: Exported) -> str:
+    if one.pictures is None or not one.calibrated:
+        return ""
+    of_them = "" if one.calibrated == one.images else f"{one.calibrated} of "
+    return f", on {of_them}which it was calibrated, too"
+
+
+def _count(one: Exported, figure: str) -> int:
+    """On how many of the images a share is 1."""
+    return 0 if one.measurement is None else int(np.nansum(FIGURES[figure].per_image(one.measurement)))
+
+
+def _named_right(one: Exported) -> str:
+    """Of those whose class is known."""
+    known = 0 if one.measurement is None else int(np.isfinite(one.measurement.correct).sum())
+    if not known:
+        return ""
+    return f"{_count(one, 'accuracy')} {'' if known == one.images else f'of {known} '}named right"
+
+
+def _correlation(one: Exported) -> str:
+    """The least of it, cut off and not rounded: it is nowhere less."""
+    if one.measurement is None:
+        return ""
+    name, where = ("correlation_p5", "95 %") if one.images >= FEWEST_OF_A_PERCENTILE else ("correlation_min", "all")
+    value = FIGURES[name].value(one.measurement)
+    if value is None:
+        return ""
+    least = min(math.floor(value * 1e6) / 1e6, _NEARLY_ONE)
+    return f"evidence correlation at least {least:.6f}" + ("" if one.images == 1 else f" on {where}")
 
 
 def milliseconds(one: Exported) -> float | None:
@@ -48,11 +97,6 @@ def milliseconds(one: Exported) -> float | None:
     seconds = one.measurement.seconds if one.measurement else np.empty(0)
     known = seconds[~np.isnan(seconds)]
     return 1000 * float(np.median(known)) if len(known) else None
-
-
-def images(one: Exported) -> int:
-    """On how many images it was measured: no figure vouches for more."""
-    return len(one.measurement) if one.measurement else 0
 
 
 def milliseconds_text(one: Exported) -> str:
@@ -73,7 +117,8 @@ def record(one: Exported) -> dict[str, Any]:
     return {
         "file": str(one.path),
         "bytes": one.size,
-        "images": images(one),
+        "images": one.images,
+        "pictures": one.pictures,
         "milliseconds": milliseconds(one),
         "backend": one.backend,
         "verdict": one.verdict,

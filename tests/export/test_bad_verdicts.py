@@ -7,6 +7,7 @@ parity finds them as well.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from camlite import artifact, cli
 from camlite.artifact.arrays import Arrays
 from camlite.images.labelled_images import of_arrays
 from camlite_export import exporting, shipping
+from camlite_export.agreement.gates import FEWEST_IMAGES
 from camlite_export.cutting import two_output
 from camlite_export.cutting.two_output import TwoOutputModel
 from camlite_export.sources.pixel_conventions import preprocessing
@@ -27,7 +29,7 @@ from camlite_export.targets import TARGETS
 from support.fresh_process import run_camlite
 from support.tiny_classifiers import STRIPES, striped_images, stripes
 
-IMAGES, CLASSES = striped_images()
+IMAGES, CLASSES = striped_images(FEWEST_IMAGES)
 ops = keras.ops
 
 
@@ -125,7 +127,7 @@ def spoil(patch: pytest.MonkeyPatch, fault: Fault) -> None:
     patch.setattr(exporting, "_as_the_model_has_them", lambda arrays, *rest: right(fault.arrays(arrays), *rest))
 
 
-def made(folder: Path, name: str, fault: Fault) -> exporting.Exported:
+def made(folder: Path, name: str, fault: Fault, images: int = FEWEST_IMAGES) -> exporting.Exported:
     precision, container = fault.kind.split(".")
     cut = two_output.cut(stripes())
     with pytest.MonkeyPatch.context() as patch:
@@ -135,7 +137,7 @@ def made(folder: Path, name: str, fault: Fault) -> exporting.Exported:
             name=name,
             labels=STRIPES,
             target=preprocessing(cut.image_shape, "unit"),
-            calibration=of_arrays(IMAGES, CLASSES, 3),
+            calibration=of_arrays(IMAGES[:images], CLASSES[:images], 3),
             wanted=[(container, precision)],
             folder=folder,
         )
@@ -223,6 +225,75 @@ def test_what_is_right_is_called_fit(good: list[exporting.Exported]) -> None:
         assert (one.verdict, one.failures) == ("fit", ())
         assert artifact.read(one.path).card.unfit == ""
         assert shipping.choose([one]) is one
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Mapping[int, exporting.Exported]:
+    """Without a fault, judged on few images: by their number."""
+    folder = tmp_path_factory.mktemp("few")
+    return {n: made(folder, f"few{n}", Fault("int8.onnx"), n) for n in (1, FEWEST_IMAGES - 1)}
+
+
+def test_what_passes_on_few_images_is_only_called_checked(few: Mapping[int, exporting.Exported]) -> None:
+    for number, one in few.items():
+        assert (one.verdict, one.images, one.failures) == ("checked", number, ())
+        assert artifact.read(one.path).card.unfit == ""
+
+
+def test_what_is_wrong_on_few_images_is_called_so(tmp_path: Path) -> None:
+    one = made(tmp_path, "wrong", FAULTS["class weights in another order"], 1)
+    assert one.verdict == "UNFIT"
+    assert "5th percentile" not in artifact.read(one.path).card.unfit
+
+
+def test_parity_on_few_images_calls_it_checked_too(few: Mapping[int, exporting.Exported]) -> None:
+    for number, one in few.items():
+        (result,) = (found := camlite_export.parity(stripes(), one.path, IMAGES[:number])).results
+        assert (result.passed, result.verdict) == (True, "checked")
+        assert found.to_dict()["artifacts"][0]["verdict"] == "checked"
+        assert f"fewer than {FEWEST_IMAGES} images do not tell whether it is fit" in found._repr_html_()
+    (result,) = camlite_export.parity(stripes(), few[1].path, IMAGES).results
+    assert result.verdict in ("ok", "FAILED")
+
+
+def test_no_percentile_is_told_of_one_image(few: Mapping[int, exporting.Exported]) -> None:
+    assert shipping.record(few[1])["figures"]["correlation_p5"] is None
+    assert shipping.text("correlation_p5", few[1]) == ""
+    assert shipping.record(few[FEWEST_IMAGES - 1])["figures"]["correlation_p5"] > 0.9
+
+
+def test_the_line_on_what_to_ship_says_on_how_few_images_it_was_checked(few: Mapping[int, exporting.Exported]) -> None:
+    one, many = few[1], few[FEWEST_IMAGES - 1]
+    first, second, third = shipping.lines([one])
+    assert (
+        "the original's class on 1 of 1 picture of the calibration, on which it was calibrated, too, 1 named" in first
+    )
+    assert re.search(r", evidence correlation at least 0\.\d{6}$", first)
+    assert second.startswith(f"checked on 1 picture of the calibration only, where a verdict needs {FEWEST_IMAGES}: ")
+    assert second.endswith(f"measure it with `camlite parity CLASSIFIER {one.path} --data FOLDER`")
+    assert third.startswith("(of those checked the least size times time on this machine; for another device compare ")
+    assert f"checked on {FEWEST_IMAGES - 1} pictures of the calibration only" in list(shipping.lines([many]))[1]
+    some = dataclasses.replace(many, calibrated=20)
+    assert " pictures of the calibration, on 20 of which it was calibrated, too, " in next(shipping.lines([some]))
+    golden = dataclasses.replace(one, pictures=None)
+    first, second, _ = shipping.lines([golden])
+    assert "the original's class on 1 of 1 golden sample, 1 named right" in first
+    assert second.startswith("checked on 1 golden sample only, ")
+
+
+def test_what_is_fit_is_shipped_before_what_was_checked_and_its_line_counts_pictures(
+    good: list[exporting.Exported], few: Mapping[int, exporting.Exported]
+) -> None:
+    assert shipping.choose([few[1], good[0]]) is good[0]
+    said, rule = shipping.lines([dataclasses.replace(good[0], pictures="photos/")])
+    assert f"the original's class on {FEWEST_IMAGES} of {FEWEST_IMAGES} pictures of photos/, " in said
+    assert "calibrated" not in said  # float32 is not
+    assert said.endswith("evidence correlation at least 0.999999 on 95 %")  # not 1: it is a bound
+    assert "%" not in said.removesuffix("on 95 %")
+    assert rule.startswith(
+        "(of those fit for use the least size times time on this machine; for another device compare "
+    )
+    assert "`camlite bench` there" in rule
 
 
 def test_the_card_names_no_picture_of_the_user(bad: Mapping[str, exporting.Exported]) -> None:

@@ -89,6 +89,42 @@ def test_what_was_left_out_is_told(tmp_path: Path) -> None:
     assert artifact.read(found.paths["float32.onnx"]).card.labels == ("class 0", "class 1", "class 2")
 
 
+def test_files_of_an_earlier_export_that_lie_beside_are_named(exported: Any, tmp_path: Path) -> None:
+    for path in exported.folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "other.int8.onnx").write_bytes(b"of another name")
+    found = camlite_export.export(stripes(), tmp_path, formats="onnx", precisions="float32", preprocess="unit")
+
+    assert found.older == ("stripes.int8.onnx", "heatmaps.png")
+    (line,) = (line for line in found.lines() if "earlier export" in line)
+    assert line.startswith(f"{tmp_path} also has files of an earlier export: stripes.int8.onnx, heatmaps.png; delete ")
+    assert found.to_dict()["older"] == ["stripes.int8.onnx", "heatmaps.png"]
+    assert (exported.older, exported.to_dict()["older"]) == ((), [])
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_classifier_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(
+        CamliteError, match=r"taken/out: cannot write there \(Not a directory\); choose another --output"
+    ):
+        camlite_export.export(tmp_path / "missing.keras", tmp_path / "taken" / "out")
+
+
+def test_a_folder_in_the_place_of_an_artifact_is_told_before_anything_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "stripes.int8.onnx").mkdir()
+    stages: list[str] = []
+    with pytest.raises(CamliteError, match=r"stripes\.int8\.onnx is a folder"):
+        camlite_export.export(
+            stripes(),
+            tmp_path,
+            calibration=IMAGES,
+            formats="onnx",
+            preprocess="unit",
+            progress=lambda stage, *_: stages.append(stage),
+        )
+    assert stages == []
+
+
 def test_progress_counts_the_stages_to_the_last(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     camlite_export.export(

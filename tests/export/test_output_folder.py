@@ -34,6 +34,13 @@ def test_files_that_were_there_are_replaced_and_others_stay(tmp_path: Path) -> N
     assert content(tmp_path) == {**FILES, "notes.txt": b"mine"}
 
 
+def test_what_is_left_of_an_earlier_export_is_known(tmp_path: Path) -> None:
+    output_folder.write_all(tmp_path, {**FILES, "c.onnx": b"third"})
+    output_folder.write_all(tmp_path, FILES)
+    assert output_folder.left(tmp_path, FILES, [*FILES, "c.onnx", "d.onnx"]) == ("c.onnx",)
+    assert output_folder.left(tmp_path, FILES, FILES) == ()
+
+
 def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
     (tmp_path / "taken").write_bytes(b"mine")
     with pytest.raises(CamliteError, match=r"taken: cannot write there .*; choose another --output"):
@@ -44,6 +51,51 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made() -> None:
     with pytest.raises(CamliteError, match="cannot write there"):
         output_folder.write_all(Path("/proc/camlite"), FILES)
+
+
+def test_a_folder_is_tried_before_and_nothing_of_the_try_is_left(tmp_path: Path) -> None:
+    output_folder.check(tmp_path)
+    output_folder.check(tmp_path / "new" / "folder", FILES)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("below", ["", "folder", "folder/of/folders"])
+def test_a_try_below_a_file_says_so(tmp_path: Path, below: str) -> None:
+    (tmp_path / "taken").write_bytes(b"mine")
+    with pytest.raises(
+        CamliteError, match=r"cannot write there \((Not a directory|File exists)\); choose another --out"
+    ):
+        output_folder.check(tmp_path / "taken" / below)
+    assert content(tmp_path) == {"taken": b"mine"}
+
+
+def test_a_try_finds_a_folder_where_a_file_should_be(tmp_path: Path) -> None:
+    (tmp_path / "b.onnx").mkdir()
+    with pytest.raises(CamliteError, match=r"cannot write there \(b\.onnx is a folder\)"):
+        output_folder.check(tmp_path, FILES)
+
+
+_TRY = """
+import os, sys
+from pathlib import Path
+from camlite_export import output_folder
+if os.geteuid() == 0:
+    os.setuid(65534)  # nobody
+output_folder.check(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("below", [".", "new/folder"])
+def test_a_try_where_this_user_may_not_write_says_so(tmp_path: Path, below: str) -> None:
+    private = tmp_path / "private"
+    private.mkdir()
+    private.chmod(0o555)
+    command = [sys.executable, "-c", _TRY, below]
+    finished = subprocess.run(command, cwd=private, capture_output=True, text=True, check=False)
+    private.chmod(0o755)
+    assert finished.returncode == 1
+    assert "cannot write there (Permission denied); choose another --output" in finished.stderr
+    assert list(private.iterdir()) == []
 
 
 def test_a_folder_where_a_file_should_be_leaves_every_file_as_it_was(tmp_path: Path) -> None:

@@ -34,7 +34,9 @@ def one_line(finished: subprocess.CompletedProcess[str]) -> str:
 def test_without_options_the_card_is_believed_and_the_golden_samples_are_the_images(right: Path) -> None:
     finished = parity(CLASSIFIER, right)
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    *_, last = finished.stdout.splitlines()
+    _, row, *_, few, last = finished.stdout.splitlines()
+    assert row.endswith("  checked")
+    assert few.startswith("checked: passed, but fewer than 50 images do not tell whether it is fit; give more --data")
     assert "golden samples of" in last
     assert last.endswith("; layer, labels, preprocessing as the card says")
     assert finished.stderr == ""

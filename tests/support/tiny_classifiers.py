@@ -88,11 +88,11 @@ def colours() -> keras.Model:
     return model
 
 
-def striped_images() -> tuple[np.ndarray, np.ndarray]:
-    """Uint8 (30, 16, 24, 1) and the class of each: stripes over a part of the image, and plain ones."""
+def striped_images(count: int = 30) -> tuple[np.ndarray, np.ndarray]:
+    """Uint8 (count, 16, 24, 1) and the class of each: stripes over a part of the image, and plain ones."""
     random = np.random.default_rng(0)
-    images = np.zeros((30, 16, 24, 1), np.uint8)
-    classes = np.arange(30) % 3
+    images = np.zeros((count, 16, 24, 1), np.uint8)
+    classes = np.arange(count) % 3
     for image, k in zip(images, classes, strict=True):
         low, high = sorted(random.integers(0, 256, 2))
         rows, columns = np.indices((16, 24))

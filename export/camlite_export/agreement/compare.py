@@ -12,7 +12,7 @@ from typing import Any
 
 from camlite import artifact as artifacts
 from camlite.artifact import Artifact
-from camlite.errors import CamliteError
+from camlite.errors import CamliteError, with_findings
 from camlite.images import labelled_images
 from camlite.images.labelled_images import Images, LabelledImages
 from camlite_export.agreement import report, summary
@@ -81,16 +81,17 @@ def compare(
         expected, believed = _expected(classifier, given or Given(), opened, unopened)
         images = _golden_samples(believed) if data is None else labelled_images.of(data, expected.labels)
         source = _told(data, len(images), believed.path)
-        judged = judge(
-            [one for one in opened if one[0].artifact.path not in unopened],
-            expected,
-            images,
-            limits=limits,
-            ours=data is not None,
-            shown=shown,
-            engine=engine,
-            progress=progress,
-        )
+        with with_findings(images.notes):
+            judged = judge(
+                [one for one in opened if one[0].artifact.path not in unopened],
+                expected,
+                images,
+                limits=limits,
+                ours=data is not None,
+                shown=shown,
+                engine=engine,
+                progress=progress,
+            )
     # Another classifier's card says nothing of these pixels.
     told = data is not None and any(result.measurement for result in judged.results)
     view = view_of(expected.cut.source) if told else None

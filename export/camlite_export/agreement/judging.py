@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +80,13 @@ class Result:
     def passed(self) -> bool:
         """Whether no check failed."""
         return not self.failures
+
+    @property
+    def verdict(self) -> Literal["ok", "checked", "FAILED"]:
+        """``checked`` where none failed on fewer images than a verdict needs, see `gates.FEWEST_IMAGES`."""
+        if self.failures:
+            return "FAILED"
+        return "ok" if self.measurement and len(self.measurement) >= gates.FEWEST_IMAGES else "checked"
 
 
 Progress = Callable[[int, int], object]
@@ -316,7 +323,7 @@ def _closed_gate(verdict: Verdict, measurement: Measurement, expected: Expected,
     named = f"class {label!r}" if label == other else f"class {label!r} (the artifact says {other!r})"
     how_far = figure.how_far(measurement, index)
     message = f"{verdict}; worst on {images.names[index]}, {named}: {how_far}"
-    return Failure(figure.name, message, f"{figure.title} {verdict}")
+    return Failure(figure.name, message, f"{figure.title_of(len(measurement))} {verdict}")
 
 
 def _cases(

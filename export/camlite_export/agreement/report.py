@@ -13,7 +13,7 @@ from camlite import backends
 from camlite.images.labelled_images import UNKNOWN
 from camlite_export.agreement import report_pictures, summary
 from camlite_export.agreement.compared import Compared
-from camlite_export.agreement.gates import FIGURES
+from camlite_export.agreement.gates import FEWEST_IMAGES, FIGURES
 from camlite_export.agreement.judging import Case, Result
 from camlite_export.agreement.measurement import Floats, Measurement
 from camlite_export.reports import page
@@ -59,6 +59,7 @@ def _result_record(result: Result) -> dict[str, Any]:
         "backend": result.backend,
         "backend_version": backends.version(result.backend),
         "passed": result.passed,
+        "verdict": result.verdict,
         "figures": {name: _number(value) for name, value in values.items()},
         "gates": {
             verdict.gate.figure.name: {
@@ -99,6 +100,8 @@ def write(comparison: Compared, folder: Path) -> None:
         distributions=_distributions([result for result in comparison.results if result.measurement]),
         sections=[_section(result, comparison) for result in comparison.results],
         gates=_gates(comparison.results),
+        few=any(result.verdict == "checked" for result in comparison.results),
+        fewest=FEWEST_IMAGES,
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from camlite_export.agreement.compared import Compared
-from camlite_export.agreement.gates import FIGURES
+from camlite_export.agreement.gates import FEWEST_IMAGES, FIGURES
 from camlite_export.agreement.judging import Result
+from camlite_export.rightness.pixel_decision import ASKED_FOR
 
 _COLUMNS = {name: figure.short for name, figure in FIGURES.items() if figure.short}
 HEADER = ("artifact", *_COLUMNS.values(), "")
@@ -16,7 +17,7 @@ def row(result: Result) -> list[str]:
     """One artifact, as text, with the columns of `HEADER`."""
     measured = result.measurement
     texts = [FIGURES[name].text(FIGURES[name].value(measured)) if measured else "" for name in _COLUMNS]
-    return [result.artifact.path.name, *texts, "ok" if result.passed else "FAILED"]
+    return [result.artifact.path.name, *texts, result.verdict]
 
 
 def lines(comparison: Compared) -> Iterator[str]:
@@ -29,6 +30,8 @@ def lines(comparison: Compared) -> Iterator[str]:
         yield from _wide_gates(result)
     expected = comparison.expected
     believed = f"; {', '.join(expected.assumed)} as the card says" if expected.assumed else ""
+    if any(result.verdict == "checked" for result in comparison.results):
+        yield f"checked: passed, but fewer than {FEWEST_IMAGES} images do not tell whether it is fit; give more --data"
     yield f"{comparison.data} against {expected.path}{believed}"
     yield from of_the_pixels(comparison)
 
@@ -39,8 +42,12 @@ def of_the_pixels(comparison: Compared) -> list[str]:
         return []
     reason = comparison.pixels.reason
     if "preprocessing" in comparison.expected.assumed:
-        reason = reason.replace("was asked for", "the card says")
-        reason += f": {comparison.card}" if comparison.card else ""
+        pixels = reason.removesuffix(ASKED_FOR)
+        why = comparison.card.removeprefix(pixels)
+        if why.startswith(ASKED_FOR):
+            why = "they were asked for at the export" + why.removeprefix(ASKED_FOR)
+        why = why.removeprefix(", ")
+        reason = f"{pixels}, as the card says" + (f": {why}" if why else "")
     return [reason, *comparison.pixels.warnings, *comparison.images.notes]
 
 

@@ -32,6 +32,9 @@ _TOP_LABELS = 2
 # A share of the pictures that is worth a row in the table.
 _MORE_RIGHT = 0.05
 
+# What a decision ends with that the user made.
+ASKED_FOR = ", as was asked for"
+
 Scores = Mapping[str, NDArray[np.float32]]
 
 
@@ -111,11 +114,11 @@ def decide(
     if given is not None and name is not None:
         against = [one for one in evidence if name not in one.permits]
         warnings = tuple(f"pixels: {_asked_for(name)}, but {one.reason}" for one in against)
-        reason = f"pixels {_asked_for(name)}, as was asked for"
+        reason = f"pixels {_asked_for(name)}{ASKED_FOR}"
         return Decision(given, name, reason, warnings + doubts, shown, verdict(name))
     chosen = _chosen(evidence, scores, view, targets)
     if chosen is None:
-        return Decision(None, None, _missing(evidence, seen), (), shown)
+        return Decision(None, None, _missing(evidence, seen, pictures), (), shown)
     cropped = f"; cropped to a square, as {family.name} does" if family and family.fit == fit == "crop" else ""
     because = f"{_because(evidence, chosen)}{_order(chosen, evidence, targets, order)}{cropped}"
     reason = f"pixels {candidates.shown(chosen)}, because {because}"
@@ -233,7 +236,7 @@ def _order(chosen: str, evidence: Sequence[Evidence], targets: Targets, told: Ch
     return f"; {targets[chosen].order.upper()}, as is usual: nothing tells the order of the channels"
 
 
-def _missing(evidence: Sequence[Evidence], seen: _Seen) -> str:
+def _missing(evidence: Sequence[Evidence], seen: _Seen, pictures: LabelledImages | None) -> str:
     everything, left = _everything(evidence), _permitted(evidence)
     speaking = [one.reason for one in evidence if one.permits != everything or one.warning]
     ask = "say which with --preprocess (or --mean and --std)"
@@ -245,6 +248,8 @@ def _missing(evidence: Sequence[Evidence], seen: _Seen) -> str:
     known = f" ({'; '.join(speaking)})" if speaking else ""
     labelled = evidence[-1].source == "accuracy" and evidence[-1].figures
     more = "" if labelled else ", or give --calibration pictures of the training, in a folder per label"
+    if more and pictures is not None and pictures.notes:
+        more = ", or give each folder of the pictures the name of its label, as accuracy would tell"
     if left == everything:
         return f"nothing tells which pixels it was trained on{known}; {ask}{more}"
     names = " or ".join(sorted(_in_usual_order(left)))
@@ -287,6 +292,7 @@ def _some(pictures: LabelledImages, most: int) -> tuple[list[NDArray[np.uint8]],
 def _table(targets: Targets, seen: _Seen, labels: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     """A row for each convention in its usual order; for other orders and ranges where those fit better than all."""
     figures = {one.source: one.figures for one in seen.evidence}
+    reordered = next((one.reordered for one in seen.evidence if one.reordered), {})
     scores, tried = seen.scores, {**targets, **seen.decoys}
     if not scores and not figures["statistics"]:
         return ()
@@ -295,7 +301,8 @@ def _table(targets: Targets, seen: _Seen, labels: Sequence[str]) -> tuple[tuple[
     others = [name for name in tried if name not in usual]
     for name in [*usual, *(_better(seen, others) if usual else others)]:
         row = ["as given" if name == "given" else candidates.option(name, tried[name])]
-        row += [f"{figures.get('accuracy', {})[name]:.1%}" if figures.get("accuracy") else ""]
+        moved = f" ({reordered[name]:.1%} if labels changed places)" if reordered else ""
+        row += [f"{figures.get('accuracy', {})[name]:.1%}{moved}" if figures.get("accuracy") else ""]
         row += [f"{figures['statistics'][name]:.3f}" if name in figures["statistics"] else ""]
         row += [f"{scores[name].max(axis=1).mean():.2f}", _top(scores[name], labels)] if name in scores else ["", ""]
         rows.append(tuple(row))

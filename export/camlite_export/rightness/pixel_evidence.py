@@ -10,7 +10,7 @@ What normalizations remember: `camlite_export.rightness.statistics_evidence`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from camlite.artifact.card import Preprocessing
 from camlite.images.labelled_images import UNKNOWN
-from camlite_export.rightness import candidates
+from camlite_export.rightness import candidates, label_evidence
 from camlite_export.sources.known_families import Family
 from camlite_export.sources.pixel_view import Floats, View
 
@@ -48,6 +48,7 @@ class Evidence:
         sure: whether it may decide; where not, it can only contradict.
         warning: what is to be said of it where something else decides; empty where nothing is.
         against: those that it speaks against without being sure; only accuracy decides for one of them all the same.
+        reordered: the accuracies if labels changed places, where that makes more pictures right; else empty.
     """
 
     source: Source
@@ -57,6 +58,7 @@ class Evidence:
     sure: bool = True
     warning: str = ""
     against: frozenset[str] = frozenset()
+    reordered: Mapping[str, float] = field(default_factory=dict)
 
 
 def silent(source: Source, targets: Targets, reason: str, figures: Mapping[str, float] | None = None) -> Evidence:
@@ -116,34 +118,69 @@ def of_the_family(view: View, targets: Targets, family: Family | None) -> Eviden
 def of_the_accuracy(
     scores: Mapping[str, NDArray[np.float32]], targets: Targets, decoys: Sequence[str], truth: NDArray[np.int64] | None
 ) -> Evidence:
-    """How often the labelled pictures are named right, picture by picture."""
-    from scipy import stats
+    """How often the labelled pictures are named right, picture by picture.
 
+    Pixels are one question and the order of the labels is another. Where the labels in another order make more
+    pictures right than any convention does in theirs, the conventions are compared in that order.
+    """
     known = None if truth is None else truth != UNKNOWN
     if truth is None or known is None or not known.any():
         return silent("accuracy", targets, "the pictures have no labels")
-    truth, scores = truth[known], {name: one[known] for name, one in scores.items()}
-    right = {name: one.argmax(axis=1) == truth for name, one in scores.items()}
-    figures = {name: float(right[name].mean()) for name in scores}
-    best = max(targets, key=lambda name: figures[name])
-    named = scores[best].argmax(axis=1)
-    chance = float(sum((truth == k).mean() * (named == k).mean() for k in np.unique(truth)))
+    truth = truth[known]
+    named = {name: one[known].argmax(axis=1) for name, one in scores.items()}
+    figures = {name: float((named[name] == truth).mean()) for name in scores}
+    others = {name: label_evidence.in_another_order(one, truth) for name, one in named.items()}
+    if not _more_are_right(others, named, truth):
+        return _of_the_named(named, truth, targets, decoys, figures)
+    reordered = {name: float((others[name] == truth).mean()) for name in scores}
+    return _of_the_named(others, truth, targets, decoys, figures, reordered)
+
+
+def _of_the_named(
+    named: Mapping[str, NDArray[np.int64]],
+    truth: NDArray[np.int64],
+    targets: Targets,
+    decoys: Sequence[str],
+    figures: Mapping[str, float],
+    reordered: Mapping[str, float] | None = None,
+) -> Evidence:
+    from scipy import stats
+
+    right = {name: one == truth for name, one in named.items()}
+    accuracy = reordered or figures
+    best = max(targets, key=lambda name: accuracy[name])
+    chance = float(sum((truth == k).mean() * (named[best] == k).mean() for k in np.unique(truth)))
     if stats.binom.sf(right[best].sum() - 1, len(truth), chance) > _UNLIKELY:
         return silent("accuracy", targets, "the pictures' labels are met by chance under every convention", figures)
-
-    def worse(name: str, than: str) -> bool:
-        lost, won = int((right[than] & ~right[name]).sum()), int((right[name] & ~right[than]).sum())
-        return bool(lost + won and stats.binom.sf(lost - 1, lost + won, 0.5) < _UNLIKELY)
-
-    odd = next((name for name in decoys if worse(best, name)), None)
+    odd = next((name for name in decoys if _worse(right[best], right[name])), None)
     if odd:
-        reason = f"more pictures are named right as {odd} ({figures[odd]:.0%}) than in any range with a name"
-        return Evidence("accuracy", frozenset(), f"{reason} (at most {figures[best]:.0%})", figures)
-    excluded = frozenset(name for name in targets if name != best and worse(name, best))
-    reason = f"{figures[best]:.0%} of {len(truth)} labelled pictures are named right as {candidates.shown(best)}"
+        reason = f"more pictures are named right as {odd} ({accuracy[odd]:.0%}) than in any range with a name"
+        return Evidence("accuracy", frozenset(), f"{reason} (at most {accuracy[best]:.0%})", figures)
+    excluded = frozenset(name for name in targets if name != best and _worse(right[name], right[best]))
+    order = " if some labels changed places" if reordered else ""
+    shown = candidates.shown(best)
+    reason = f"{accuracy[best]:.0%} of {len(truth)} labelled pictures are named right as {shown}{order}"
     if excluded:
-        reason += f", at most {max(figures[name] for name in excluded):.0%} otherwise"
-    return Evidence("accuracy", frozenset(targets) - excluded, reason, figures)
+        reason += f", at most {max(accuracy[name] for name in excluded):.0%} otherwise"
+    return Evidence("accuracy", frozenset(targets) - excluded, reason, figures, reordered=reordered or {})
+
+
+def _more_are_right(
+    others: Mapping[str, NDArray[np.int64]], named: Mapping[str, NDArray[np.int64]], truth: NDArray[np.int64]
+) -> bool:
+    """Whether the best convention in another order of the labels is far better than the best in theirs."""
+    right, right_in_another = (
+        max((one == truth for one in every.values()), key=lambda one: int(one.sum())) for every in (named, others)
+    )
+    return _worse(right, right_in_another)
+
+
+def _worse(one: NDArray[np.bool_], than: NDArray[np.bool_]) -> bool:
+    """Whether fewer pictures are right, and not by chance: a sign test on those that only one of the two gets right."""
+    from scipy import stats
+
+    lost, won = int((than & ~one).sum()), int((one & ~than).sum())
+    return bool(lost + won and stats.binom.sf(lost - 1, lost + won, 0.5) < _UNLIKELY)
 
 
 def _arrival(view: View, target: Preprocessing) -> Floats:

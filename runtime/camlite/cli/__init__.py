@@ -136,6 +136,7 @@ def main(arguments: Sequence[str] | None = None, prepared: Callable[[], None] = 
 def _end(error: Exception, arguments: Sequence[str]) -> int:
     """Say in one line why a command has ended; the exit status for it."""
     if isinstance(error, CamliteError):
+        say.errors(*error.findings)
         return complain(str(error))
     if isinstance(error, BrokenPipeError):  # the reader (head, less) has gone
         _drop_standard_output()

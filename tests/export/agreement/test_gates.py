@@ -70,6 +70,19 @@ def test_a_figure_sums_up_its_series(figure: str, series: str, values: list[floa
     assert value(figure, **{series: values}) == pytest.approx(expected)
 
 
+def test_a_percentile_of_fewer_than_twenty_images_is_not_shown() -> None:
+    few, enough = [0.5, *[1.0] * 18], [0.5, *[1.0] * 19]
+    assert value("correlation_p5", correlation=few) is None
+    assert value("correlation_p5", correlation=enough) == pytest.approx(0.975)
+    assert FIGURES["correlation_p5"].title_of(20) == "evidence correlation, 5th percentile"
+
+
+def test_its_gate_closes_on_few_images_all_the_same_and_then_shows_the_worst() -> None:
+    closed = verdict("correlation_p5", 0.96, correlation=[0.5, *[1.0] * 9])
+    assert (closed.passed, closed.value, closed.worst) == (False, 0.5, 0)
+    assert closed.gate.figure.title_of(10) == "evidence correlation, worst"
+
+
 def test_every_figure_is_tested_above() -> None:
     (mark,) = (
         mark

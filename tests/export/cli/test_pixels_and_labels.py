@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,7 @@ def test_the_first_command_of_a_newcomer_is_right(
     assert run(folder, tmp_path / "out", "plain.keras", "photos") == 0
 
     said = capsys.readouterr().out
+    assert "no accuracy is measured" not in said
     header, row = said.splitlines()[:2]
     assert header.split()[:4] == ["file", "kB", "ms", "accuracy"]
     assert float(row.split()[3].rstrip("%")) > 80
@@ -72,7 +74,9 @@ def test_where_nothing_tells_the_command_shows_a_table_and_asks(
 
 def test_a_normalization_tells_without_labels(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(folder, tmp_path / "out", "normalized.keras", "flat") == 0
-    assert "pixels 0..255, because BatchNormalization" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "pixels 0..255, because BatchNormalization" in said
+    assert said.count("the pictures have no classes, so no accuracy is measured: put them in a folder per label") == 1
 
     path = tmp_path / "out" / "normalized.float32.onnx"
     assert artifact.read(path).card.pixels.startswith("pixels 0..255, because BatchNormalization")
@@ -89,14 +93,28 @@ def test_permuted_labels_are_said_and_the_files_are_written(
     assert list((tmp_path / "out").glob("*.onnx"))
 
 
+def test_permuted_labels_are_said_and_do_not_hide_the_pixels_where_only_accuracy_tells_them(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(folder, tmp_path / "out", "plain.keras", "photos", labels="permuted.txt") == 1
+
+    said = capsys.readouterr().out
+    assert "pixels 0..255, because " in said
+    assert "labelled pictures are named right as 0..255 if some labels changed places" in said
+    assert "% if these labels changed places; the labels, or the classes of the images, are in another order" in said
+
+
 def test_pixels_that_were_asked_for_win_and_are_called_wrong(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(folder, tmp_path / "out", "plain.keras", "photos", "--preprocess", "unit") == 1
 
     said = capsys.readouterr()
-    assert "pixels 0..1, as was asked for" in said.out
     assert "pixels: 0..1, but " in said.err
+    lines = said.out.splitlines()
+    beside = lines[lines.index("pixels 0..1, as was asked for") + 1]
+    assert beside.startswith("pixels: 0..1, but ")
+    assert beside in said.err
     assert "is what chance gives" in said.out
 
 
@@ -112,7 +130,20 @@ def test_parity_says_the_same_afterwards(folder: Path, tmp_path: Path, capsys: p
     assert "pixels: -1..1, but BatchNormalization" in said
     assert cli.main([*command, "--json"]) == 1
     first = json.loads(capsys.readouterr().out)["pixels"][0]
-    assert first.startswith("pixels -1..1, as the card says: pixels -1..1, as was asked for; pixels: -1..1, but ")
+    assert first.startswith("pixels -1..1, as the card says: they were asked for at the export; pixels: -1..1, but ")
+
+
+def test_parity_gives_the_reason_of_the_card_once(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(folder, tmp_path / "out", "normalized.keras", "photos")
+    capsys.readouterr()
+    path = str(tmp_path / "out" / "normalized.float32.onnx")
+    assert cli.main(["parity", str(folder / "normalized.keras"), path, "--data", str(folder / "flat")]) == 0
+
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("pixels "))
+    assert line.startswith("pixels 0..255, as the card says: because BatchNormalization")
+    assert line.count("pixels") == 1
 
 
 def test_folders_that_match_no_label_are_said(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,8 +152,38 @@ def test_folders_that_match_no_label_are_said(folder: Path, tmp_path: Path, caps
     assert cli.main(["export", str(folder / "normalized.keras"), *options, "--output", str(tmp_path / "out")]) == 0
 
     said = capsys.readouterr().out
+    assert "no accuracy is measured" not in said  # it is, on the others
     assert "no label has the name of these folders (and pictures in them): 'DISK' (20)" in said
     assert "no folder has the name of these labels: 'circle'" in said
+
+
+def test_what_was_found_of_folders_and_labels_is_said_before_a_refusal(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is the reason: without classes there is no accuracy, which would tell the pixels."""
+    (tmp_path / "labels.txt").write_text("plus\ncircle\nhoop\nlines")
+    options = ["--calibration", str(folder / "photos"), "--labels", str(tmp_path / "labels.txt"), *ONE]
+    assert cli.main(["export", str(folder / "plain.keras"), *options, "--output", str(tmp_path / "out")]) == 2
+
+    *_, found, empty, so, last = capsys.readouterr().err.splitlines()
+    assert "no label has the name of these folders (and pictures in them): 'CROSS' (20), 'DISK' (20)" in found
+    assert "no folder has the name of these labels: 'plus', 'circle'" in empty
+    assert "so the classes of the pictures are not known" in so
+    assert "nothing tells which pixels it was trained on" in last
+    assert last.endswith("or give each folder of the pictures the name of its label, as accuracy would tell")
+
+
+def test_so_are_folders_that_are_not_as_many_as_the_classes(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    two = tmp_path / "two"
+    for shape in SHAPES[:2]:
+        shutil.copytree(folder / "photos" / shape.upper(), two / shape)
+    options = ["--calibration", str(two), *ONE, "--output", str(tmp_path / "out")]
+    assert cli.main(["export", str(folder / "plain.keras"), *options]) == 2
+
+    said = capsys.readouterr().err
+    assert f"labels are numbers: {two} has 2 folders, the classifier 4 classes; give --labels" in said
 
 
 def test_labels_come_from_the_folders_where_no_file_is_given(

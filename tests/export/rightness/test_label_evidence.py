@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from camlite_export.rightness.label_evidence import LabelVerdict, judge
+from camlite_export.rightness.label_evidence import LabelVerdict, in_another_order, judge
 
 LABELS = tuple("abcdef")
 
@@ -86,3 +86,25 @@ def test_many_classes_with_few_pictures_of_each() -> None:
     labels = tuple(map(str, range(1000)))
     truth = np.random.default_rng(0).permutation(1000)[:200]
     assert judged(np.where(np.arange(200) < 60, truth, 0), truth, labels).failures == ()
+
+
+@pytest.mark.parametrize("classes", [2, 4, 12, 40])
+def test_another_order_makes_nothing_right_by_chance(classes: int) -> None:
+    random = np.random.default_rng(classes)
+    truth, guesses = np.arange(200) % classes, random.integers(classes, size=200)
+
+    assert (in_another_order(guesses, truth) == truth).mean() < 1 / classes + 0.1
+
+
+def test_another_order_is_found_and_the_labels_stay_where_they_are_right() -> None:
+    truth = np.arange(60) % 6
+    order = np.array([2, 0, 1, 4, 3, 5])
+
+    np.testing.assert_array_equal(in_another_order(order[truth], truth), truth)
+    np.testing.assert_array_equal(in_another_order(truth, truth), truth)
+
+
+def test_of_a_class_with_one_picture_the_label_stays() -> None:
+    truth = np.arange(40)
+    named = np.roll(truth, 1)
+    np.testing.assert_array_equal(in_another_order(named, truth), named)

@@ -11,6 +11,7 @@ import pytest
 from keras import layers
 
 from camlite.images.labelled_images import LabelledImages
+from camlite_export.rightness import pixel_evidence
 from camlite_export.rightness.pixel_decision import Decision, decide
 from camlite_export.sources.opening import open_source
 from camlite_export.sources.pixel_conventions import preprocessing
@@ -90,6 +91,37 @@ def test_what_the_user_says_wins_and_what_speaks_against_it_is_said() -> None:
     assert len(decision.warnings) == 2
     assert all(warning.startswith("pixels: 0..1, but ") for warning in decision.warnings)
     assert decided(trained("normalized", "raw"), as_given(IMAGES), given=preprocessing(SHAPE, "raw")).warnings == ()
+
+
+@pytest.mark.parametrize("convention", ["raw", "unit"])
+@pytest.mark.parametrize("order", [[1, 2, 3, 0], [3, 2, 1, 0], [1, 0, 2, 3]])
+def test_labels_in_another_order_do_not_hide_the_pixels(convention: str, order: list[int]) -> None:
+    """Without a normalization only the accuracy tells, and it is 0 where all labels stand elsewhere."""
+    decision = decided(trained("plain", convention), as_given(IMAGES, np.array(order)[CLASSES]))
+
+    assert decision.name == convention, decision.reason
+    assert decision.labels is not None
+    assert any("if these labels changed places" in failure for failure in decision.labels.failures)
+
+
+def test_the_table_says_what_another_order_of_the_labels_would_give() -> None:
+    rows = decided(trained("plain", "raw"), as_given(IMAGES, (CLASSES + 1) % 4)).table
+    raw = next(row for row in rows if row[0] == "--preprocess raw")
+
+    assert float(raw[1].split("%")[0]) < 10
+    assert float(raw[1].split("(")[1].split("%")[0]) > 80
+    assert raw[1].endswith("% if labels changed places)")
+
+
+def test_where_the_labels_are_right_as_they_stand_no_other_order_is_thought_of() -> None:
+    """Red and blue change places where the channels do: both tell the pictures apart, and one needs no excuse."""
+    truth = np.arange(60) % 3
+    right, swapped = (np.eye(3, dtype=np.float32)[order][truth] for order in ([0, 1, 2], [2, 1, 0]))
+    targets = {name: preprocessing(SHAPE, name) for name in ("imagenet", "caffe")}
+
+    evidence = pixel_evidence.of_the_accuracy({"imagenet": swapped, "caffe": right}, targets, [], truth)
+    assert evidence.permits == {"caffe"}
+    assert evidence.reordered == {}
 
 
 def test_a_mean_and_a_deviation_of_ones_own_are_held_against_the_evidence_too() -> None:
