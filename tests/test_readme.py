@@ -21,7 +21,7 @@ def test_a_command_is_understood_as_it_is_written(command: str) -> None:
     assert cli._parse(arguments).run
 
 
-@pytest.mark.parametrize("target", {*re.findall(r"(?:^    |`)make ([a-z-]+)", README, re.MULTILINE)})
+@pytest.mark.parametrize("target", sorted({*re.findall(r"(?:^    |`)make ([a-z-]+)", README, re.MULTILINE)}))
 def test_a_target_of_make_is_there(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
