@@ -195,6 +195,7 @@ ORDER = (
     "rightness",
     "targets",
     "agreement",
+    "sharpening",
     "golden_samples",
     "contact_sheet",
     "exporting",

@@ -6,8 +6,8 @@ the best differs from network to network, so nobody is asked to know it.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -129,8 +129,13 @@ def golden_fine(cut: TraceableCut, inputs: Floats, classes: NDArray[np.int64], e
 def _windows(cut: TraceableCut, target: Preprocessing) -> Iterator[tuple[str, Window]]:
     """Where each finer map lies in the image; without those whose places cannot be found."""
     for step in cut.finer_steps:
-        with contextlib.suppress(ClassifierError):
-            yield step.name, measured_places.of_step(cut.source, step, target).window
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", measured_places.UnknownPlacesWarning)
+            try:
+                window = measured_places.of_step(cut.source, step, target).window
+            except (ClassifierError, measured_places.UnknownPlacesWarning):
+                continue
+        yield step.name, window
 
 
 def _grid(size: tuple[int, int], target: Preprocessing, window: Window) -> resize.Resizing:

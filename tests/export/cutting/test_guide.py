@@ -66,8 +66,8 @@ def dilated(x: Any) -> Any:
     """Convolutions in groups and dilated ones, separable ones, tanh."""
     x = layers.Conv2D(8, 3, 2, "same", activation="relu")(x)
     x = layers.Conv2D(8, 3, groups=2, padding="same", activation="tanh")(x)
-    x = layers.SeparableConv2D(8, 3, 2, "same", activation="relu")(x)
-    return layers.Conv2D(8, 3, dilation_rate=2, padding="same", activation="relu")(x)
+    x = layers.Conv2D(8, 3, dilation_rate=2, padding="same", activation="relu")(x)
+    return layers.SeparableConv2D(8, 3, 2, "same", activation="relu")(x)
 
 
 BODIES: dict[str, Callable[[Any], Any]] = {"mobile": mobile, "pooled": pooled, "dilated": dilated}
