@@ -70,23 +70,15 @@ def _explain(artifact: Path, candidates: Sequence[Sequence[Pixels]], truths: Seq
 
 
 def _name(explainer: camlite.Explainer, number: int) -> str:
-    return text_strip.name_of(explainer.labels[number], number)
+    return text_strip.name_of(explainer.labels, number)
 
 
 def _sheet(columns: Sequence[Column], title: str) -> bytes:
     import matplotlib
 
-    with matplotlib.rc_context({**data_uri.PLAIN_TEXT, "font.family": _families()}):
+    texts = "".join(column.above + column.below for column in columns) + printable(title)
+    with matplotlib.rc_context({**data_uri.PLAIN_TEXT, "font.family": data_uri.families(texts)}):
         return _drawn(columns, printable(title))
-
-
-def _families() -> list[str]:
-    """matplotlib's own font, and those of the system that have what it lacks."""
-    from matplotlib import font_manager
-
-    files = {Path(name).name for name in text_strip.SYSTEM_FONTS}
-    found = dict.fromkeys(font.name for font in font_manager.fontManager.ttflist if Path(font.fname).name in files)
-    return ["DejaVu Sans", *(name for name in found if name != "DejaVu Sans")]
 
 
 def _drawn(columns: Sequence[Column], title: str) -> bytes:

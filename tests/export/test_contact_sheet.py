@@ -13,6 +13,7 @@ from support.reference_classifier import LABELS, PROTOTYPES
 pytest.importorskip("tensorflow")
 
 from camlite.images import labelled_images
+from camlite.show import fonts
 from camlite_export import contact_sheet
 
 
@@ -51,3 +52,13 @@ def test_where_no_class_is_known_the_first_images_stand_under_what_the_artifact_
     assert len(columns) == 10
     assert np.array_equal(columns[3].image, prototypes[3])
     assert columns[0].above == "T-shirt/top"
+
+
+@pytest.mark.skipif("犬" not in fonts.files_of("犬"), reason="no font here has Chinese characters")
+@pytest.mark.filterwarnings("error:Glyph")
+def test_labels_that_matplotlibs_own_font_has_not_are_drawn_in_one_that_has(artifact, prototypes):
+    column = contact_sheet.columns(artifact, prototypes)[0]
+
+    drawn = {contact_sheet._sheet([dataclasses.replace(column, above=label)], "name") for label in "犬猫"}
+
+    assert len(drawn) == 2  # the box of a missing character is the same for both

@@ -67,7 +67,7 @@ def draw(explanation: Explained, drawing: Drawing) -> Pixels:
 
 def _name(explanation: Explained, chosen: int) -> str:
     classes = (chosen,) if explanation.against is None else (chosen, explanation.against)
-    names = {k: text_strip.name_of(explanation.explainer.labels[k], k) for k in classes}
+    names = {k: text_strip.name_of(explanation.explainer.labels, k) for k in classes}
     return " against ".join(f"{name} {float(explanation.scores[k]):.3f}" for k, name in names.items())
 
 
