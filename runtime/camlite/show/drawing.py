@@ -13,7 +13,7 @@ import numpy as np
 
 from camlite.images import picture_files
 from camlite.images.preprocessing import Pixels
-from camlite.show import colour_bar, text_strip
+from camlite.show import cell_borders, colour_bar, text_strip
 from camlite.show.colours import Floats, colourize
 from camlite.show.explained import Explained
 from camlite.show.overlay import lay_over
@@ -102,6 +102,12 @@ def panels(explanation: Explained, drawing: Drawing) -> Iterator[Pixels]:
 
 
 def _panel(explanation: Explained, index: int, drawing: Drawing, base: Pixels, peak: float) -> Pixels:
+    panel = _heated(explanation, index, drawing, base, peak)
+    cell_borders.draw(explanation, panel)
+    return panel
+
+
+def _heated(explanation: Explained, index: int, drawing: Drawing, base: Pixels, peak: float) -> Pixels:
     heat = explanation.spread(base.shape[0], base.shape[1], index, peak)
     if drawing.style == "heatmap":
         drawn = np.empty((*heat.shape, 3), np.uint8)
