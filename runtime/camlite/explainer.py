@@ -153,7 +153,7 @@ class Explanation:
         logits[chosen] = sums + behind
         return float(np.maximum(found, cam.completeness(logits, self.scores, head.activation)))  # NaN stays NaN
 
-    def spread(self, height: int, width: int, index: int = 0) -> NDArray[np.float32]:
+    def spread(self, height: int, width: int, index: int = 0, peak: float | None = None) -> NDArray[np.float32]:
         """The heatmap over the whole image, at some size: float32 (height, width) in 0..1.
 
         It is 0 where the classifier does not see the image: ``fit: crop``, or what it crops itself.
@@ -162,17 +162,32 @@ class Explanation:
             height: of the result; the image's own, or that of the picture it is drawn as.
             width: likewise.
             index: which of the explained classes.
+            peak: the evidence, in logits, that becomes 1; by default the most of this class. The most of several
+                classes, see `peaks`, gives them one scale.
         """
-        target, finest = self.explainer.artifact.card.preprocessing, self.finest
-        rows, columns = preprocessing.window(height, width, target)
-        maps = finest.evidence if finest.evidence.ndim == 2 else finest.evidence[index]
-        seen = (rows.stop - rows.start, columns.stop - columns.start)
-        heat = resize.heatmap(maps, resize.Resizing((maps.shape[0], maps.shape[1]), seen, finest.window))
-        if seen == (height, width):
+        rows, columns = preprocessing.window(height, width, self.explainer.artifact.card.preprocessing)
+        maps, resizing = self._at(rows.stop - rows.start, columns.stop - columns.start)
+        heat = resize.heatmap(maps[index], resizing, peak)
+        if heat.shape == (height, width):
             return heat
         whole = np.zeros((height, width), np.float32)
         whole[rows, columns] = heat
         return whole
+
+    def peaks(self, height: int, width: int) -> NDArray[np.float32]:
+        """The most evidence of each explained class where its map is resized to this size: float32 (n,), in logits.
+
+        It is 0 where nothing speaks for a class.
+        """
+        rows, columns = preprocessing.window(height, width, self.explainer.artifact.card.preprocessing)
+        maps, resizing = self._at(rows.stop - rows.start, columns.stop - columns.start)
+        return np.array([max(0, resizing(one).max()) for one in maps], np.float32)  # one by one: they may be large
+
+    def _at(self, height: int, width: int) -> tuple[NDArray[np.float32], resize.Resizing]:
+        """The finest map of each class (n, h, w), and what resizes it to the part of a picture that it covers."""
+        finest = self.finest
+        maps = finest.evidence.reshape(-1, *finest.evidence.shape[-2:])
+        return maps, resize.Resizing((maps.shape[1], maps.shape[2]), (height, width), finest.window)
 
     def overlay(self, opacity: float = 0.8, zoom: int = 1) -> Pixels:
         """The heatmap of the first explained class over the image: uint8 (H * zoom, W * zoom, 3).

@@ -118,6 +118,16 @@ def test_in_a_browser_nothing_overflows_and_no_picture_is_missing(
 
 
 @pytest.mark.skipif(browser.missing() is not None, reason=str(browser.missing()))
+def test_on_a_narrower_page_each_figure_stands_beside_its_name(report: Made, tmp_path: Path) -> None:
+    with browser.browser(tmp_path) as chromium:
+        chromium.open(report.folder / "index.html", 1200, 900)
+        found = chromium.evaluate(browser.FIGURES)
+
+    assert len(found) > 10
+    assert all(place["width"] <= 480 and place["height"] >= 12 for place in found), found
+
+
+@pytest.mark.skipif(browser.missing() is not None, reason=str(browser.missing()))
 def test_in_the_dark_the_paper_is_dark_and_the_ink_is_light(report: Made, tmp_path: Path) -> None:
     brightness = "getComputedStyle(document.body).{}.match(/[0-9]+/g).slice(0, 3).reduce((a, b) => a + +b, 0) / 765"
     with browser.browser(tmp_path) as chromium:

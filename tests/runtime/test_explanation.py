@@ -12,8 +12,10 @@ import camlite
 from camlite import ImageError
 from camlite.images import picture_files
 from camlite.show import drawing
+from camlite.show.colours import colourize
 from support.fresh_process import run_camlite, run_python
 from support.million_explanations import VERTICAL
+from support.spec_vectors import FOLDER
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("PIL.Image")
@@ -103,3 +105,40 @@ def test_the_device_offers_no_more_names_than_these():
     errors = ["AnswerError", "ArtifactError", "BackendError", "CamliteError", "ClassifierError", "ImageError"]
     others = ["Check", "Explainer", "Explanation", "check", "load", "read_image"]
     assert sorted(camlite.__all__) == sorted(errors + others)
+
+
+@pytest.mark.parametrize("style", ["heatmap", "overlay"])
+def test_all_classes_are_drawn_with_one_scale(style):
+    """A class that little speaks for stays dark beside one that much speaks for."""
+    two = camlite.load(FOLDER / "stripes.float32.onnx").explain(VERTICAL, ["vertical", "horizontal"])
+    strong, weak = two.peaks(160, 240)
+    assert strong > weak > 0
+
+    panels = list(drawing.panels(two, drawing.Drawing(style)))
+
+    small = two.spread(160, 240, 1, float(strong))
+    assert small.max() == pytest.approx(weak / strong, abs=1e-6)
+    assert small.max() < 1
+    if style == "heatmap":
+        expected = np.rint(colourize(small)).astype(np.uint8)
+        assert (panels[1] == expected).all(axis=2).mean() > 0.8  # all but the borders of cells
+    whole = drawing.draw(two, drawing.Drawing(style, text=False))
+    np.testing.assert_array_equal(whole[:, :240], panels[0])
+    np.testing.assert_array_equal(whole[:, 244:], panels[1])
+
+
+def test_a_class_drawn_by_itself_is_drawn_as_its_heatmap(explainer):
+    one = explainer.explain(VERTICAL, ["horizontal"])
+
+    (panel,) = drawing.panels(one, drawing.Drawing("heatmap"))
+
+    np.testing.assert_array_equal(panel, np.rint(colourize(one.spread(160, 240))).astype(np.uint8))
+
+
+def test_peaks_are_the_evidence_that_the_heatmap_has_as_1(explainer):
+    seen = explainer.explain(VERTICAL, range(3))
+
+    np.testing.assert_allclose(
+        seen.peaks(16, 24), [max(0, explainer.resizing(one).max()) for one in seen.evidence], rtol=1e-6
+    )
+    assert (seen.peaks(16, 24) >= 0).all()

@@ -27,6 +27,12 @@ _FLAGS = (
     "--disable-sync",
 )
 
+# Places of the figures that are shown on a report's cards, each a name and a number.
+FIGURES = (
+    "[...document.querySelectorAll('.figures td[data-title]')].filter(e => getComputedStyle(e).display !== 'none')"
+    ".map(e => e.getBoundingClientRect()).map(({width, height}) => ({width, height}))"
+)
+
 
 def missing() -> str | None:
     """What a browser test lacks here, None where it can run."""

@@ -54,7 +54,7 @@ def distribution(names: Sequence[str], series: Sequence[Floats], limits: Sequenc
     known = [np.maximum(one[np.isfinite(one)], floor) for one in series]
     largest = max([floor * 10, *(one.max() for one in known if len(one)), *(limit for limit in limits if limit)])
     edges = np.logspace(np.log10(floor), np.log10(largest * 1.5), 90)
-    with data_uri.style():
+    with data_uri.style("".join(names)):
         figure = Figure(figsize=(4.1, 0.6 + 0.42 * len(names)), layout="constrained")
         axes = figure.subplots()
         for row, (one, limit) in enumerate(zip(known, limits, strict=True)):

@@ -13,7 +13,7 @@ from camlite.confidence import Interval
 from camlite.images.masked_images import Mask
 from camlite.images.preprocessing import Pixels
 from camlite.maps import cam, resize
-from camlite.show import colours
+from camlite.show import colours, text_strip
 from camlite.show.overlay import lay_over
 from camlite_export.reports import data_uri
 
@@ -53,7 +53,8 @@ def intervals(names: Sequence[str], found: Sequence[Interval], limits: tuple[flo
     """
     from matplotlib.figure import Figure
 
-    with data_uri.style():
+    names = [text_strip.name_of(names, k) for k in range(len(names))]
+    with data_uri.style("".join(names)):
         figure = Figure(figsize=(4.6, 0.55 + 0.3 * len(names)), layout="constrained")
         axes = figure.subplots()
         axes.axvline(least, color=data_uri.LIMIT, linewidth=1.4)

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from camlite.show import fonts
+
 # Readable on white and on black: the contrast to either is 4.5.
 GREY = "#757575"
 FILL = "#d9702a"
@@ -36,12 +38,28 @@ def svg(figure: Any) -> str:
 
 
 @contextmanager
-def style() -> Iterator[None]:
-    """How charts are drawn that stand on light and on dark paper."""
+def style(text: str = "") -> Iterator[None]:
+    """How charts are drawn that stand on light and on dark paper.
+
+    Args:
+        text: all labels that are drawn; they may be in any script.
+    """
     import matplotlib
 
-    with matplotlib.rc_context({**PLAIN_TEXT, "svg.hashsalt": "camlite", "font.size": 9, "text.color": GREY}):
+    settings = {**PLAIN_TEXT, "svg.hashsalt": "camlite", "font.size": 9, "text.color": GREY}
+    with matplotlib.rc_context({**settings, "font.family": families(text)}):
         yield
+
+
+def families(text: str) -> list[str]:
+    """matplotlib's own font, and those of the system for what it lacks; also those that were installed lately."""
+    from matplotlib import font_manager
+
+    families = ["DejaVu Sans"]
+    for file in sorted(set(fonts.files_of(text).values()) - {fonts.OWN}):
+        font_manager.fontManager.addfont(file)
+        families.append(font_manager.get_font(file).family_name)
+    return list(dict.fromkeys(families))
 
 
 def plain_axes(axes: Any) -> None:

@@ -98,10 +98,11 @@ def _show(name: str, explanation: Explanation, drawn: Drawing) -> None:
     from camlite.show import terminal
 
     level = terminal.level()
+    height, width = explanation.image.shape[:2]
+    peak, panels = drawing.scale(explanation, height, width), drawing.panels(explanation, drawn)
     for index, chosen in enumerate(explanation.classes):
         say.line(f"{name}: {explanation.explainer.labels[chosen]} {explanation.scores[chosen]:.3f}")
         if level == "ascii":
-            height, width = explanation.image.shape[:2]
-            say.picture(terminal.plain(explanation.spread(height, width, index), _COLUMNS))
+            say.picture(terminal.plain(explanation.spread(height, width, index, peak), _COLUMNS))
         else:
-            say.picture(terminal.coloured(drawing.panel(explanation, index, drawn), _COLUMNS, level))
+            say.picture(terminal.coloured(next(panels), _COLUMNS, level))

@@ -61,9 +61,7 @@ class LabelledImages(Sequence[Pixels]):
 
     def spread(self, most: int) -> LabelledImages:
         """At most so many of them, evenly spaced: folders are sorted by class. All of them where they are no more."""
-        if len(self) <= most:
-            return self
-        return self.only(np.linspace(0, len(self) - 1, most).astype(int).tolist())
+        return self if len(self) <= most else self.only(_evenly(len(self), most))
 
     def readable(self) -> tuple[LabelledImages, tuple[str, ...]]:
         """Those that can be read, and a line for each that cannot; each is read once.
@@ -95,13 +93,24 @@ class LabelledImages(Sequence[Pixels]):
         return self.only([index for index in range(len(self)) if index not in bad])
 
     def of_each_class(self, classes: int, images: int) -> list[list[int]]:
-        """Indices of the first images of each of the first classes; one image each where classes are not known."""
-        if self.classes is None or not len(self._known_classes()):
-            return [[i] for i in range(min(classes, len(self)))]
-        return [np.flatnonzero(self.classes == k)[:images].tolist() for k in self._known_classes()[:classes]]
+        """Indices of the first images of some classes, which are spread evenly over all that have images.
+
+        Where classes are not known, of one image each, spread evenly over all images: folders are sorted by name, and
+        names often by class.
+        """
+        known = self._known_classes()
+        if self.classes is None or not len(known):
+            return [[i] for i in _evenly(len(self), classes)]
+        return [np.flatnonzero(self.classes == known[k])[:images].tolist() for k in _evenly(len(known), classes)]
 
     def _known_classes(self) -> NDArray[np.int64]:
         return np.array([], np.int64) if self.classes is None else np.unique(self.classes[self.classes != UNKNOWN])
+
+
+def _evenly(count: int, most: int) -> list[int]:
+    """At most so many of the indices below a count, evenly spaced, the first and the last among them."""
+    indices: list[int] = np.linspace(0, count - 1, min(count, most)).astype(int).tolist()
+    return indices
 
 
 Images: TypeAlias = "str | Path | Pixels | LabelledImages"

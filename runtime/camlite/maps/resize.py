@@ -71,13 +71,20 @@ class Resizing:
         return np.asarray(self._rows @ maps @ self._columns)
 
 
-def heatmap(maps: Floats, resizing: Resizing) -> Floats:
+def heatmap(maps: Floats, resizing: Resizing, peak: float | None = None) -> Floats:
     """Evidence (..., h, w) to heatmaps (..., H, W): resized, clipped at 0, scaled to 0..1.
 
     A map without positive evidence gives a heatmap of zeros.
+
+    Args:
+        maps: float32.
+        resizing: from (h, w) to (H, W).
+        peak: the evidence that becomes 1, the same for all maps; by default the most of each map when it is resized.
     """
     resized = resizing(maps)
     np.maximum(resized, resizing.floor, resized)
+    if peak is not None:
+        return np.divide(resized, np.float32(peak), resized) if peak > 0 else resized
     if maps.ndim == 2:
         peak = resized.item(resized.argmax())  # `max` takes ten times as long
         return np.divide(resized, np.float32(peak), resized) if peak > 0 else resized

@@ -13,7 +13,7 @@ import numpy as np
 
 from camlite.images import picture_files
 from camlite.images.preprocessing import Pixels
-from camlite.show import text_strip
+from camlite.show import cell_borders, colour_bar, text_strip
 from camlite.show.colours import Floats, colourize
 from camlite.show.explained import Explained
 from camlite.show.overlay import lay_over
@@ -28,8 +28,9 @@ SMALLEST, LARGEST = 224, 1280
 _OPACITY = 0.8
 _LEVELS = (0.25, 0.5, 0.75)
 _GAP = 4
+_RAMP = 256
 _MOST_COLUMNS = 4
-_TEXT_ROWS = 64  # more than a text strip has
+_TEXT_ROWS = 64 + colour_bar.HIGHEST  # more than a text strip has, and the bar below it
 # Bytes a pixel: while a panel is drawn; of each panel that is kept, as panel, with its text, on the sheet, and as PNG.
 _PANEL_BESIDE, _PANEL_ITSELF = 16, 12
 _STRIP = 64  # rows that are worked on at once: what is between takes the memory of a strip
@@ -51,33 +52,63 @@ class Drawing(NamedTuple):
 
 
 def draw(explanation: Explained, drawing: Drawing) -> Pixels:
-    """One panel for each explained class, as uint8 (H, W, 3); side by side up to four in a row."""
-    panels, names = [], []
+    """One panel for each explained class, as uint8 (H, W, 3); side by side up to four in a row.
+
+    All panels have one scale, up to the most evidence of any of them: a class that little speaks for stays dark beside
+    one that much speaks for. With text, a bar below tells of it.
+    """
+    shown, names = [], []
     base = _scaled(explanation.image)
+    peak = scale(explanation, *base.shape[:2])
     if drawing.style == "side-by-side":
-        panels.append(_coloured(base))
+        shown.append(_coloured(base))
         names.append("")
     for index, chosen in enumerate(explanation.classes):
-        panels.append(_panel(explanation, index, drawing, base))
+        shown.append(_panel(explanation, index, drawing, base, peak))
         names.append(_name(explanation, chosen) if drawing.text else "")
-    if drawing.text:
-        panels = [_labelled(*pair) for pair in zip(panels, names, strict=True)]
-    return _arranged(panels)
+    if not drawing.text:
+        return _arranged(shown)
+    shown = [_labelled(*pair) for pair in zip(shown, names, strict=True)]
+    sheet = _arranged(shown)
+    return np.concatenate([sheet, colour_bar.bar(_ramp(drawing), peak, sheet.shape[1], shown[0].shape[1])])
+
+
+def scale(explanation: Explained, height: int, width: int) -> float:
+    """The evidence, in logits, that is drawn hottest at a size: the most that speaks for any explained class."""
+    return float(explanation.peaks(height, width).max(initial=0))
+
+
+def _ramp(drawing: Drawing) -> Pixels:
+    """From no evidence to the most, as a style draws it, over grey where it lies over the picture: uint8 (1, n, 3)."""
+    heat = np.linspace(0, 1, _RAMP, dtype=np.float32)[np.newaxis]
+    if drawing.style == "heatmap":
+        return np.rint(colourize(heat, drawing.colour_map)).astype(np.uint8)
+    if drawing.style == "contour":
+        return contour(np.full((1, _RAMP, 3), text_strip.PAPER, np.uint8), heat, drawing.colour_map)
+    return lay_over(np.full((1, _RAMP, 1), 128, np.uint8), heat, _OPACITY, drawing.colour_map)
 
 
 def _name(explanation: Explained, chosen: int) -> str:
     classes = (chosen,) if explanation.against is None else (chosen, explanation.against)
-    names = {k: text_strip.name_of(explanation.explainer.labels[k], k) for k in classes}
+    names = {k: text_strip.name_of(explanation.explainer.labels, k) for k in classes}
     return " against ".join(f"{name} {float(explanation.scores[k]):.3f}" for k, name in names.items())
 
 
-def panel(explanation: Explained, index: int, drawing: Drawing) -> Pixels:
-    """The picture of one explained class, without text: uint8 (H, W, 3)."""
-    return _panel(explanation, index, drawing, _scaled(explanation.image))
+def panels(explanation: Explained, drawing: Drawing) -> Iterator[Pixels]:
+    """The picture of each explained class, without text and with one scale: uint8 (H, W, 3)."""
+    base = _scaled(explanation.image)
+    peak = scale(explanation, *base.shape[:2])
+    return (_panel(explanation, index, drawing, base, peak) for index in range(len(explanation.classes)))
 
 
-def _panel(explanation: Explained, index: int, drawing: Drawing, base: Pixels) -> Pixels:
-    heat = explanation.spread(base.shape[0], base.shape[1], index)
+def _panel(explanation: Explained, index: int, drawing: Drawing, base: Pixels, peak: float) -> Pixels:
+    panel = _heated(explanation, index, drawing, base, peak)
+    cell_borders.draw(explanation, panel)
+    return panel
+
+
+def _heated(explanation: Explained, index: int, drawing: Drawing, base: Pixels, peak: float) -> Pixels:
+    heat = explanation.spread(base.shape[0], base.shape[1], index, peak)
     if drawing.style == "heatmap":
         drawn = np.empty((*heat.shape, 3), np.uint8)
         for strip in _strips(len(heat)):
@@ -139,12 +170,18 @@ def _coloured(pixels: Pixels) -> Pixels:
 
 def contour(pixels: Pixels, heat: Floats, colour_map: str) -> Pixels:
     """Lines of equal heat over an image, uint8 (H, W, 3): each in its colour, between two dark ones."""
-    slope = np.hypot(*np.gradient(heat)) if min(heat.shape) > 1 else np.zeros_like(heat)
+    slope = _slope(heat)
     half = max(1.0, max(pixels.shape) / 400)
     drawn = np.empty_like(pixels)
     for strip in _strips(len(pixels)):
         drawn[strip] = np.rint(_lines(pixels[strip].astype(np.float32), heat[strip], slope[strip], half, colour_map))
     return drawn
+
+
+def _slope(heat: Floats) -> Floats:
+    """How steep the heat is, per pixel; a side of one pixel has no slope."""
+    slopes = [np.gradient(heat, axis=axis) for axis in (0, 1) if heat.shape[axis] > 1]
+    return np.asarray(np.sqrt(sum((slope**2 for slope in slopes), np.zeros_like(heat))))
 
 
 def _lines(drawn: Floats, heat: Floats, slope: Floats, half: float, colour_map: str) -> Floats:

@@ -48,4 +48,7 @@ class Explained(Protocol):
     @property
     def completeness(self) -> float | None: ...  # noqa: D102
 
-    def spread(self, height: int, width: int, index: int = 0) -> NDArray[np.float32]: ...  # noqa: D102
+    def spread(  # noqa: D102
+        self, height: int, width: int, index: int = 0, peak: float | None = None
+    ) -> NDArray[np.float32]: ...
+    def peaks(self, height: int, width: int) -> NDArray[np.float32]: ...  # noqa: D102

@@ -99,3 +99,17 @@ def test_in_a_browser_nothing_overflows_and_no_picture_is_missing(reports, tmp_p
             assert chromium.evaluate("document.documentElement.scrollWidth") <= width
             assert chromium.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
             assert chromium.evaluate(f"{beyond}.map(e => e.outerHTML.slice(0, 80))") == []
+
+
+@pytest.mark.skipif(browser.missing() is not None, reason=str(browser.missing()))
+@pytest.mark.parametrize("width", [1200, 900, 400])
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_a_row_is_a_card_each_figure_stands_beside_its_name_and_none_over_another(
+    reports, tmp_path: Path, kind: str, width: int
+) -> None:
+    with browser.browser(tmp_path) as chromium:
+        chromium.open(reports[kind][0] / "index.html", width, 900)
+        found = chromium.evaluate(browser.FIGURES)
+
+    assert len(found) > 10
+    assert all(place["width"] <= 480 and place["height"] >= 12 for place in found), found

@@ -9,6 +9,8 @@ import pytest
 pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
 
+from camlite.confidence import Interval
+from camlite.show import fonts
 from camlite_export.agreement import report_pictures
 from camlite_export.audit import audit_pictures
 from camlite_export.contact_sheet import Column, _sheet
@@ -21,8 +23,6 @@ FORMULAS = ["$x$", r"$\frac{$", "a$b", "100 % $ 5 $", "{}", "%s"]
 def test_a_dollar_sign_is_no_formula():
     """matplotlib would refuse half of these, and draw the others as mathematics."""
     import numpy as np
-
-    from camlite.confidence import Interval
 
     pixels = np.zeros((8, 8, 3), np.uint8)
     known = [Interval(0.5, 0.4, 0.6)] * len(FORMULAS)
@@ -50,3 +50,11 @@ def test_a_name_that_no_artifact_may_have_is_refused_before_the_long_work(name, 
 
     assert complaint.startswith("camlite: the name of the artifacts")
     assert complaint.removesuffix("\n").isprintable()
+
+
+@pytest.mark.skipif("犬" not in fonts.files_of("犬"), reason="no font here has Chinese characters")
+@pytest.mark.filterwarnings("error:Glyph")
+def test_charts_draw_names_that_matplotlibs_own_font_has_not():
+    known = [Interval(0.1, 0.0, 0.2)]
+
+    assert len({audit_pictures.intervals([name], known, (-1, 1), 0.0) for name in "犬猫"}) == 2

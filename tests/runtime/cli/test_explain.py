@@ -17,7 +17,7 @@ import pytest
 from camlite import artifact as artifacts
 from camlite.images import picture_files
 from camlite.maps import cam
-from camlite.show import drawing, text_strip
+from camlite.show import colour_bar, drawing, text_strip
 from camlite.show.colours import COLOUR_MAPS
 from support.fresh_process import fresh_process, overlay, run_camlite
 
@@ -177,13 +177,17 @@ def test_an_overlay_is_that_of_the_library_on_the_enlarged_image(artifact, folde
     assert np.array_equal(picture_files.read_image(folder / "drawn" / "picture.overlay.png"), expected)
 
 
-def test_label_and_score_stand_below_the_picture(artifact, folder):
+def test_label_and_score_stand_below_the_picture_and_its_scale_below_them(artifact, folder):
     printed("explain", artifact, "a/picture.png", "--output", "with", cwd=folder)
     printed("explain", artifact, "a/picture.png", "--output", "without", "--no-text", cwd=folder)
 
     labelled, bare = (picture_files.read_image(folder / where / "picture.overlay.png") for where in ("with", "without"))
     assert np.array_equal(labelled[: len(bare)], bare)
-    assert np.array_equal(labelled[len(bare) :], text_strip.strip("vertical 1.000", bare.shape[1]))
+    text = text_strip.strip("vertical 1.000", bare.shape[1])
+    assert np.array_equal(labelled[len(bare) : len(bare) + len(text)], text)
+    bar = labelled[len(bare) + len(text) :]
+    assert 15 < len(bar) <= colour_bar.HIGHEST
+    assert (bar[:, :, 0] != bar[:, :, 2]).any(axis=1).sum() > 5  # it has colours
 
 
 @pytest.mark.parametrize(("style", "colours"), list(zip(drawing.STYLES, itertools.cycle(COLOUR_MAPS), strict=False)))

@@ -107,9 +107,15 @@ def test_the_first_images_of_each_class(tmp_path: Path) -> None:
     assert images.of_each_class(1, 9) == [[2, 3]]
 
 
-def test_the_first_images_where_no_class_is_known(tmp_path: Path) -> None:
+def test_where_classes_are_many_those_are_taken_that_are_spread_over_all(tmp_path: Path) -> None:
+    labels = [f"class {k}" for k in range(9)]
+    images = labelled_images.load(npz(tmp_path, images=np.zeros((9, 2, 2), np.uint8), classes=np.arange(9)), labels)
+    assert images.of_each_class(3, 2) == [[0], [4], [8]]
+
+
+def test_images_spread_over_all_where_no_class_is_known(tmp_path: Path) -> None:
     images = labelled_images.load(npz(tmp_path, images=np.zeros((5, 2, 2), np.uint8)), LABELS)
-    assert images.of_each_class(3, 2) == [[0], [1], [2]]
+    assert images.of_each_class(3, 2) == [[0], [2], [4]]
     assert images.of_each_class(9, 2) == [[0], [1], [2], [3], [4]]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,6 +108,23 @@ def test_another_class_is_explained_when_it_is_chosen(server, page, photo):
     chosen = page.evaluate("document.querySelector('#scores [aria-pressed=true]').dataset.label")
     assert chosen in page.evaluate("document.getElementById('where').textContent")
     assert page.evaluate("document.getElementById('label').textContent") == top
+
+
+def test_a_class_and_the_top_class_have_one_scale(server, page, photo):
+    """Else one of score 0.000 would glow as one of 0.996."""
+    page.open(f"http://127.0.0.1:{server.port}/", *DESKTOP)
+    page.drop(photo, "#stage")
+    page.wait(SHOWN)
+    scale = page.evaluate("document.getElementById('most').textContent")
+    top = page.evaluate("document.getElementById('label').textContent")
+
+    page.evaluate("[...document.querySelectorAll('#scores [aria-pressed=false]')].at(-1).click()")
+    page.wait("document.querySelector('#scores [aria-pressed=true]').dataset.label !== " + repr(top))
+
+    assert re.fullmatch(r"[0-9.e+-]+ logits", scale)
+    assert page.evaluate("document.getElementById('most').textContent") == scale
+    own, all_of_them = "Math.max(0, ...shown.answer.explained[0].evidence.flat())", "parseFloat(most.textContent)"
+    assert page.evaluate(f"{own} < 0.99 * {all_of_them}")
 
 
 def test_a_file_that_is_no_picture_is_told_in_words(server, page, tmp_path):

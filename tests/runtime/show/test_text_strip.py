@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camlite.show import text_strip
-from support.fresh_process import run_python
+from camlite.show import fonts, text_strip
 
 pytest.importorskip("PIL")
 
@@ -46,16 +46,17 @@ def test_all_of_a_text_is_drawn_however_many_lines_it_takes(text):
     assert len(re.sub(r"\s", "", "".join(lines(text, 240)))) == len(re.sub(r"\s", "", text))
 
 
+def letters(text: str) -> text_strip.Letters:
+    return text_strip.Letters(" ".join(text.split()), 13)
+
+
 def lines(text: str, width: int) -> list[str]:
-    font, plain = text_strip._font(" ".join(text.split()), 13)
-    return text_strip._wrap(plain, font, width)
+    return letters(text).lines(width)
 
 
 @given(text=texts, width=widths)
 def test_breaking_into_lines_loses_no_character(text, width):
-    _, plain = text_strip._font(" ".join(text.split()), 13)
-
-    assert "".join(lines(text, width)).replace(" ", "") == plain.replace(" ", "")
+    assert "".join(lines(text, width)).replace(" ", "") == letters(text).text.replace(" ", "")
 
 
 def test_a_label_breaks_at_spaces():
@@ -75,31 +76,62 @@ def test_text_contrasts_with_its_strip_as_far_as_two_colours_can():
     assert (light[0] + 0.05) / (light[1] + 0.05) > 15
 
 
+@pytest.fixture
+def without_fonts(monkeypatch, tmp_path):
+    """Folders of fonts that are empty, as on a small device."""
+    monkeypatch.setattr(text_strip, "_told", set())
+    monkeypatch.setenv("XDG_DATA_DIRS", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+
+
+@pytest.mark.usefixtures("without_fonts")
 def test_characters_that_no_font_has_are_drawn_as_something_that_can_be_read():
-    source = (
-        "from camlite.show import text_strip\n"
-        "text_strip._SYSTEM_FONTS = ('there-is-no-such-font.ttf',)\n"
-        "print(text_strip._font('\u00c4rmel \u8896 \x07', 13)[1])\n"
-    )
-
-    finished = run_python(source)
-
-    assert finished.stdout == "Armel \\u8896 \\x07\n", finished.stderr
+    assert letters("\u00c4rmel \u8896 \x07").text == "Armel \\u8896 \\x07"
 
 
-def test_a_label_that_no_font_has_is_its_number_and_a_line_says_why(monkeypatch, capsys):
-    monkeypatch.setattr(text_strip, "SYSTEM_FONTS", ())
-    monkeypatch.setattr(text_strip, "_undrawn", set())
+@pytest.mark.usefixtures("without_fonts")
+def test_labels_that_no_font_has_are_their_numbers_and_one_line_says_which_and_why(capsys):
+    labels = ["cat", *"犬猫鳥魚熊馬"]
 
-    assert text_strip.name_of("犬", 3) == text_strip.name_of("犬", 3) == "class 3"
+    assert [text_strip.name_of(labels, k) for k in (1, 0, 2, 1)] == ["class 1", "cat", "class 2", "class 1"]
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("label '")
-    assert "is drawn as 'class 3': no font here has its characters; install one" in line
+    assert line.startswith("camlite: pictures show the number in place of a label: no font here has the characters of ")
+    assert line.endswith(" and 1 more; install one that has, such as Debian's fonts-noto-cjk")
+    assert "(class 1)" in line
+    assert "(class 0)" not in line
 
 
-@pytest.mark.parametrize("label", ["Pullover", "Élan", "back\\slash"])
-def test_a_label_that_can_be_drawn_stays(monkeypatch, capsys, label):
-    monkeypatch.setattr(text_strip, "SYSTEM_FONTS", ())
-
-    assert text_strip.name_of(label, 3) == label
+@pytest.mark.usefixtures("without_fonts")
+@pytest.mark.parametrize("label", ["Pullover", "Élan", "back\\slash", "two words"])
+def test_a_label_that_can_be_drawn_stays(capsys, label):
+    assert text_strip.name_of([label], 0) == label
     assert capsys.readouterr().err == ""
+
+
+needs_a_font = pytest.mark.skipif("犬" not in fonts.files_of("犬"), reason="no font here has Chinese characters")
+
+
+@needs_a_font
+@pytest.mark.parametrize("text", ["犬 1.000", "犬 against Élan 0.003", "猫と犬"])
+def test_a_text_is_drawn_though_no_single_font_has_all_of_it(text):
+    """A font of Chinese characters may have no digits, and one of digits has no such characters."""
+    assert letters(text).text == text
+
+
+@needs_a_font
+def test_each_character_is_drawn_as_itself_and_not_as_the_box_of_missing_ones():
+    drawn = {text_strip.strip(f"{one} 1", 112).tobytes() for one in "犬猫鳥"}
+
+    assert len(drawn) == 3
+
+
+@needs_a_font
+def test_a_font_is_found_in_any_folder_of_fonts_whatever_its_name(monkeypatch, tmp_path):
+    (tmp_path / "fonts" / "deep").mkdir(parents=True)
+    (tmp_path / "fonts" / "broken.ttf").write_bytes(b"no font")
+    (tmp_path / "fonts" / "deep" / "mine.ttf").write_bytes(Path(fonts.files_of("犬")["犬"]).read_bytes())
+    monkeypatch.setenv("XDG_DATA_DIRS", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "nothing"))
+
+    assert text_strip.name_of(["犬"], 0) == "犬"
+    assert letters("犬 1.000").text == "犬 1.000"

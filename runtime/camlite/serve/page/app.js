@@ -33,7 +33,9 @@ function say(text, bad = false) {
 }
 
 async function ask(blob, chosen) {
-  const query = chosen === null ? "" : `?class=${encodeURIComponent(chosen)}`;
+  // The top class goes with any other, for both have one scale.
+  const both = chosen === null ? [] : [...new Set([chosen, shown.answer.label])];
+  const query = both.map((label, index) => `${index ? "&" : "?"}class=${encodeURIComponent(label)}`).join("");
   const headers = { "Content-Type": blob.type || "application/octet-stream" };
   if (facts.token) headers.Authorization = `Bearer ${token()}`;
   const response = await fetch(`explain${query}`, { method: "POST", body: blob, headers });
@@ -98,6 +100,9 @@ function draw() {
   context.imageSmoothingEnabled = scale === 1;
   context.drawImage(bitmap, 0, 0, view.width, view.height);
   const strength = element("opacity").value / 100;
+  const maps = answer.explained.map(({ evidence }) => resized(evidence, answer.window, answer.grid));
+  const peak = maps.reduce((most, map) => map.reduce((one, value) => Math.max(one, value), most), 0);
+  element("most").textContent = `${peak.toPrecision(3)} logits`;
   if (strength > 0) {
     context.globalCompositeOperation = "saturation";
     context.fillStyle = "hsl(0 0% 50%)";
@@ -106,7 +111,7 @@ function draw() {
     const { left, top, right, bottom } = answer.window;
     const x = view.width / answer.width, y = view.height / answer.height;
     context.imageSmoothingEnabled = true;
-    context.drawImage(heat(answer.explained[0].evidence, answer.window, answer.grid, strength),
+    context.drawImage(heat(maps[0], peak, strength),
       left * x, top * y, (right - left) * x, (bottom - top) * y);
   }
   view.hidden = false;
@@ -114,26 +119,28 @@ function draw() {
 }
 
 // Of the window of the image that the map covers; the map itself lies over the grid, which may be larger. Bilinear with
-// pixel centres at half coordinates, clipped at 0, scaled to its peak; the hotter, the more opaque.
-function heat(evidence, window, grid, strength) {
+// pixel centres at half coordinates, clipped at 0, in logits.
+function resized(evidence, window, grid) {
   const rows = evidence.length, columns = evidence[0].length, values = new Float32Array(GRID * GRID);
   const at = (place, size, start, stop, first, last) => {
     const share = (start + (place + 0.5) * (stop - start) / GRID - first) / (last - first);
     const exact = Math.min(Math.max(share * size - 0.5, 0), size - 1), below = Math.floor(exact);
     return [below, Math.min(below + 1, size - 1), exact - below];
   };
-  let peak = 0;
   for (let y = 0; y < GRID; y++) {
     const [up, down, v] = at(y, rows, window.top, window.bottom, grid.top, grid.bottom);
     for (let x = 0; x < GRID; x++) {
       const [left, right, h] = at(x, columns, window.left, window.right, grid.left, grid.right);
       const upper = evidence[up][left] * (1 - h) + evidence[up][right] * h;
       const lower = evidence[down][left] * (1 - h) + evidence[down][right] * h;
-      const value = Math.max(0, upper * (1 - v) + lower * v);
-      values[y * GRID + x] = value;
-      peak = Math.max(peak, value);
+      values[y * GRID + x] = Math.max(0, upper * (1 - v) + lower * v);
     }
   }
+  return values;
+}
+
+// The hotter, the more opaque; hottest where the evidence is that of the peak.
+function heat(values, peak, strength) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = GRID;
   const image = new ImageData(GRID, GRID);
