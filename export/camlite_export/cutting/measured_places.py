@@ -253,7 +253,8 @@ def _look(features: Features, images: list[Floats], axis: int, name: str, of_cel
     if len(probes) == 1 and found.fits[0].explained < _WEAK:
         responses.append(_Probe(features, images[0][::-1], axis).responses(edges))
         found = _Axis(seen, [*found.fits, _fit(responses[-1], edges, seen)], cells)
-    if found.edges() is None and all(_fit(one[:, ::-1], edges, seen).explained >= _FOLLOWS for one in responses):
+    follows = all(fit.explained >= _FOLLOWS for fit in found.fits)
+    if not follows and all(_fit(one[:, ::-1], edges, seen).explained >= _FOLLOWS for one in responses):
         raise ClassifierError(
             f"{name}: its cells run from {'bottom to top' if axis == 0 else 'right to left'} of the image, "
             f"which is flipped inside; cut it at an earlier --layer, before the flip"

@@ -47,7 +47,7 @@ def test_without_images_export_says_what_to_give_and_knows_the_pixels_of_a_known
     status = cli.main(["export", str(folder / "known.keras"), "--formats", "onnx", "--output", str(tmp_path / "out")])
 
     said = capsys.readouterr()
-    assert status == 0
+    assert status == 0, said.err
     assert "pixels -1..1, because its layers are built like MobileNetV2's" in said.out
     assert "int8 and int16x8 were left out: representative images are needed" in said.out
     assert "checked on golden samples only" in said.out
