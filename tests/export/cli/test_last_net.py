@@ -70,7 +70,7 @@ def run(world: Path, mode: str, count: int, seed: int, kinds: Sequence[str]) -> 
 
 
 def test_damaged_inputs_of_every_kind_end_each_command_of_the_device_as_promised(world):
-    found = run(world, "damaged", 6, 1, [kind for kind in OF_DEVICE if kind != "bench artifact"])
+    found = run(world, "damaged", 12, 1, [kind for kind in OF_DEVICE if kind != "bench artifact"])
 
     assert all(ends["ends"].get("2") for kind, ends in found.items() if kind != "watch result")  # they are damaged
 
