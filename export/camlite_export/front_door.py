@@ -182,7 +182,7 @@ def export(
             sign=signer,
         )
     if chosen is not None:
-        notes = (*notes, f"maps {chosen.maps.chosen}", *filter(None, [chosen.warning]))
+        notes = (*notes, *chosen.lines)
     begin(contact_sheet.NAME)
     picture = _picture(exported, images)
     missing = None if wanted_precisions else exporting.left_out_text(images is not None, cut.affine is not None)

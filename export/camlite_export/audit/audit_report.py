@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,9 +42,7 @@ def check_folder(folder: Path) -> None:
     Raises:
         ModuleNotFoundError: a library is not installed.
     """
-    for name in _NEEDED:
-        importlib.import_module(name)
-    page.check_folder(folder, _KIND)
+    page.check_folder(folder, _KIND, _NEEDED)
 
 
 def write(

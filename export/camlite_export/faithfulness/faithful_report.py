@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,9 +30,7 @@ def check_folder(folder: Path) -> None:
     Raises:
         ModuleNotFoundError: a library is not installed.
     """
-    for name in _NEEDED:
-        importlib.import_module(name)
-    page.check_folder(folder, _KIND)
+    page.check_folder(folder, _KIND, _NEEDED)
 
 
 def write(folder: Path, data: str, steps: int, found: Sequence[Found], record: Mapping[str, Any]) -> None:

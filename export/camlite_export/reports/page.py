@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,20 @@ from camlite.texts import printable
 PAGE = "index.html"
 
 
-def check_folder(folder: Path, kind: str) -> None:
+def check_folder(folder: Path, kind: str, needed: Sequence[str] = ()) -> None:
     """Tell before a long run that a report cannot be written there.
 
     Args:
         folder: of the report.
         kind: of report: ``parity``, ``audit``.
+        needed: libraries that it is made with.
 
     Raises:
+        ModuleNotFoundError: a library is not installed.
         CamliteError: something else than a report of this kind is in its place, or its parent cannot be written to.
     """
+    for name in needed:
+        importlib.import_module(name)
     try:
         if not _names(folder) <= {PAGE, f"{kind}.json"}:
             raise CamliteError(f"{folder}: holds something else than a report of {kind}; choose another --report")

@@ -1,8 +1,8 @@
 """An integer TFLite model whose guide is computed in float32, inside the same file.
 
-Eight bits ruin a gradient: in the reference classifier, quantized like all else, the guide of an image had a
-correlation of 0.27 (median) with the original's; in float32 behind the quantized features, 0.999. So everything that
-only the guide depends on stays float32, its large weights stored as float16.
+Eight bits ruin a gradient: of the 200 prototypes of the reference classifier, LayerCAM at 14 x 14 cells, quantized like
+all else, had a correlation of 0.05 with the original's at the 5th percentile; in float32 behind the quantized features,
+0.96. So everything that only the guide depends on stays float32, its large weights stored as float16.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ def left_in_float32() -> contextlib.AbstractContextManager[None]:
 
 def finished(model: bytes) -> bytes:
     """What the converter then gives, with the guide given out in float32 and its weights stored as float16."""
-    return _with_small_weights(_with_floating_guide(model))
+    read = _read(model)
+    _give_out_floating_guide(read)
+    _store_small_weights(read)
+    return _write(read)
 
 
 def _only_for_the_guide(model: bytes) -> list[str]:
@@ -49,9 +52,8 @@ def _only_for_the_guide(model: bytes) -> list[str]:
     ]
 
 
-def _with_floating_guide(model: bytes) -> bytes:
-    """Give out what the guide is before it is quantized."""
-    read = _read(model)
+def _give_out_floating_guide(read: Any) -> None:
+    """What the guide is before it is quantized."""
     graph, outputs = _graph(read)
     given = outputs[_GUIDE]
     codes = read.operatorCodes
@@ -62,14 +64,12 @@ def _with_floating_guide(model: bytes) -> bytes:
         for named in read.signatureDefs[0].outputs:
             if named.tensorIndex == given:
                 named.tensorIndex = int(last.inputs[0])
-    return _write(read)
 
 
-def _with_small_weights(model: bytes) -> bytes:
+def _store_small_weights(read: Any) -> None:
     """Large float32 constants as float16, and an operator that makes them float32 when the model is loaded."""
     from tensorflow.lite.python import schema_py_generated as schema
 
-    read = _read(model)
     graph, _ = _graph(read)
     written = {tensor for operator in graph.operators for tensor in operator.outputs}
     smaller: dict[int, int] = {}  # buffer -> tensor, as equal constants share their buffer
@@ -93,7 +93,6 @@ def _with_small_weights(model: bytes) -> bytes:
         operator.inputs, operator.outputs = np.array([smaller[buffer]], np.int32), np.array([index], np.int32)
         new.append(operator)
     graph.operators = [*new, *graph.operators]
-    return _write(read)
 
 
 def _is_small(content: Any) -> bool:

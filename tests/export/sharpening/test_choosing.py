@@ -62,9 +62,9 @@ def test_no_candidate_is_better_by_more_than_is_worth_a_longer_way_back(chosen):
     assert difference(best, str(best.layers)) >= found - 0.02
 
 
-def untrained(body: list[layers.Layer]) -> two_output.TwoOutputModel:
+def untrained(body: list[layers.Layer], activation: str = "softmax") -> two_output.TwoOutputModel:
     keras.utils.set_random_seed(0)
-    chain = [keras.Input((16, 16, 3)), *body, layers.GlobalAveragePooling2D(), layers.Dense(5, activation="softmax")]
+    chain = [keras.Input((16, 16, 3)), *body, layers.GlobalAveragePooling2D(), layers.Dense(5, activation=activation)]
     return two_output.cut(classifier_kinds.lively(keras.Sequential(chain)))
 
 
@@ -81,3 +81,31 @@ def test_without_a_finer_layer_no_sharp_map_is_made_and_auto_gives_the_plain_one
     assert plain.layers is None
     assert plain.maps.guide is None
     assert [one.map for one in plain.maps.measured] == ["cam"]
+
+
+def test_a_classifier_of_logits_is_measured_by_its_probabilities():
+    """Logits below 0 would divide a curve by nothing."""
+    body = [layers.Conv2D(4, 3, padding="same", activation="relu"), layers.MaxPooling2D(4)]
+    cut = untrained(body, "linear")
+    cut.source.model.layers[-1].bias.assign(np.full(5, -1000, np.float32))
+    assert cut.answer(np.float32(NOISE)).scores.max() < 0
+
+    found = choose(cut, preprocessing(cut.image_shape), WHOLE, NOISE, "auto").maps
+
+    assert all(np.isfinite([one.insertion, one.deletion]).all() for one in found.measured)
+
+
+def test_pictures_are_taken_from_all_folders_not_from_the_first():
+    """Those of the first class stand first."""
+    seen = []
+
+    class Pictures(list):
+        def __getitem__(self, index):
+            seen.append(index)
+            return super().__getitem__(index)
+
+    cut = untrained([layers.Conv2D(4, 3, padding="same", activation="relu")])
+    choose(cut, preprocessing(cut.image_shape), WHOLE, Pictures(NOISE * 10), "auto")
+
+    assert len(seen) == 16
+    assert (seen[0], seen[-1]) == (0, 39)
