@@ -19,7 +19,7 @@ from camlite.artifact import map_choice
 from camlite.artifact.arrays import Arrays
 from camlite.artifact.card import Card, Head, Preprocessing, Window
 from camlite.artifact.evidence_methods import EvidenceMethod
-from camlite.artifact.map_choice import Guide, GuideClasses, MapChoice, MeasuredMap
+from camlite.artifact.map_choice import Guide, GuideClasses, GuideMethod, MapChoice, MeasuredMap
 from camlite.texts import hidden_character
 
 SMALL = Card(
@@ -34,7 +34,7 @@ SMALL = Card(
 )
 
 SMALL_MAPS = MapChoice(
-    Guide(4, 6, "top", ("early", "später"), 3.0, 0.05, Window(0.0, 0.25, 1.0, 0.75)),
+    Guide(4, 6, "top", ("early", "später"), "layercam", True, 3.0, 0.05, Window(0.0, 0.25, 1.0, 0.75)),
     (MeasuredMap("cam", 0.5, 0.25), MeasuredMap("layercam early", 0.75, 0.125)),
     12,
     "the best of 2",
@@ -84,8 +84,17 @@ def guides() -> st.SearchStrategy[Guide]:
     """Guides of all sizes that tests can afford."""
     layers = st.lists(text, min_size=1, max_size=3).map(tuple)
     classes = st.sampled_from(get_args(GuideClasses))
+    how = (st.sampled_from(get_args(GuideMethod)), st.booleans())
     return st.builds(
-        Guide, sides, sides, classes, layers, st.floats(0.5, 100), st.floats(0, 100), windows | st.just(cards.WHOLE)
+        Guide,
+        sides,
+        sides,
+        classes,
+        layers,
+        *how,
+        st.floats(0.5, 100),
+        st.floats(0, 100),
+        windows | st.just(cards.WHOLE),
     )
 
 

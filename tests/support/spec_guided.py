@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 _INSIDE = Window(0.1, 1 / 14, 0.9, 13 / 14)
 
 GUIDES: Mapping[str, Guide] = {
-    "guided": Guide(8, 12, "all", ("edges",), 3.0, 0.05),
-    "guided_top": Guide(8, 12, "top", ("edges",), 1.5, 0.0, _INSIDE),
+    "guided": Guide(8, 12, "all", ("edges",), "hirescam", False, 3.0, 0.05),
+    "guided_top": Guide(8, 12, "top", ("edges",), "hirescam", False, 1.5, 0.0, _INSIDE),
 }
 
 

@@ -17,11 +17,12 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from camlite.artifact.map_choice import GuideMethod
 from camlite_export.sources.journey import KerasStep
 from camlite_export.sources.keras3 import Keras3Source
 from camlite_export.sources.source import Floats
@@ -29,7 +30,6 @@ from camlite_export.sources.source import Floats
 if TYPE_CHECKING:
     import keras
 
-GuideMethod = Literal["layercam", "hirescam"]
 GUIDE_METHODS: tuple[GuideMethod, ...] = get_args(GuideMethod)
 
 # Each class costs a backward pass: of more classes, the guide is that of the top class.

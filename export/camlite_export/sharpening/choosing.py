@@ -171,7 +171,7 @@ def _candidates(steps: Sequence[Any]) -> Iterator[GuideLayers]:
 def _guide(cut: TraceableCut, layers: GuideLayers, windows: Mapping[str, Window]) -> Guide:
     height, width = layers.shape
     classes: Literal["all", "top"] = "all" if cut.classes <= MOST_CLASSES else "top"
-    return Guide(height, width, classes, layers.names, window=windows[layers.names[0]])
+    return Guide(height, width, classes, layers.names, layers.method, layers.smooth, window=windows[layers.names[0]])
 
 
 def _sharp_maps(

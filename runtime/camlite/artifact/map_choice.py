@@ -14,6 +14,7 @@ from camlite.artifact.card import WHOLE, Window, check_window
 from camlite.errors import ArtifactError
 
 GuideClasses = Literal["top", "all"]
+GuideMethod = Literal["layercam", "hirescam"]
 
 _LARGEST_SIDE = 1024
 # In coarse cells: two neighbours always meet within the least, and the largest covers any map.
@@ -27,7 +28,9 @@ class Guide(NamedTuple):
     Attributes:
         height, width: of the guide: h' and w', those of fine evidence.
         classes: whether the output is (h', w', 1) of the class with the highest score, or (h', w', K) of every class.
-        layers: that it is made from, for people.
+        layers: that it is made from, in the order in which the image meets them.
+        method: how it is made at each, see `camlite_export.cutting.guide`.
+        smooth: whether it was smoothed at each.
         radius: how far a cell hands its evidence, in sides of a cell.
         floor: what each place gets beside its guide, as a share of the guide's mean.
         window: where the grid (h', w') lies over the classifier's input.
@@ -37,6 +40,8 @@ class Guide(NamedTuple):
     width: int
     classes: GuideClasses
     layers: tuple[str, ...]
+    method: GuideMethod
+    smooth: bool
     radius: float = 3.0
     floor: float = 0.05
     window: Window = WHOLE

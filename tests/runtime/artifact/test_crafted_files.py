@@ -173,6 +173,12 @@ def test_maps_of_other_content_are_refused(content, said, refusal):
         ('"width": 6', '"width": 1025', "the guide's width is 1025, expected 1 to 1024"),
         ('"height": 4', '"height": 4.0', "maps.guide.height: expected int, received float"),
         ('"classes": "top"', '"classes": "some"', "maps.guide.classes: 'some', expected one of top, all"),
+        (
+            '"method": "layercam"',
+            '"method": "gradcam"',
+            "maps.guide.method: 'gradcam', expected one of layercam, hirescam",
+        ),
+        ('"smooth": true', '"smooth": 1', "maps.guide.smooth: expected bool, received int"),
         ('"radius": 3.0', '"radius": 0.49', "the guide's radius is 0.49, expected 0.5 to 100"),
         ('"radius": 3.0', '"radius": NaN', "the guide's radius is nan"),
         ('"radius": 3.0', '"radius": 3', "maps.guide.radius: expected float, received int"),

@@ -23,7 +23,7 @@ def reading(
     classes: GuideClasses, stored: np.ndarray = GUIDES, scale: float = 0.0, zero_point: int = 0
 ) -> FineEvidence:
     stored = stored[..., :1] if classes == "top" else stored
-    guide = Guide(4, 6, classes, ("early",))
+    guide = Guide(4, 6, classes, ("early",), "layercam", False)
     tensors = {
         "evidence": Tensor("evidence", MAPS.shape, MAPS.dtype),
         "guide": Tensor("guide", stored.shape, stored.dtype, scale, zero_point),
@@ -33,7 +33,7 @@ def reading(
 
 
 def by_hand(k: int, place: int) -> np.ndarray:
-    give = Redistribution((2, 3), HEAD.window, Guide(4, 6, "all", ("early",)))
+    give = Redistribution((2, 3), HEAD.window, Guide(4, 6, "all", ("early",), "layercam", False))
     return give(np.ascontiguousarray(MAPS[..., k]), np.ascontiguousarray(GUIDES[..., place]))
 
 

@@ -25,7 +25,7 @@ ROUNDING = 2e-5
 
 
 def guide_of(height: int, width: int, radius: float = 3.0, floor: float = 0.05, window: Window = WHOLE) -> Guide:
-    return Guide(height, width, "top", ("early",), radius, floor, window)
+    return Guide(height, width, "top", ("early",), "layercam", False, radius, floor, window)
 
 
 @st.composite
