@@ -177,6 +177,7 @@ def export(
     wanted: Sequence[tuple[Container, Precision]],
     folder: Path,
     maps: Maps = "cam",
+    guide: str | None = None,
     progress: Progress = lambda _: None,
     sign: artifact.Sign | None = None,
 ) -> Exports:
@@ -195,7 +196,7 @@ def export(
         pictures: where they are from, as text.
         wanted: of `kinds`.
         folder: made where it is missing.
-        maps: see `camlite_export.export`.
+        maps, guide: see `camlite_export.export`.
         progress: called with the name of each stage as it begins, `stages` times in all.
         sign: signs each artifact, see `camlite_export.signing.signer`.
 
@@ -214,7 +215,7 @@ def export(
     chosen = None
     if maps != "cam":
         progress("maps")
-        chosen = choosing.choose(cut, target, window, calibration or list(golden_images), maps)
+        chosen = choosing.choose(cut, target, window, calibration or list(golden_images), maps, guide)
         cut = cut.guided_by(chosen.layers)
     traits = EVIDENCE_METHODS[cut.evidence_method]
     weights = head.weights if head and traits.has_weights else None

@@ -63,6 +63,7 @@ def export(
     sign: str | Path | None = None,
     evidence: EvidenceMethod = "device",
     maps: Maps = "cam",
+    guide: str | None = None,
     layer: int | str | None = None,
     size: int | tuple[int, int] | None = None,
     preprocess: str | None = None,
@@ -98,6 +99,8 @@ def export(
         maps: ``cam``: those of the last features, as coarse as these. ``sharp``: fine ones besides, which add up to
             the same, by the guide that insertion and deletion on the calibration images (golden samples, where there
             are none) find best. ``auto``: whichever of all they find best and worth its cost.
+        guide: of ``sharp`` maps, instead of the best one: its name as `camlite inspect ARTIFACT` lists those that were
+            measured, ``layercam conv_32``.
         layer: cut behind this one, an index (-3 is the last but two) or a name; by default it is found.
         size: of the images, one side or height and width in pixels, for a classifier that takes any.
         preprocess: what the classifier was trained on: ``unit`` 0..1, ``signed`` -1..1, ``imagenet``, ``caffe`` or
@@ -134,6 +137,8 @@ def export(
     wanted_precisions = _several("precisions", precisions, Precision)
     _one("evidence", evidence, OF_AFFINE_HEADS)
     _one("maps", maps, get_args(Maps))
+    if guide is not None and maps != "sharp":
+        raise CamliteError(f"guide {guide!r}: only sharp maps have a guide, and these are {maps!r}; use maps sharp")
     _check_pixels(preprocess, fit, order)
     # What would fail at the end is told before the long work.
     signer = None if sign is None else signing.signer(Path(sign))
@@ -178,6 +183,7 @@ def export(
             wanted=wanted,
             folder=folder,
             maps=maps,
+            guide=guide,
             progress=begin,
             sign=signer,
         )
