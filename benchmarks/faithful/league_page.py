@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,8 @@ def _panel(axis: Any, network: Mapping[str, Any], name: str) -> None:
             axis.annotate(label.replace(", float32", ""), (row["ratio"], value), fontsize=6, color=style["color"],
                           xytext=(4, 2), textcoords="offset points")  # fmt: skip
     axis.set_xscale("log")
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter("")
     axis.set_title(_NETWORKS[name][0], fontsize=9)
     axis.set_xlabel("time of a map / bare forward pass", fontsize=8)
     axis.set_ylabel("insertion less deletion", fontsize=8)
@@ -207,6 +210,7 @@ def draw_maps(folder: Path, path: Path, count: int = 3) -> None:
     """Maps of everybody who has maps of all pictures, on a few pictures."""
     import matplotlib as mpl
     import numpy as np
+    from PIL import Image
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
@@ -218,7 +222,7 @@ def draw_maps(folder: Path, path: Path, count: int = 3) -> None:
     shown = [one for one in (*league.CAMLITE, *league.RIVALS) if one.full and "int8" not in one.name]
     shown = [one for one in shown if (folder / "maps" / f"{one.name}.npz").exists()]
     pictures = np.linspace(0, len(images) - 1, count + 2).astype(int)[1:-1]
-    columns = math.ceil((len(shown) + 1) / 2)
+    columns = math.ceil(len(shown) / 2) + 1
     figure, axes = plt.subplots(2 * count, columns, figsize=(1.15 * columns, 2.6 * count), layout="constrained", dpi=90)
     for axis in axes.ravel():
         axis.axis("off")
@@ -226,11 +230,14 @@ def draw_maps(folder: Path, path: Path, count: int = 3) -> None:
         axes[row, 0].imshow(images[index])
         axes[count + row, 0].imshow(images[index])
         for place, one in enumerate(shown):
-            half, column = divmod(place, columns - 1) if columns > 1 else (0, 0)
+            half, column = divmod(place, columns - 1)
             heat = np.load(folder / "maps" / f"{one.name}.npz")["maps"][index]
             axis = axes[half * count + row, column + 1]
             axis.imshow(lay_over(images[index], heat, 0.75))
             if row == 0:
-                axis.set_title(f"{one.library.split()[0]}\n{one.title.replace(', float32', '')}", fontsize=5, wrap=True)
-    figure.savefig(path, metadata={"Software": None})
+                title = textwrap.fill(one.title.replace(", float32", "").replace("`", ""), 20)
+                axis.set_title(f"{one.library.split()[0]}\n{title}", fontsize=6)
+    figure.canvas.draw()
+    drawn = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
     plt.close(figure)
+    drawn.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
