@@ -1,6 +1,6 @@
 """Judge everybody's maps with camlite's measures, by the same original. Runs in camlite's own environment.
 
-    python judge.py FOLDER NAME...
+python judge.py FOLDER NAME...
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import league
 import numpy as np
 
 from camlite.faithfulness import average_drop, concentration, controls, insertion_deletion, on_the_object
@@ -88,7 +89,8 @@ def _maps(folder: Path, name: str, images: np.ndarray) -> tuple[np.ndarray, np.n
     else:
         with np.load(folder / "maps" / f"{name}.npz") as stored:
             return stored["index"], stored["maps"]
-    return np.arange(len(images)), maps
+    every = round(1 / league.SHARES.get(folder.name, 1))
+    return np.arange(len(images))[::every], maps[::every]
 
 
 def main() -> None:

@@ -21,6 +21,10 @@ ENVIRONMENTS: Mapping[str, Sequence[Sequence[str]]] = {
 """What each needs, in the order in which it is installed."""
 
 
+SHARES = {"lite0": 0.5}
+"""Of the pictures of a network that is slow, the others have every second one only; camlite's goals are for all."""
+
+
 class Contender(NamedTuple):
     """One row.
 
@@ -45,7 +49,12 @@ class Contender(NamedTuple):
         return self.share == 1
 
 
-_TORCHCAM, _GRADCAM, _OPENVINO, _XPLIQUE = "torch-cam 0.5.0", "pytorch-grad-cam 1.5.7", "openvino-xai 1.1.0", "Xplique 2.0.2"
+_TORCHCAM, _GRADCAM, _OPENVINO, _XPLIQUE = (
+    "torch-cam 0.5.0",
+    "pytorch-grad-cam 1.5.7",
+    "openvino-xai 1.1.0",
+    "Xplique 2.0.2",
+)
 
 CAMLITE = (
     Contender("camlite.plain.float32", "camlite", "plain, float32", None),

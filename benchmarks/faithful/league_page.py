@@ -31,8 +31,8 @@ _NETWORKS = {
     ),
     "fashion": (
         "The reference classifier",
-        "Fashion-MNIST, {pictures} test images of 28 x 28, without masks. Maps: last {0} x {0}, finer {1} x {1}, finest "
-        "{2} x {2}. It is so small a network that what surrounds it is most of the time.",
+        "Fashion-MNIST, {pictures} test images of 28 x 28, without masks. Maps: last {0} x {0}, finer {1} x {1}, "
+        "finest {2} x {2}. It is so small a network that what surrounds it is most of the time.",
     ),
 }
 
@@ -54,18 +54,19 @@ one thread, turn by turn, medians. Wins and losses alike.
 _BOTTOM = """
 ## How it is measured
 
-- A map of a library is taken as it gives it. One that is smaller than the picture is enlarged bilinearly; what is below 0
-  is no heat.
+- A map of a library is taken as it gives it. One that is smaller than the picture is enlarged bilinearly; what is below
+  0 is no heat.
 - Each library is tried at its usual layer, the last features, and at finer ones where it offers them: *finer* and
   *finest* are the two layers that camlite's guides are made of, *three* is both with the last one. Xplique's and
   openvino-xai's maps are of one layer.
 - Score-CAM, AISE and RISE ask the network hundreds of times for a picture. They have every tenth picture only, are not
   compared, and stand in italics.
 - ROAD is left out here: its linear systems take 0.7 seconds for a map of 224 x 224.
-- Average drop shows the picture through the map, black where there is no heat: maps that are hot everywhere lose little.
+- Average drop shows the picture through the map, black where there is no heat: maps that are hot everywhere lose
+  little.
 - Intervals are of pictures, not of networks. Of many rows and measures some differences are chance.
-- The maps of `--maps sharp` were chosen on 16 of the pictures by insertion and deletion, so there they have an advantage
-  of which nobody knows the size.
+- The maps of `--maps sharp` were chosen on 16 of the pictures by insertion and deletion, so there they have an
+  advantage of which nobody knows the size.
 
 The machine is shared and was busy: times are ratios, and worth two digits.
 
@@ -177,7 +178,9 @@ def draw(networks: Mapping[str, Any], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     shown = [name for name in _NETWORKS if name in networks]
-    figure, axes = plt.subplots(1, len(shown), figsize=(4.6 * len(shown), 4.4), layout="constrained", dpi=110, squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(shown), figsize=(4.6 * len(shown), 4.4), layout="constrained", dpi=110, squeeze=False
+    )
     for axis, name in zip(axes[0], shown, strict=True):
         _panel(axis, networks[name], name)
     figure.savefig(path, metadata={"Software": None})
@@ -193,7 +196,9 @@ def _panel(axis: Any, network: Mapping[str, Any], name: str) -> None:
         ours = row["name"].startswith("camlite")
         style = {"color": "#b5367a" if ours else "#6a6a6a", "marker": "o" if "level" in row else "x"}
         axis.plot(row["ratio"], value, linestyle="", markersize=6 if ours else 5, **style)
-        label = row["title"].split(",")[0] if not ours else row["title"].replace("sharp, ", "").replace("guides at ", "")
+        label = (
+            row["title"].split(",")[0] if not ours else row["title"].replace("sharp, ", "").replace("guides at ", "")
+        )
         if "int8" not in row["name"]:
             axis.annotate(label.replace(", float32", ""), (row["ratio"], value), fontsize=6, color=style["color"],
                           xytext=(4, 2), textcoords="offset points")  # fmt: skip

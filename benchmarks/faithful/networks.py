@@ -1,6 +1,6 @@
 """The networks of the league, their pictures, and camlite's artifacts of them. Runs in camlite's own environment.
 
-    python networks.py WORK NETWORK [FILE...]     what is missing of it is made in WORK/NETWORK
+python networks.py WORK NETWORK [FILE...]     what is missing of it is made in WORK/NETWORK
 """
 
 from __future__ import annotations

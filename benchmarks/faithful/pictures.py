@@ -1,7 +1,7 @@
 """Pictures on which maps are measured, with masks where the object is known.
 
-Stamps: photographs of things with a transparent ground (Debian's tuxpaint-stamps-default), each pasted at several places
-of blurred photographs of scikit-learn. The mask is where the stamp is more than half opaque.
+Stamps: photographs of things with a transparent ground (Debian's tuxpaint-stamps-default), each pasted at several
+places of blurred photographs of scikit-learn. The mask is where the stamp is more than half opaque.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def stamps(folder: Path, side: int, scores: Scores) -> Pictures:
     """
     drawn = list(_pastes(folder, side))
     if not drawn:
-        raise FileNotFoundError(f"{folder}: has no stamps with a transparent ground; give the folder with animals/ in it")
+        raise FileNotFoundError(
+            f"{folder}: has no stamps with a transparent ground; give the folder with animals/ in it"
+        )
     images, grounds, masks = (np.stack(one) for one in zip(*drawn, strict=True))
     of_images, of_grounds = scores(images), scores(grounds)
     rows, named = np.arange(len(images)), of_images.argmax(axis=1)

@@ -55,7 +55,9 @@ def compare(values: Mapping[str, np.ndarray], measures: Sequence[str]) -> dict[s
     found: dict[str, dict[str, list[float]]] = {name: {} for name in values}
     for measure in measures:
         own = {name: _BETTER[measure] * of[:, NAMES.index(measure)] for name, of in values.items()}
-        own = {name: np.where(np.isnan(of), np.nanmin(of) if not np.isnan(of).all() else 0, of) for name, of in own.items()}
+        own = {
+            name: np.where(np.isnan(of), np.nanmin(of) if not np.isnan(of).all() else 0, of) for name, of in own.items()
+        }
         first = max(own, key=lambda name: float(own[name].mean()))
         table = np.stack([of - own[first] for of in own.values()], axis=1)
         for name, gap in zip(own, intervals(table), strict=True):

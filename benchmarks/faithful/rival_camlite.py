@@ -1,6 +1,6 @@
 """Camlite's own maps, from its artifacts, beside a plain loop over the bare interpreter. Runs without TensorFlow.
 
-    python rival_camlite.py FOLDER NAME...
+python rival_camlite.py FOLDER NAME...
 """
 
 from __future__ import annotations

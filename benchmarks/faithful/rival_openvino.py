@@ -1,6 +1,6 @@
 """openvino-xai, on the ONNX model. Runs in an environment of its own.
 
-    python rival_openvino.py FOLDER NAME=COUNT...
+python rival_openvino.py FOLDER NAME=COUNT...
 """
 
 from __future__ import annotations

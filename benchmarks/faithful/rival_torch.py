@@ -1,6 +1,6 @@
 """torch-cam and pytorch-grad-cam. Runs in an environment of their own.
 
-    python rival_torch.py FOLDER NAME...
+python rival_torch.py FOLDER NAME...
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Xplique, on the Keras classifier. Runs in an environment of its own.
 
-    python rival_xplique.py FOLDER NAME=COUNT... CLASSIFIER
+python rival_xplique.py FOLDER NAME=COUNT... CLASSIFIER
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def main() -> None:
     task = turns.read_task(folder)
     model = keras.models.load_model(classifier, compile=False)
     compiled = tf.function(lambda image: model(image, training=False), autograph=False)
-    worst = turns.check_scores(task, np.concatenate([np.asarray(compiled(one[np.newaxis])) for one in task.inputs[:20]]))
+    worst = turns.check_scores(
+        task, np.concatenate([np.asarray(compiled(one[np.newaxis])) for one in task.inputs[:20]])
+    )
     model.layers[-1].activation = keras.activations.linear  # of logits, as Xplique asks for
     logits = tf.function(lambda image: model(image, training=False), autograph=False)
     for one in sys.argv[2:-1]:

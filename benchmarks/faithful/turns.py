@@ -1,4 +1,4 @@
-"""What each rival does: bare pass and explanation turn by turn, its maps and its times. numpy only, for any environment.
+"""What each rival does: bare pass and explanation turn by turn. numpy only, for any environment.
 
 A rival is a function from one prepared picture and a class to a heatmap; its own bare forward pass of the same picture
 runs before it, so that both meet the same machine.

@@ -53,7 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "measured to be best",
     )
     parser.add_argument(
-        "--guide", metavar="NAME", help='of sharp maps, instead of the best one, as inspect lists them: "layercam conv_32"'
+        "--guide",
+        metavar="NAME",
+        help="of sharp maps, instead of the best one: its name as inspect shows it, as `layercam conv_32`",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     options.add_classifier(parser)

@@ -224,7 +224,7 @@ def _wanted_guides(
 def _measured(
     cut: TraceableCut, seen: _Pictures, maps: Mapping[str, Floats], candidates: Mapping[str, GuideLayers]
 ) -> list[MeasuredMap]:
-    """Mean insertion and deletion over all pictures of each map that is among the best on a few; the others left out."""
+    """Mean insertion and deletion over all pictures, of those maps that are among the best on a few."""
     count = len(seen.inputs)
     tried, score = _spread(count, _TRIED_ON), _compiled_score(cut)
     figures = {name: np.full((count, 2), np.nan) for name in maps}
