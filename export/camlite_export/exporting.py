@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.metadata
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from camlite import artifact
 from camlite.artifact import Container
@@ -21,10 +26,11 @@ from camlite.errors import ClassifierError
 from camlite.images.labelled_images import LabelledImages, of_arrays
 from camlite.texts import one_line
 from camlite_export import golden_samples, output_folder
-from camlite_export.agreement import interpreter_process
+from camlite_export.agreement import fine_reference, interpreter_process
 from camlite_export.agreement.expected import Expected
-from camlite_export.agreement.fitness import judge_all
-from camlite_export.agreement.gates import FEWEST_IMAGES
+from camlite_export.agreement.fitness import Judgement, judge_all
+from camlite_export.agreement.gates import FEWEST_IMAGES, OF_FINE_MAPS
+from camlite_export.agreement.judging import Progress as Judging
 from camlite_export.agreement.measurement import Measurement
 from camlite_export.agreement.reference import Reference, inputs_of, reference_of
 from camlite_export.agreement.structure import Failure
@@ -95,11 +101,13 @@ class Exports(NamedTuple):
         artifacts: what was written, in the order in which it was wanted.
         refused: ``int16x8.tflite`` and the like -> why it could not be made.
         chosen: which maps it gives, and why; None where nobody was to choose.
+        plain: ``int8.tflite`` and the like -> why it has plain maps only though a guide was chosen.
     """
 
     artifacts: list[Exported]
     refused: Mapping[str, str]
     chosen: Chosen | None = None
+    plain: Mapping[str, str] = {}
 
 
 Progress = Callable[[str], None]
@@ -214,7 +222,7 @@ def export(
     chosen = None
     if maps != "cam":
         progress("maps")
-        chosen = choosing.choose(cut, target, window, calibration or list(golden_images), maps)
+        chosen = _chosen(cut, target, window, calibration or list(golden_images), maps)
         cut = cut.guided_by(chosen.layers)
     traits = EVIDENCE_METHODS[cut.evidence_method]
     weights = head.weights if head and traits.has_weights else None
@@ -222,29 +230,22 @@ def export(
     arrays = Arrays(weights, bias, golden_images, answers.scores, answers.evidence)
     if chosen is not None:
         arrays = _with_maps(arrays, cut, inputs, answers, window, chosen.maps)
-    models, refused = _convert(cut, target, calibration, wanted, progress)
-    files = {}
-    for (container, precision), content in models.items():
-        card = _card(cut, name, precision, labels, target, pixels, window, content)
-        carried = _as_the_model_has_them(arrays, content, cut.feature_shape)
-        if not _has_guide(cut, precision):
-            carried = carried._replace(maps=None, golden_fine=None)
-        files[file_name(name, container, precision)] = artifact.pack(container, content, card, carried, sign)
-    expected = Expected(name, cut, labels, target, ())
+    making = _Making(cut, name, labels, target, pixels, window, arrays, calibration, sign)
+    models, refused = making.models(wanted, progress)
     images = calibration.spread(MOST_MEASURED_IMAGES) if calibration else of_arrays(golden_images)
     with interpreter_process.interpreter_processes() as process_of:
         progress("golden samples")
-        files = golden_samples.carry_errors(files, process_of, sign)
         steps = _Steps(progress, len(wanted))
-        judged = judge_all(
-            files, expected, images, process_of, ours=calibration is not None, sign=sign, progress=steps.done
-        )
+        judged = making.judged(models, images, process_of, steps.done)
+        spoiled = _spoiled(judged) if maps == "auto" else {}
+        if spoiled:
+            judged |= making.without_a_guide().again(list(spoiled), images, process_of)
     steps.end()
     progress("writing")
-    output_folder.write_all(folder, {file: one.content for file, one in judged.items()})
+    output_folder.write_all(folder, {file_name(name, *kind): one.content for kind, one in judged.items()})
     artifacts = [
         Exported(
-            folder / file,
+            folder / file_name(name, container, precision),
             len(one.content),
             one.measurement,
             one.backend,
@@ -252,14 +253,96 @@ def export(
             None if calibration is None else pictures,
             min(len(images), _MOST_CALIBRATION_IMAGES) if PRECISIONS[precision].needs_calibration else 0,
         )
-        for (_, precision), (file, one) in zip(models, judged.items(), strict=True)
+        for (container, precision), one in judged.items()
     ]
-    return Exports(artifacts, refused, chosen)
+    plain = {f"{precision}{SUFFIXES[container]}": why for (container, precision), why in spoiled.items()}
+    return Exports(artifacts, refused, chosen, plain)
+
+
+Kind = tuple[Container, Precision]
+
+
+@dataclass(frozen=True)
+class _Making:
+    """All that artifacts of one classifier are made of."""
+
+    cut: TraceableCut
+    name: str
+    labels: tuple[str, ...]
+    target: Preprocessing
+    pixels: str
+    window: Window
+    arrays: Arrays
+    calibration: LabelledImages | None
+    sign: artifact.Sign | None
+
+    def without_a_guide(self) -> _Making:
+        """The same with plain maps."""
+        maps = self.arrays.maps
+        if maps is not None:
+            maps = maps._replace(guide=None, chosen="cam: in this precision fine maps would not be the original's")
+        arrays = self.arrays._replace(maps=maps, golden_fine=None)
+        return dataclasses.replace(self, cut=self.cut.guided_by(None), arrays=arrays)
+
+    def models(self, wanted: Sequence[Kind], progress: Progress) -> tuple[dict[Kind, bytes], dict[str, str]]:
+        """The models, and why some could not be made."""
+        return _convert(self.cut, self.target, self.calibration, wanted, progress)
+
+    def judged(
+        self,
+        models: Mapping[Kind, bytes],
+        images: LabelledImages,
+        process_of: Callable[[Container], Executor],
+        progress: Judging = lambda _done, _all: None,
+    ) -> dict[Kind, Judgement]:
+        """Sealed, with their errors on golden samples, and judged by the original."""
+        files = {file_name(self.name, *kind): self._packed(kind, content) for kind, content in models.items()}
+        files = golden_samples.carry_errors(files, process_of, self.sign)
+        expected = Expected(self.name, self.cut, self.labels, self.target, ())
+        ours = self.calibration is not None
+        found = judge_all(files, expected, images, process_of, ours=ours, sign=self.sign, progress=progress)
+        return dict(zip(models, found.values(), strict=True))
+
+    def again(
+        self, wanted: Sequence[Kind], images: LabelledImages, process_of: Callable[[Container], Executor]
+    ) -> dict[Kind, Judgement]:
+        """Made and judged."""
+        models, _ = self.models(wanted, lambda _: None)
+        return self.judged(models, images, process_of)
+
+    def _packed(self, kind: Kind, content: bytes) -> bytes:
+        container, precision = kind
+        card = _card(self.cut, self.name, precision, self.labels, self.target, self.pixels, self.window, content)
+        carried = _as_the_model_has_them(self.arrays, content, self.cut.feature_shape)
+        if self.arrays.guide is not None and not _has_guide(self.cut, precision):
+            carried = carried._replace(maps=None, golden_fine=None)
+        return artifact.pack(container, content, card, carried, self.sign)
+
+
+def _spoiled(judged: Mapping[Kind, Judgement]) -> dict[Kind, str]:
+    """Those whose fine maps only are not the original's, and how far they are from it."""
+    return {
+        kind: "; ".join(failure.short for failure in one.failures)
+        for kind, one in judged.items()
+        if one.failures and all(failure.check in OF_FINE_MAPS for failure in one.failures)
+    }
 
 
 def _has_guide(cut: Cut, precision: Precision) -> bool:
     """Whether the model of a precision has a guide: it is made of comparisons."""
     return cut.guide_layers is not None and PRECISIONS[precision].has_comparisons
+
+
+def _chosen(
+    cut: TraceableCut, target: Preprocessing, window: Window, pictures: Sequence[NDArray[np.uint8]], maps: Maps
+) -> Chosen:
+    """The best maps; plain ones, and why, where nobody insists on sharp ones and nothing can be measured."""
+    try:
+        return choosing.choose(cut, target, window, pictures, maps)
+    except ClassifierError as error:
+        if maps == "sharp":
+            raise
+        return Chosen(None, MapChoice(None, chosen=one_line(f"cam: nothing else could be tried, as {error}")))
 
 
 def _with_maps(
@@ -268,7 +351,7 @@ def _with_maps(
     """And what an artifact says of its maps."""
     fine = None
     if maps.guide is not None:
-        fine = choosing.golden_fine(cut, inputs, answers.classes, answers.evidence, window, maps.guide)
+        fine = fine_reference.fine_evidence(cut, inputs, answers.classes, answers.evidence, window, maps.guide)
     return arrays._replace(maps=maps, golden_fine=fine)
 
 

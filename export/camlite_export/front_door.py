@@ -62,7 +62,7 @@ def export(
     precisions: Sequence[Precision] | Precision | None = None,
     sign: str | Path | None = None,
     evidence: EvidenceMethod = "device",
-    maps: Maps = "cam",
+    maps: Maps = "auto",
     layer: int | str | None = None,
     size: int | tuple[int, int] | None = None,
     preprocess: str | None = None,
@@ -95,9 +95,10 @@ def export(
         precisions: ``float32``, ``float16``, ``dynamic``, ``int8``, ``int16x8``; by default all that can be made.
         sign: file of a private key (``camlite keygen``) that the artifacts are signed with.
         evidence: ``device`` or ``graph``: where the evidence of an affine head is computed.
-        maps: ``cam``: those of the last features, as coarse as these. ``sharp``: fine ones besides, which add up to
-            the same, by the guide that insertion and deletion on the calibration images (golden samples, where there
-            are none) find best. ``auto``: whichever of all they find best and worth its cost.
+        maps: ``auto``: whichever insertion and deletion on the calibration images (golden samples, where there are
+            none) find best and worth its cost, those of the last features or fine ones besides, which add up to the
+            same; where a precision spoils the fine ones, it has plain ones only. ``cam``: those of the last features,
+            as coarse as these. ``sharp``: the best fine ones.
         layer: cut behind this one, an index (-3 is the last but two) or a name; by default it is found.
         size: of the images, one side or height and width in pixels, for a classifier that takes any.
         preprocess: what the classifier was trained on: ``unit`` 0..1, ``signed`` -1..1, ``imagenet``, ``caffe`` or
@@ -167,7 +168,7 @@ def export(
             raise UndecidedPixelsError(shown_name, pixels)
         for doubt in pixels.warnings:
             warnings.warn(f"{shown_name}: {doubt}", PixelsWarning, stacklevel=2)
-        exported, refused, chosen = exporting.export(
+        exported, refused, chosen, spoiled = exporting.export(
             cut,
             name=used_name,
             labels=class_labels,
@@ -183,6 +184,13 @@ def export(
         )
     if chosen is not None:
         notes = (*notes, *chosen.lines)
+    notes = (
+        *notes,
+        *(
+            f"{kind} has plain maps only: its fine ones would be too far from the original's ({why})"
+            for kind, why in spoiled.items()
+        ),
+    )
     begin(contact_sheet.NAME)
     picture = _picture(exported, images)
     missing = None if wanted_precisions else exporting.left_out_text(images is not None, cut.affine is not None)
@@ -221,6 +229,7 @@ def inspect(
         decide(view_of(source), None, ()),
         tuple(source.steps),
         cut.step,
+        tuple(cut.finer_steps),
     )
 
 

@@ -214,6 +214,7 @@ def test_a_classifier_is_told_layer_by_layer() -> None:
         "shape": [8, 12, 4],
         "parameters": 4 * 9 * 4 + 4,
         "cut": True,
+        "finer": False,
     }
     assert "&lt;- cut: features" in found._repr_html_()
     assert json.dumps(found.to_dict())

@@ -11,6 +11,7 @@ import numpy as np
 from camlite.artifact import Artifact
 from camlite.artifact.card import Preprocessing
 from camlite.backends.interpreter import Tensor
+from camlite_export.agreement import fine_reference
 from camlite_export.precisions import PRECISIONS
 
 if TYPE_CHECKING:
@@ -117,6 +118,12 @@ def _card(artifact: Artifact, expected: Expected) -> Iterator[str]:
     ):
         if received not in able:
             yield f"its {name} is {received}, expected {' or '.join(able)}"
+    guide = artifact.arrays.guide
+    if guide is not None and fine_reference.layers_of(expected.cut, guide) is None:
+        yield (
+            f"its guide is made of {' and '.join(guide.layers)}, {guide.height} x {guide.width}, and {expected.path} "
+            f"has no such layers in front of {expected.cut.layer}, so fine maps are not compared"
+        )
 
 
 def _same_preprocessing(a: Preprocessing, b: Preprocessing) -> bool:

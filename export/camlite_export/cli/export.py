@@ -48,9 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--maps",
         choices=get_args(Maps),
-        default="cam",
-        help="cam: of the last feature map (default); sharp: finer ones besides, by the best guide; auto: whichever is "
-        "measured to be best",
+        default="auto",
+        help="auto: whichever is measured to be best and worth its cost (default); cam: of the last feature map, as "
+        "coarse as that is; sharp: finer ones besides, by the best guide",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     options.add_classifier(parser)

@@ -23,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.artifact.map_choice import GuideMethod
+from camlite.errors import ClassifierError
+from camlite_export.cutting.plain_operators import shared_by_all_largest
 from camlite_export.sources.journey import KerasStep
 from camlite_export.sources.keras3 import Keras3Source
 from camlite_export.sources.source import Floats
@@ -127,7 +129,7 @@ class Guided:
             chosen = list(_of_each_class(logits)) if logits.shape[1] <= MOST_CLASSES else [_of_the_top_class(logits)]
         make = _METHODS[layers.method]
         guides = [
-            combined([make(*pair) for pair in zip(tape.gradient(own, earlier), earlier, strict=True)], layers)
+            combined([make(*pair) for pair in zip(_gradients(tape, own, earlier), earlier, strict=True)], layers)
             for own in chosen
         ]
         guide = guides[0] if len(guides) == 1 else tf.concat(guides, axis=-1)
@@ -139,7 +141,7 @@ class Guided:
         """What each method says at each step, before it is `combined`: (N, h', w', 1) for each step.
 
         By the framework's own gradients of the logit of one class an image, of inputs (N, H, W, channels) and classes
-        (N,), in batches.
+        (N,), in batches; but for max pooling's, see `shared_by_all_largest`.
         """
         batches = (slice(start, start + _BATCH) for start in range(0, len(inputs), _BATCH))
         found = [self._batch(inputs[batch], classes[batch], methods) for batch in batches]
@@ -156,7 +158,8 @@ class Guided:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             earlier, features = self._forward(tape, tf.constant(inputs))
             own = tf.reduce_sum(tf.gather(self._head(features, training=False), classes, batch_dims=1))
-        pairs = list(zip(tape.gradient(own, earlier), earlier, strict=True))
+        with shared_by_all_largest():
+            pairs = list(zip(_gradients(tape, own, earlier), earlier, strict=True))
         return {method: [np.asarray(_METHODS[method](*pair), np.float32) for pair in pairs] for method in methods}
 
     def _forward(self, tape: Any, image: Any) -> tuple[list[Any], Any]:
@@ -166,6 +169,20 @@ class Guided:
             earlier.append(values)
             values = part(values, training=False)
         return earlier, values
+
+
+def _gradients(tape: Any, logit: Any, earlier: Sequence[Any]) -> Sequence[Any]:
+    """
+    Raises:
+        ClassifierError: on the way back lies a step that cannot be differentiated.
+    """
+    try:
+        found = tape.gradient(logit, earlier)
+    except LookupError as error:  # TensorFlow: "gradient registry has no entry for: ..."
+        raise ClassifierError(f"it cannot be differentiated: {' '.join(str(error).split())[:200]}") from error
+    if any(one is None for one in found):
+        raise ClassifierError("it cannot be differentiated: it rounds or compares on the way to the scores")
+    return cast(Sequence[Any], found)
 
 
 def combined(raw: Sequence[Any], layers: GuideLayers) -> Any:

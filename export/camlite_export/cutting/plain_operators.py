@@ -25,6 +25,22 @@ _SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
 @contextlib.contextmanager
+def shared_by_all_largest() -> Iterator[None]:
+    """While it lasts, only the gradient of max pooling is the one below: TensorFlow's own depends on which of several
+    equal numbers stands first, and flat parts of a picture make many of them.
+    """
+    from tensorflow.python.framework import ops
+
+    registry = ops.gradient_registry._registry
+    kept = registry["MaxPool"]
+    try:
+        registry["MaxPool"] = {**kept, "type": plain_windows.max_pool}
+        yield
+    finally:
+        registry["MaxPool"] = kept
+
+
+@contextlib.contextmanager
 def plain_operators() -> Iterator[None]:
     """While it lasts, TensorFlow uses the functions below; for tracing in one thread."""
     import tensorflow as tf

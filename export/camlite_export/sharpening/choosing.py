@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.artifact.card import Preprocessing, Window
-from camlite.artifact.map_choice import Guide, MapChoice, MeasuredMap
+from camlite.artifact.map_choice import Guide, GuideMethod, MapChoice, MeasuredMap
 from camlite.errors import ClassifierError
 from camlite.faithfulness import controls, insertion_deletion
 from camlite.maps import cam, resize
@@ -25,7 +25,7 @@ from camlite_export.agreement.reference import inputs_of
 from camlite_export.cutting import guide as guides
 from camlite_export.cutting import measured_places
 from camlite_export.cutting.cut import TraceableCut
-from camlite_export.cutting.guide import GUIDE_METHODS, MOST_CLASSES, GuideLayers, GuideMethod
+from camlite_export.cutting.guide import GUIDE_METHODS, MOST_CLASSES, GuideLayers
 
 Floats = NDArray[np.float32]
 Maps = Literal["cam", "sharp", "auto"]
@@ -59,7 +59,6 @@ class Chosen(NamedTuple):
         """What people are to know of it, each one line."""
         yield f"maps {self.maps.chosen}"
         if self.layers is not None:
-            yield "fine maps were compared on the golden samples only; the evidence told above is the plain map's"
             yield "int16x8, where it was made, has the plain map only: guides are made of comparisons, which it has not"
         yield from filter(None, [self.warning])
 
@@ -131,17 +130,6 @@ def choose(
     poor = of[name] <= of[control.map]
     warning = f"even the best map, {text}, is no better than a random one, {of[control.map]:.2f}" if poor else ""
     return Chosen(candidates.get(name), best, warning)
-
-
-def golden_fine(cut: TraceableCut, inputs: Floats, classes: NDArray[np.int64], evidence: Floats, window: Window,
-                guide: Guide) -> Floats:  # fmt: skip
-    """The original's fine evidence, float32 (N, h', w'), of inputs, one class each, and its evidence (N, h, w)."""
-    layers = cut.guide_layers
-    if layers is None:
-        raise ValueError("no layers are chosen to make a guide of")
-    raw = cut.raw_guides(inputs, classes, layers.steps, [layers.method])[layers.method]
-    made = np.asarray(guides.combined(raw, layers), np.float32)[..., 0]
-    return Redistribution(cut.feature_shape[:2], window, guide)(evidence, made)
 
 
 def _windows(cut: TraceableCut, target: Preprocessing) -> Iterator[tuple[str, Window]]:
