@@ -185,6 +185,7 @@ def export(
     wanted: Sequence[tuple[Container, Precision]],
     folder: Path,
     maps: Maps = "cam",
+    guide: str | None = None,
     progress: Progress = lambda _: None,
     sign: artifact.Sign | None = None,
 ) -> Exports:
@@ -203,7 +204,7 @@ def export(
         pictures: where they are from, as text.
         wanted: of `kinds`.
         folder: made where it is missing.
-        maps: see `camlite_export.export`.
+        maps, guide: see `camlite_export.export`.
         progress: called with the name of each stage as it begins, `stages` times in all.
         sign: signs each artifact, see `camlite_export.signing.signer`.
 
@@ -222,7 +223,7 @@ def export(
     chosen = None
     if maps != "cam":
         progress("maps")
-        chosen = _chosen(cut, target, window, calibration or list(golden_images), maps)
+        chosen = _chosen(cut, target, window, calibration or list(golden_images), maps, guide)
         cut = cut.guided_by(chosen.layers)
     traits = EVIDENCE_METHODS[cut.evidence_method]
     weights = head.weights if head and traits.has_weights else None
@@ -334,11 +335,16 @@ def _has_guide(cut: Cut, precision: Precision) -> bool:
 
 
 def _chosen(
-    cut: TraceableCut, target: Preprocessing, window: Window, pictures: Sequence[NDArray[np.uint8]], maps: Maps
+    cut: TraceableCut,
+    target: Preprocessing,
+    window: Window,
+    pictures: Sequence[NDArray[np.uint8]],
+    maps: Maps,
+    guide: str | None,
 ) -> Chosen:
     """The best maps; plain ones, and why, where nobody insists on sharp ones and nothing can be measured."""
     try:
-        return choosing.choose(cut, target, window, pictures, maps)
+        return choosing.choose(cut, target, window, pictures, maps, guide)
     except ClassifierError as error:
         if maps == "sharp":
             raise

@@ -63,6 +63,7 @@ def export(
     sign: str | Path | None = None,
     evidence: EvidenceMethod = "device",
     maps: Maps = "auto",
+    guide: str | None = None,
     layer: int | str | None = None,
     size: int | tuple[int, int] | None = None,
     preprocess: str | None = None,
@@ -99,6 +100,8 @@ def export(
             none) find best and worth its cost, those of the last features or fine ones besides, which add up to the
             same; where a precision spoils the fine ones, it has plain ones only. ``cam``: those of the last features,
             as coarse as these. ``sharp``: the best fine ones.
+        guide: of ``sharp`` maps, instead of the best one: its name as `camlite inspect ARTIFACT` lists those that were
+            measured, ``layercam conv_32``.
         layer: cut behind this one, an index (-3 is the last but two) or a name; by default it is found.
         size: of the images, one side or height and width in pixels, for a classifier that takes any.
         preprocess: what the classifier was trained on: ``unit`` 0..1, ``signed`` -1..1, ``imagenet``, ``caffe`` or
@@ -135,6 +138,8 @@ def export(
     wanted_precisions = _several("precisions", precisions, Precision)
     _one("evidence", evidence, OF_AFFINE_HEADS)
     _one("maps", maps, get_args(Maps))
+    if guide is not None and maps != "sharp":
+        raise CamliteError(f"guide {guide!r}: only sharp maps have a guide, and these are {maps!r}; use maps sharp")
     _check_pixels(preprocess, fit, order)
     # What would fail at the end is told before the long work.
     signer = None if sign is None else signing.signer(Path(sign))
@@ -179,6 +184,7 @@ def export(
             wanted=wanted,
             folder=folder,
             maps=maps,
+            guide=guide,
             progress=begin,
             sign=signer,
         )

@@ -52,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="auto: whichever is measured to be best and worth its cost (default); cam: of the last feature map, as "
         "coarse as that is; sharp: finer ones besides, by the best guide",
     )
+    parser.add_argument(
+        "--guide", metavar="NAME", help='of sharp maps, instead of the best, as inspect lists them: "layercam conv_32"'
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     options.add_classifier(parser)
     options.add_size(parser)
@@ -78,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
             sign=arguments.sign,
             evidence=arguments.evidence,
             maps=arguments.maps,
+            guide=arguments.guide,
             layer=options.layer(arguments.layer),
             size=arguments.size,
             preprocess=arguments.preprocess,

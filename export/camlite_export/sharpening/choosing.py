@@ -21,6 +21,7 @@ from camlite.errors import ClassifierError
 from camlite.faithfulness import controls, insertion_deletion
 from camlite.maps import cam, resize
 from camlite.maps.redistribution import Redistribution
+from camlite_export import stages
 from camlite_export.agreement.reference import inputs_of
 from camlite_export.cutting import guide as guides
 from camlite_export.cutting import measured_places
@@ -30,8 +31,10 @@ from camlite_export.cutting.guide import GUIDE_METHODS, MOST_CLASSES, GuideLayer
 Floats = NDArray[np.float32]
 Maps = Literal["cam", "sharp", "auto"]
 
-# Each map costs 2 * steps - 2 runs of the original a picture.
+# Each map costs 2 * steps - 2 runs of the original a picture: a classifier with three finer sizes has 22 maps, which
+# on 16 pictures were 5,000 runs. So all are tried on a few pictures, and the best of each length of way back on all.
 _MOST_PICTURES, _STEPS = 16, 8
+_TRIED_ON, _FINALISTS = 4, 2
 
 # Insertion minus deletion of a map that is no better than another by more than this is not worth a longer backward
 # pass. On EfficientNet-Lite0, guides at 14 x 14 and at 14 x 14 times 28 x 28 differ by 0.004, and cost 1.5 and 2.3 of
@@ -81,9 +84,17 @@ class _Pictures:
 
 
 def choose(
-    cut: TraceableCut, target: Preprocessing, window: Window, pictures: Sequence[NDArray[np.uint8]], wanted: Maps
+    cut: TraceableCut,
+    target: Preprocessing,
+    window: Window,
+    pictures: Sequence[NDArray[np.uint8]],
+    wanted: Maps,
+    guide: str | None = None,
 ) -> Chosen:
-    """Measure plain maps and each guide, and take the best that is worth its cost.
+    """Measure plain maps and guides, and take the best that is worth its cost.
+
+    All guides are measured on the first 4 of the pictures that are looked at, spread over all of them; the best two of
+    those with the same first layer, whose ways back are equally long, on all.
 
     Args:
         cut: of the classifier, without a guide.
@@ -91,10 +102,11 @@ def choose(
         window: where its features lie.
         pictures: representative ones; 16 of them are looked at, evenly spread, as folders are sorted by class.
         wanted: ``sharp``: the best of those with a guide; ``auto``: the best of all.
+        guide: the only one that is looked at, as `GuideLayers` are called: ``layercam conv_32``.
 
     Raises:
-        ClassifierError: ``sharp``, and there is no finer layer that a guide can be made of; or no picture has a score
-            above 0 that a map could be measured by.
+        ClassifierError: ``sharp``, and there is no finer layer that a guide can be made of; or there is no such guide;
+            or no picture has a score above 0 that a map could be measured by.
     """
     windows = dict(_windows(cut, target))
     steps = [step for step in cut.finer_steps if step.name in windows]
@@ -103,7 +115,7 @@ def choose(
             f"{cut.source.name}: no layer in front of {cut.layer!r} has a finer map from which alone the scores "
             f"follow, so there is no guide for a sharp one; use --maps cam"
         )
-    spread = np.unique(np.linspace(0, len(pictures) - 1, min(_MOST_PICTURES, len(pictures))).astype(int))
+    spread = _spread(len(pictures), _MOST_PICTURES)
     inputs = inputs_of([pictures[int(index)] for index in spread], target)
     features, scores = cut.answer(inputs)
     says_something = _probabilities(cut, scores).max(axis=1) > 0
@@ -116,12 +128,12 @@ def choose(
     classes = scores.argmax(axis=1)
     grid = _grid(cut.feature_shape[:2], target, window)
     seen = _Pictures(inputs, classes, cut.evidence(features, classes), grid)
-    candidates = {str(layers): layers for layers in _candidates(steps)}
+    candidates = _wanted_guides(cut, {str(layers): layers for layers in _candidates(steps)}, guide)
     described = {name: _guide(cut, layers, windows) for name, layers in candidates.items()}
     maps = {_PLAIN: resize.heatmap(seen.evidence, grid)}
     maps |= _sharp_maps(cut, target, seen, window, steps, candidates, described)
     maps["random"] = np.stack([controls.random(target.height, target.width, (0, one)) for one in range(len(inputs))])
-    found = _measured(cut, seen, maps)
+    found = _measured(cut, seen, maps, candidates)
     *measured, control = found
     name = _best(measured, candidates, steps, wanted)
     of = {one.map: one.insertion - one.deletion for one in found}
@@ -184,18 +196,70 @@ def _sharp_maps(
     return heatmaps
 
 
-def _measured(cut: TraceableCut, seen: _Pictures, maps: Mapping[str, Floats]) -> list[MeasuredMap]:
-    """Mean insertion and deletion of each map over all pictures."""
+def _wanted_guides(
+    cut: TraceableCut, candidates: Mapping[str, GuideLayers], guide: str | None
+) -> Mapping[str, GuideLayers]:
+    """All, or the only one that is asked for."""
+    if guide is None:
+        return candidates
+    if guide not in candidates:
+        known = ", ".join(repr(name) for name in candidates) or "none"
+        raise ClassifierError(f"{cut.source.name}: no guide {guide!r} can be made of it; there are: {known}")
+    return {guide: candidates[guide]}
+
+
+def _measured(
+    cut: TraceableCut, seen: _Pictures, maps: Mapping[str, Floats], candidates: Mapping[str, GuideLayers]
+) -> list[MeasuredMap]:
+    """Mean insertion and deletion, over all pictures, of each map that is among the best on a few; without the others."""
+    count = len(seen.inputs)
+    tried = _spread(count, _TRIED_ON)
+    figures = {name: np.full((count, 2), np.nan) for name in maps}
+    _measure(cut, seen, maps, figures, tried)
+    finalists = {name: heats for name, heats in maps.items() if name in _finalists(figures, candidates)}
+    _measure(cut, seen, finalists, figures, np.setdiff1d(np.arange(count), tried))
+    means = {name: figures[name].mean(axis=0) for name in finalists}
+    return [MeasuredMap(name, *(round(float(one), 4) for one in pair)) for name, pair in means.items()]
+
+
+def _measure(
+    cut: TraceableCut,
+    seen: _Pictures,
+    maps: Mapping[str, Floats],
+    figures: Mapping[str, NDArray[np.float64]],
+    pictures: NDArray[np.intp],
+) -> None:
+    """Fill in insertion and deletion of each map on some of the pictures."""
 
     def score(inputs: Floats) -> Floats:
         return _probabilities(cut, cut.answer(inputs).scores)
 
-    found = []
-    for index, (image, k) in enumerate(zip(seen.inputs, seen.classes, strict=True)):
-        heats = np.stack([maps[name][index] for name in maps])
-        found.append(insertion_deletion.measure(score, image, heats, int(k), _STEPS))
-    means = np.asarray(found, np.float64).mean(axis=0)  # (maps, 2)
-    return [MeasuredMap(name, *(round(float(one), 4) for one in pair)) for name, pair in zip(maps, means, strict=True)]
+    for done, index in enumerate(pictures.tolist()):
+        stages.begin(f"measuring {len(maps)} maps, {done} of {len(pictures)} images")
+        heats = np.stack([heat[index] for heat in maps.values()])
+        found = insertion_deletion.measure(score, seen.inputs[index], heats, int(seen.classes[index]), _STEPS)
+        for name, pair in zip(maps, found, strict=True):
+            figures[name][index] = pair
+
+
+def _finalists(figures: Mapping[str, NDArray[np.float64]], candidates: Mapping[str, GuideLayers]) -> set[str]:
+    """The plain and the random map, and of the guides with the same first layer the best ones."""
+    found = set(figures) - set(candidates)
+    groups: dict[str, list[str]] = {}
+    for name, layers in candidates.items():
+        groups.setdefault(layers.names[0], []).append(name)
+
+    def difference(name: str) -> float:
+        insertion, deletion = np.nanmean(figures[name], axis=0)
+        return float(insertion - deletion)
+
+    for group in groups.values():
+        found.update(sorted(group, key=difference, reverse=True)[:_FINALISTS])
+    return found
+
+
+def _spread(count: int, most: int) -> NDArray[np.intp]:
+    return np.unique(np.linspace(0, count - 1, min(most, count)).astype(np.intp))
 
 
 def _probabilities(cut: TraceableCut, scores: Floats) -> Floats:
