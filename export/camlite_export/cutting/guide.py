@@ -126,10 +126,12 @@ class Guided:
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             earlier, features = self._forward(tape, image)
             logits = self._head(features, training=False)
-            chosen = list(_of_each_class(logits)) if logits.shape[1] <= MOST_CLASSES else [_of_the_top_class(logits)]
+            chosen = list(_each_class(logits)) if logits.shape[1] <= MOST_CLASSES else [_top_class(logits)]
         make = _METHODS[layers.method]
         guides = [
-            combined([make(*pair) for pair in zip(_gradients(tape, own, earlier), earlier, strict=True)], layers)
+            combined(
+                [make(*pair) for pair in zip(_gradients(tape, logits, earlier, own), earlier, strict=True)], layers
+            )
             for own in chosen
         ]
         guide = guides[0] if len(guides) == 1 else tf.concat(guides, axis=-1)
@@ -171,13 +173,14 @@ class Guided:
         return earlier, values
 
 
-def _gradients(tape: Any, logit: Any, earlier: Sequence[Any]) -> Sequence[Any]:
-    """
+def _gradients(tape: Any, logits: Any, earlier: Sequence[Any], own: Any = None) -> Sequence[Any]:
+    """Of the sum of logits, each times its number in `own` where that is given.
+
     Raises:
         ClassifierError: on the way back lies a step that cannot be differentiated.
     """
     try:
-        found = tape.gradient(logit, earlier)
+        found = tape.gradient(logits, earlier, own)
     except LookupError as error:  # TensorFlow: "gradient registry has no entry for: ..."
         raise ClassifierError(f"it cannot be differentiated: {' '.join(str(error).split())[:200]}") from error
     if any(one is None for one in found):
@@ -204,18 +207,19 @@ def combined(raw: Sequence[Any], layers: GuideLayers) -> Any:
 _SMOOTHING = np.outer((1, 2, 1), (1, 2, 1)).astype(np.float32) / 16
 
 
-def _of_each_class(logits: Any) -> Iterator[Any]:
+def _each_class(logits: Any) -> Iterator[Any]:
+    """What makes the gradient of the logits that of the logit of one class, for each."""
     import tensorflow as tf
 
     for k in range(logits.shape[1]):
-        yield tf.reduce_sum(logits[:, k])
+        yield tf.one_hot(tf.fill(tf.shape(logits)[:1], k), logits.shape[1], dtype=logits.dtype)
 
 
-def _of_the_top_class(logits: Any) -> Any:
+def _top_class(logits: Any) -> Any:
+    """The same for the class with the highest score."""
     import tensorflow as tf
 
-    top = tf.one_hot(tf.argmax(logits, axis=-1), logits.shape[1], dtype=logits.dtype)
-    return tf.reduce_sum(logits * tf.stop_gradient(top))
+    return tf.one_hot(tf.argmax(logits, axis=-1), logits.shape[1], dtype=logits.dtype)
 
 
 def _layercam(gradient: Any, features: Any) -> Any:

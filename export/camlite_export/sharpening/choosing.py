@@ -211,7 +211,7 @@ def _wanted_guides(
 def _measured(
     cut: TraceableCut, seen: _Pictures, maps: Mapping[str, Floats], candidates: Mapping[str, GuideLayers]
 ) -> list[MeasuredMap]:
-    """Mean insertion and deletion, over all pictures, of each map that is among the best on a few; without the others."""
+    """Mean insertion and deletion, over all pictures, of the maps that are the best on a few."""
     count = len(seen.inputs)
     tried = _spread(count, _TRIED_ON)
     figures = {name: np.full((count, 2), np.nan) for name in maps}

@@ -113,7 +113,7 @@ def _rule(operator: Table, codes: Sequence[Table]) -> Rule:
 
 
 def _check_operator(
-    operator: Table, where: str, rule: Rule, reader: Reader, tensors: Sequence[Tensor], known: set[int]
+    operator: Table, where: str, rule: Rule, reader: Reader, tensors: list[Tensor], known: set[int]
 ) -> tuple[int, int]:
     """Prove that an operator fits its rule, and that its inputs are known before it runs; its outputs are, after.
 
@@ -135,6 +135,8 @@ def _check_operator(
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
     known.update(outputs)
+    if rule.options == "ArgExtreme" and given[0] is not None:  # it counts along one of the axes
+        tensors[outputs[0]] = tensors[outputs[0]]._replace(below=max(given[0].shape))
     return taken
 
 
