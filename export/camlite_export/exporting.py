@@ -30,12 +30,15 @@ from camlite_export.agreement.reference import Reference, inputs_of, reference_o
 from camlite_export.agreement.structure import Failure
 from camlite_export.cutting import measured_places
 from camlite_export.cutting.cut import Cut, TraceableCut
+from camlite_export.cutting.file_cut import FileCut
+from camlite_export.cutting.two_output import TwoOutputModel
 from camlite_export.precisions import PRECISIONS, precisions_of
 from camlite_export.sharpening import choosing
 from camlite_export.sharpening.choosing import Chosen, Maps
 from camlite_export.sources import same_answers
-from camlite_export.sources.source import Floats
-from camlite_export.targets import TARGETS, weights_finder
+from camlite_export.sources.file_source import FileSource
+from camlite_export.sources.source import Floats, Source
+from camlite_export.targets import FILES, TARGETS, weights_finder
 
 CONTAINERS: tuple[Container, ...] = get_args(Container)
 
@@ -136,6 +139,29 @@ def kinds(
     return [kind for kind in found if kind[1] not in left_out(calibrated, affine)]
 
 
+def kinds_of(
+    source: Source,
+    containers: Sequence[Container] | None,
+    precisions: Sequence[Precision] | None,
+    calibrated: bool,
+    affine: bool,
+) -> list[tuple[Container, Precision]]:
+    """What to export of a source: see `kinds`; of a file that ships, the same again.
+
+    Raises:
+        ClassifierError: see `kinds`; or a file is to become another one.
+    """
+    if not isinstance(source, FileSource):
+        return kinds(containers or CONTAINERS, precisions, calibrated, affine)
+    given = [option for option, value in (("--formats", containers), ("--precisions", precisions)) if value]
+    if given:
+        raise ClassifierError(
+            f"{source.name}: {' and '.join(given)} do not apply to a file that ships: its artifact is the same "
+            f"{source.container} file, {source.precision}, with its map; leave {'them' if given[1:] else 'it'} out"
+        )
+    return [(source.container, source.precision)]
+
+
 def file_name(name: str, container: Container, precision: Precision) -> str:
     """``NAME.PRECISION.tflite`` or ``NAME.PRECISION.onnx``."""
     return f"{name}.{precision}{SUFFIXES[container]}"
@@ -166,7 +192,7 @@ def left_out_text(calibrated: bool, affine: bool) -> str | None:
 
 
 def export(
-    cut: TraceableCut,
+    cut: Cut,
     *,
     name: str,
     labels: tuple[str, ...],
@@ -258,13 +284,13 @@ def export(
 
 
 def _has_guide(cut: Cut, precision: Precision) -> bool:
-    """Whether the model of a precision has a guide: it is made of comparisons."""
+    """Whether the model of a precision has a guide: it is made of comparisons, which in a file are float32."""
+    if isinstance(cut, FileCut):
+        return cut.guide_layers is not None
     return cut.guide_layers is not None and PRECISIONS[precision].has_comparisons
 
 
-def _with_maps(
-    arrays: Arrays, cut: TraceableCut, inputs: Floats, answers: Reference, window: Window, maps: MapChoice
-) -> Arrays:
+def _with_maps(arrays: Arrays, cut: Cut, inputs: Floats, answers: Reference, window: Window, maps: MapChoice) -> Arrays:
     """And what an artifact says of its maps."""
     fine = None
     if maps.guide is not None:
@@ -306,7 +332,7 @@ class _Steps:
 
 
 def _convert(
-    cut: TraceableCut,
+    cut: Cut,
     target: Preprocessing,
     calibration: LabelledImages | None,
     wanted: Sequence[tuple[Container, Precision]],
@@ -322,7 +348,10 @@ def _convert(
         progress(kind)
         try:
             made = cut if _has_guide(cut, precision) else cut.guided_by(None)
-            models[container, precision] = TARGETS[container].convert(made, precision, prepared)
+            if isinstance(made, FileCut):
+                models[container, precision] = FILES[container](made)
+            else:
+                models[container, precision] = TARGETS[container].convert(_traceable(made), precision, prepared)
         except ClassifierError as error:
             refused[kind] = str(error)
         except Exception as error:  # of a converter: it has bugs of its own, and must not take the others along
@@ -333,6 +362,12 @@ def _convert(
     if not models:
         raise ClassifierError("; ".join(dict.fromkeys(refused.values())))
     return models, refused
+
+
+def _traceable(cut: Cut) -> TraceableCut:
+    if isinstance(cut, TwoOutputModel):
+        return cut
+    raise TypeError(f"{cut.source.name}: nobody here converts a {type(cut).__name__}")
 
 
 def _as_the_model_has_them(arrays: Arrays, model: bytes, feature_shape: tuple[int, int, int]) -> Arrays:

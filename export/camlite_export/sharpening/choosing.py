@@ -24,7 +24,7 @@ from camlite.maps.redistribution import Redistribution
 from camlite_export.agreement.reference import inputs_of
 from camlite_export.cutting import guide as guides
 from camlite_export.cutting import measured_places
-from camlite_export.cutting.cut import TraceableCut
+from camlite_export.cutting.cut import Cut
 from camlite_export.cutting.guide import GUIDE_METHODS, MOST_CLASSES, GuideLayers, GuideMethod
 
 Floats = NDArray[np.float32]
@@ -82,7 +82,7 @@ class _Pictures:
 
 
 def choose(
-    cut: TraceableCut, target: Preprocessing, window: Window, pictures: Sequence[NDArray[np.uint8]], wanted: Maps
+    cut: Cut, target: Preprocessing, window: Window, pictures: Sequence[NDArray[np.uint8]], wanted: Maps
 ) -> Chosen:
     """Measure plain maps and each guide, and take the best that is worth its cost.
 
@@ -133,7 +133,7 @@ def choose(
     return Chosen(candidates.get(name), best, warning)
 
 
-def golden_fine(cut: TraceableCut, inputs: Floats, classes: NDArray[np.int64], evidence: Floats, window: Window,
+def golden_fine(cut: Cut, inputs: Floats, classes: NDArray[np.int64], evidence: Floats, window: Window,
                 guide: Guide) -> Floats:  # fmt: skip
     """The original's fine evidence, float32 (N, h', w'), of inputs, one class each, and its evidence (N, h, w)."""
     layers = cut.guide_layers
@@ -144,7 +144,7 @@ def golden_fine(cut: TraceableCut, inputs: Floats, classes: NDArray[np.int64], e
     return Redistribution(cut.feature_shape[:2], window, guide)(evidence, made)
 
 
-def _windows(cut: TraceableCut, target: Preprocessing) -> Iterator[tuple[str, Window]]:
+def _windows(cut: Cut, target: Preprocessing) -> Iterator[tuple[str, Window]]:
     """Where each finer map lies in the image; without those whose places cannot be found."""
     for step in cut.finer_steps:
         with warnings.catch_warnings():
@@ -168,14 +168,14 @@ def _candidates(steps: Sequence[Any]) -> Iterator[GuideLayers]:
             yield from (GuideLayers(method, chosen, smooth) for smooth in (True, False))
 
 
-def _guide(cut: TraceableCut, layers: GuideLayers, windows: Mapping[str, Window]) -> Guide:
+def _guide(cut: Cut, layers: GuideLayers, windows: Mapping[str, Window]) -> Guide:
     height, width = layers.shape
     classes: Literal["all", "top"] = "all" if cut.classes <= MOST_CLASSES else "top"
     return Guide(height, width, classes, layers.names, layers.method, layers.smooth, window=windows[layers.names[0]])
 
 
 def _sharp_maps(
-    cut: TraceableCut,
+    cut: Cut,
     target: Preprocessing,
     seen: _Pictures,
     window: Window,
@@ -196,7 +196,7 @@ def _sharp_maps(
     return heatmaps
 
 
-def _measured(cut: TraceableCut, seen: _Pictures, maps: Mapping[str, Floats]) -> list[MeasuredMap]:
+def _measured(cut: Cut, seen: _Pictures, maps: Mapping[str, Floats]) -> list[MeasuredMap]:
     """Mean insertion and deletion of each map over all pictures."""
 
     def score(inputs: Floats) -> Floats:
@@ -210,7 +210,7 @@ def _measured(cut: TraceableCut, seen: _Pictures, maps: Mapping[str, Floats]) ->
     return [MeasuredMap(name, *(round(float(one), 4) for one in pair)) for name, pair in zip(maps, means, strict=True)]
 
 
-def _probabilities(cut: TraceableCut, scores: Floats) -> Floats:
+def _probabilities(cut: Cut, scores: Floats) -> Floats:
     """What insertion and deletion follow: at least 0, also of a classifier that gives logits."""
     return np.asarray(cam.activate(scores, "softmax"), np.float32) if cut.activation == "linear" else scores
 

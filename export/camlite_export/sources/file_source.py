@@ -22,7 +22,7 @@ from camlite.artifact.precisions import Precision
 from camlite.backends.interpreter import Tensor
 from camlite.errors import ClassifierError
 from camlite_export.sources import graph_ends, original_process
-from camlite_export.sources.graph import Graph, Key, Node
+from camlite_export.sources.graph import Change, Graph, Key, Node
 from camlite_export.sources.graph_ends import Ends
 from camlite_export.sources.source import Answer, Floats, KnownPixels, Step
 
@@ -218,21 +218,26 @@ class FileSource:
         keys = [cast(GraphStep, step).key for step in steps]
 
         def compute(
-            *values: Any, training: bool = False, constants: Mapping[Key, Any] | None = None
+            *values: Any,
+            training: bool = False,
+            constants: Mapping[Key, Any] | None = None,
+            change: Change | None = None,
         ) -> Any:  # called as Keras's models are
             del training
             given = {key: self.graph.with_own_layout(one) for key, one in zip(keys, values, strict=True)}
             if end is not None:
-                (found,) = self.graph.compute(given, [cast(GraphStep, end).key], constants)
+                (found,) = self.graph.compute(given, [cast(GraphStep, end).key], constants, change)
                 return self.graph.with_channels_last(found)
-            (found,) = self.graph.compute(given, [self.ends.logits], constants)
+            (found,) = self.graph.compute(given, [self.ends.logits], constants, change)
             return self.ends.finished(found)
 
         return compute
 
-    def twin_of_image(self, images: Any, end: Step, constants: Mapping[Key, Any] | None = None) -> Any:
+    def twin_of_image(
+        self, images: Any, end: Step, constants: Mapping[Key, Any] | None = None, change: Change | None = None
+    ) -> Any:
         """The float twin from images (N, H, W, channels) to a step's output (N, h, w, C)."""
         taken = images[..., 0] if len(self.input.shape) == 2 else images
         given = {self.graph.image: self.graph.with_own_layout(taken)}
-        (found,) = self.graph.compute(given, [cast(GraphStep, end).key], constants)
+        (found,) = self.graph.compute(given, [cast(GraphStep, end).key], constants, change)
         return self.graph.with_channels_last(found)

@@ -23,6 +23,8 @@ Key = int | str
 Run = Callable[[Sequence[Any]], Sequence[Any]]
 """Tensors of TensorFlow, or arrays of constants (None: left out) -> outputs. Real numbers are float32."""
 
+Change = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
 
 @dataclass(frozen=True, eq=False)
 class Node:
@@ -91,7 +93,11 @@ class Graph:
         return tuple(node for node in self.nodes if id(node) in needed)
 
     def compute(
-        self, values: Mapping[Key, Any], ends: Sequence[Key], constants: Mapping[Key, NDArray[Any]] | None = None
+        self,
+        values: Mapping[Key, Any],
+        ends: Sequence[Key],
+        constants: Mapping[Key, NDArray[Any]] | None = None,
+        change: Change | None = None,
     ) -> list[Any]:
         """The float twin from some tensors to others.
 
@@ -99,6 +105,7 @@ class Graph:
             values: tensors of TensorFlow by their keys, in the layout of the file, any batch.
             ends: what is wanted.
             constants: in place of the file's own, by their keys.
+            change: makes of what kernels and merges are given something else; not while a graph is traced.
 
         Raises:
             ValueError: these do not follow from those.
@@ -109,6 +116,8 @@ class Graph:
         known = {**self.constants, **(constants or {}), **values}
         for node in nodes:
             given = [None if key is None else known[key] for key in node.inputs]
+            if change is not None and (node.parameters or sum(key not in self.constants for key in node.inputs) > 1):
+                given = [_changed(one, change) for one in given]
             known.update(zip(node.outputs, node.run(given), strict=True))
         return [known[key] for key in ends]
 
@@ -136,6 +145,15 @@ class Graph:
         import tensorflow as tf
 
         return tf.transpose(values, axes)
+
+
+def _changed(values: Any, change: Change) -> Any:
+    """A tensor of TensorFlow in real numbers, changed; constants are left alone."""
+    if values is None or isinstance(values, np.ndarray) or str(values.dtype.name) != "float32":
+        return values
+    import tensorflow as tf
+
+    return tf.constant(change(values.numpy()))
 
 
 def folded(

@@ -93,6 +93,15 @@ def read_bytes(path: Path) -> bytes:
         raise ClassifierError(f"{path}: cannot read it ({error}); check the path") from None
 
 
+def is_one(path: Path) -> bool:
+    """Whether a file is to be read here: by how it begins, or by its name."""
+    try:
+        with files.regular(path) as file:
+            return file.read(8)[4:] == b"TFL3" or path.suffix.lower() in SUFFIXES
+    except (OSError, ValueError):
+        return path.suffix.lower() in SUFFIXES
+
+
 def examine(path: Path) -> bytes:
     """What can be told of a file before TensorFlow is imported; gives its content.
 
