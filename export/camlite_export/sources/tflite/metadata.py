@@ -60,13 +60,6 @@ class Metadata(NamedTuple):
     std: tuple[float, ...] | None = None
 
 
-class _Reader(Reader):
-    """Skips what is not needed, and keeps the place of options."""
-
-    def table(self, start: int, kind: str) -> Table:
-        return {"place": start} if kind in ("Options", "Skipped") else super().table(start, kind)
-
-
 def read(model: Any, content: bytes) -> Metadata:
     """The metadata of a model.
 
@@ -80,7 +73,7 @@ def read(model: Any, content: bytes) -> Metadata:
         try:
             data = np.asarray(model.buffers[entry.buffer].data, np.uint8).tobytes()
             if data[4:8] == _IDENTIFIER:
-                return _read(_Reader(data, _SCHEMA), content)
+                return _read(Reader(data, _SCHEMA, unread=("Options", "Skipped")), content)
         except (ValueError, IndexError, TypeError, OverflowError):
             return Metadata()
     return Metadata()

@@ -28,13 +28,6 @@ _MOST_SIGNATURES, _MOST_TENSORS = 16, 1 << 16
 _SEAL_AT_THE_END = 1 << 12
 
 
-class _Reader(Reader):
-    """Options are another matter: of each operator others."""
-
-    def table(self, start: int, kind: str) -> Table:
-        return {} if kind == "Options" else super().table(start, kind)
-
-
 def examine(content: bytes, where: str) -> None:
     """See that a file holds one classifier of one image.
 
@@ -49,7 +42,7 @@ def examine(content: bytes, where: str) -> None:
             f"give the classifier that it was made from"
         )
     try:
-        root = _Reader(content, _SCHEMA).root("Model")
+        root = Reader(content, _SCHEMA, unread=("Options",)).root("Model")
     except ValueError as error:
         raise ClassifierError(
             f"{where}: damaged, or no TFLite model ({printable(str(error))}); copy it again"
