@@ -24,6 +24,7 @@ from camlite_export.cutting.plain_operators import plain_operators
 from camlite_export.sources import same_answers
 from camlite_export.sources.changed_tensors import ChangeTensor
 from camlite_export.sources.file_source import FileSource, GraphStep
+from camlite_export.sources.graph import Key
 from camlite_export.sources.source import Answer, Floats, Step
 
 # How far scores of the float twin's head may be from the file's own, on the file's own features. Float files differ by
@@ -135,6 +136,21 @@ class FileCut:
             return reference(self, features, classes)
         parts = zip(features[:, np.newaxis], classes[:, np.newaxis], strict=True)
         return np.concatenate([reference(self, *part) for part in parts])
+
+    def twin_evidence(
+        self, inputs: Floats, classes: NDArray[np.int64], constants: Mapping[Key, NDArray[Any]]
+    ) -> Floats:
+        """Evidence (N, h, w) of one class an image by the float twin, with other constants: features times gradient."""
+        import tensorflow as tf
+
+        found = []
+        for image, k in zip(inputs, classes, strict=True):
+            features = self.source.twin_of_image(tf.constant(image[np.newaxis]), self.step, constants)
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(features)
+                own = self.head(features, constants=constants)[0, int(k)]
+            found.append(np.asarray(tf.reduce_sum(features * tape.gradient(own, features), axis=-1), np.float32))
+        return np.concatenate(found)
 
     @cached_property
     def finer_steps(self) -> tuple[GraphStep, ...]:

@@ -39,6 +39,7 @@ class Node:
         parameters: how many numbers it has learned; 0 for all but kernels.
         is_local: whether it leaves each place where it is, or mixes it with its neighbours only.
         beta: what a softmax multiplies its input with.
+        window, stride: of a convolution: its height, and how far it moves.
     """
 
     name: str
@@ -49,6 +50,8 @@ class Node:
     parameters: int = 0
     is_local: bool = True
     beta: float = 1.0
+    window: int = 0
+    stride: int = 1
 
 
 @dataclass(frozen=True, eq=False)

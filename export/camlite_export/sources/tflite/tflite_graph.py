@@ -19,6 +19,7 @@ from camlite_export.sources.tflite.operators import LEARNED, MOVING, TWINS, Call
 
 _MOST_OF_A_NAME = 80
 _SPLITS = frozenset({"SPLIT", "SPLIT_V", "CONCATENATION"})
+_WINDOWS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
 _CLAMPED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD"})
 
 
@@ -146,8 +147,15 @@ def _node(
         run=run,
         parameters=sum(one.size for one in learned if one.dtype == np.float32),
         is_local=kind not in MOVING or (kind in _SPLITS and _is_of_channels(call, kind, inputs, constants)),
+        window=_window(call) if kind in _WINDOWS else 0,
+        stride=int(call.option("strideH", 1)),
         beta=float(call.option("beta", 1.0)) if kind == "SOFTMAX" else 1.0,
     )
+
+
+def _window(call: Call) -> int:
+    shape = call.inputs[1]
+    return shape[1] if shape is not None and len(shape) == 4 else 0
 
 
 def _begins_at_zero(tensor: Any) -> bool:
