@@ -188,6 +188,8 @@ def export(
         )
     if chosen is not None:
         notes = (*notes, *chosen.lines)
+    if chosen is not None and chosen.layers is not None and "int16x8" in {precision for _, precision in wanted}:
+        notes = (*notes, "int16x8 has the plain map only: guides are made of comparisons, which it has not")
     begin(contact_sheet.NAME)
     picture = _picture(exported, images)
     missing = (

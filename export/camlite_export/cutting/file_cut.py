@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from camlite.artifact.card import Activation
 from camlite.artifact.evidence_methods import EvidenceMethod
+from camlite.artifact.map_choice import GuideMethod
 from camlite.backends.interpreter import Tensor
 from camlite.errors import ClassifierError
 from camlite.maps import cam
 from camlite_export import workarounds
 from camlite_export.cutting import evidence, forward, guide, heads, places
-from camlite_export.cutting.guide import GuideLayers, GuideMethod
+from camlite_export.cutting.guide import GuideLayers
 from camlite_export.cutting.heads import AffineHead
 from camlite_export.cutting.plain_operators import plain_operators
 from camlite_export.sources import same_answers

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.artifact.evidence_methods import EvidenceMethod
+from camlite.artifact.map_choice import GuideMethod
 from camlite.errors import ClassifierError
 from camlite_export.cutting import (
     convolutions,
@@ -25,7 +26,7 @@ from camlite_export.cutting import (
     proof,
     saved_model,
 )
-from camlite_export.cutting.guide import GuideLayers, GuideMethod
+from camlite_export.cutting.guide import GuideLayers
 from camlite_export.cutting.halves import Halves
 from camlite_export.sources import changed_tensors
 from camlite_export.sources.changed_tensors import ChangeTensor

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.artifact.card import Preprocessing, Window
-from camlite.artifact.map_choice import Guide, MapChoice, MeasuredMap
+from camlite.artifact.map_choice import Guide, GuideMethod, MapChoice, MeasuredMap
 from camlite.errors import ClassifierError
 from camlite.faithfulness import controls, insertion_deletion
 from camlite.maps import cam, resize
@@ -25,7 +25,7 @@ from camlite_export.agreement.reference import inputs_of
 from camlite_export.cutting import guide as guides
 from camlite_export.cutting import measured_places
 from camlite_export.cutting.cut import Cut
-from camlite_export.cutting.guide import GUIDE_METHODS, MOST_CLASSES, GuideLayers, GuideMethod
+from camlite_export.cutting.guide import GUIDE_METHODS, MOST_CLASSES, GuideLayers
 
 Floats = NDArray[np.float32]
 Maps = Literal["cam", "sharp", "auto"]
@@ -60,7 +60,6 @@ class Chosen(NamedTuple):
         yield f"maps {self.maps.chosen}"
         if self.layers is not None:
             yield "fine maps were compared on the golden samples only; the evidence told above is the plain map's"
-            yield "int16x8, where it was made, has the plain map only: guides are made of comparisons, which it has not"
         yield from filter(None, [self.warning])
 
 
