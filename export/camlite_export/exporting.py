@@ -260,7 +260,7 @@ def export(
     images = calibration.spread(MOST_MEASURED_IMAGES) if calibration else of_arrays(golden_images)
     with interpreter_process.interpreter_processes() as process_of:
         progress("golden samples")
-        files = golden_samples.carry_errors(files, process_of, sign)
+        files = golden_samples.carry_errors(files, process_of, sign, golden_samples.least_errors(cut))
         steps = _Steps(progress, len(wanted))
         judged = judge_all(
             files, expected, images, process_of, ours=calibration is not None, sign=sign, progress=steps.done

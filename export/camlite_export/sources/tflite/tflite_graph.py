@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -105,8 +106,17 @@ def read(model: Any, where: str) -> Graph:
     names = _unique(graph)
     nodes = [_node(model, graph, operator, names, constants, where) for operator in graph.operators]
     left, known = folded(nodes, constants)
+    left = tuple(dataclasses.replace(node, parameters=_learned(node, known)) for node in left)
     shapes: dict[Key, tuple[int, ...]] = {index: shape_of(one) for index, one in enumerate(graph.tensors)}
     return Graph(left, known, shapes, int(graph.inputs[0]), int(graph.outputs[0]))
+
+
+def _learned(node: Node, constants: Mapping[Key, NDArray[Any]]) -> int:
+    """How many numbers of a kernel were learned; those in 16 bits are made real by an operator of constants."""
+    if node.kind not in LEARNED:
+        return 0
+    given = [constants[key] for key in node.inputs if key is not None and key in constants]
+    return sum(one.size for one in given if one.dtype == np.float32)
 
 
 def _unique(graph: Any) -> list[str]:
@@ -130,7 +140,6 @@ def _node(
     inputs = tuple(None if index < 0 else int(index) for index in operator.inputs)
     outputs = tuple(map(int, operator.outputs))
     call, clamped = call_of(graph, operator), kind in _CLAMPED and _begins_at_zero(graph.tensors[outputs[0]])
-    learned = [constants[one] for one in inputs if one is not None and one in constants] if kind in LEARNED else []
 
     def run(given: Sequence[Any]) -> Sequence[Any]:
         import tensorflow as tf
@@ -145,7 +154,6 @@ def _node(
         inputs=inputs,
         outputs=outputs,
         run=run,
-        parameters=sum(one.size for one in learned if one.dtype == np.float32),
         is_local=kind not in MOVING or (kind in _SPLITS and _is_of_channels(call, kind, inputs, constants)),
         window=_window(call) if kind in _WINDOWS else 0,
         stride=int(call.option("strideH", 1)),
