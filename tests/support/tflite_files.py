@@ -5,6 +5,7 @@ Each is a classifier of Keras with seeded weights, converted in one of the ways 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -198,7 +199,8 @@ def converted(model: keras.Model, precision: Precision = "float32", ends: str = 
         converter.target_spec.supported_ops = [sets[precision]]
         if ends != "float32":
             converter.inference_input_type = converter.inference_output_type = tf.dtypes.as_dtype(ends)
-    with workarounds.silent_native_code():
+    with workarounds.silent_native_code(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it misses statistics that it finds by itself
         made: bytes = converter.convert()
     return made
 

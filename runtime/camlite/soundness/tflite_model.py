@@ -161,6 +161,8 @@ def _scales(quantization: Any, shape: Sequence[int], letter: str) -> tuple[float
     if not all(_LEAST_SCALE <= scale <= _LARGEST_SCALE for scale in scales) or len(zero_points) != len(scales):
         raise ValueError("a tensor has a scale that is no scale, or no zero point for each")
     allowed = tflite_rules.QUANTIZED.get(letter)
+    if letter == "u" and not scales:
+        allowed = None  # plain integers, as pixels are: which operators may meet them, the rules say
     if allowed is not None and (not scales or min(zero_points) not in allowed or max(zero_points) not in allowed):
         raise ValueError(f"a tensor has zero points {str(zero_points)[:60]}, expected within {allowed}")
     if len(scales) > 1:

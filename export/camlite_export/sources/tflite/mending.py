@@ -19,20 +19,21 @@ _OF_SHAPES = frozenset({_STRIDED_SLICE, _SLICE, _GATHER, _PACK, _CONCATENATION, 
 _INTEGERS = {2: np.int32, 4: np.int64}
 
 
-def mend(model: Any) -> tuple[str, ...]:
-    """Mend a model in place; returns what was done, a line each, none where nothing was."""
+def mend(model: Any) -> tuple[bool, tuple[str, ...]]:
+    """Mend a model in place; returns whether anything was done, and what people are to know of it, a line each.
+
+    Operators that compute shapes, as TensorFlow's converter leaves them for a batch of any size, become constants: that
+    is no fault, and not told.
+    """
     (graph,) = model.subgraphs
     axes = list(_axes_of_one_dimension(graph))
-    lines = []
-    if axes:
-        lines.append(
-            f"mended: {len(axes)} tensors, as {axes[0]!r}, name an axis of quantization that they have not; it is "
-            f"their only one"
-        )
-    count = _fold_shapes(model, graph)
-    if count:
-        lines.append(f"mended: {count} operators compute shapes, which are fixed for one image; they are constants now")
-    return tuple(lines)
+    lines = (
+        f"mended: {len(axes)} tensors, as {axes[0]!r}, name an axis of quantization that they have not; it is their "
+        f"only one"
+        for _ in axes[:1]
+    )
+    folded = _fold_shapes(model, graph)
+    return bool(axes or folded), tuple(lines)
 
 
 def _axes_of_one_dimension(graph: Any) -> Iterator[str]:

@@ -126,12 +126,12 @@ def open_file(path: Path, content: bytes) -> FileSource:
     where = str(path)
     try:
         model = flatbuffer.read(content)
-        lines = mending.mend(model)
+        changed, lines = mending.mend(model)
     except ClassifierError:
         raise
     except Exception as error:  # of the schema's objects, on what is damaged
         raise ClassifierError(f"{where}: damaged ({printable(str(error))[:200]}); copy it again") from None
-    sound = flatbuffer.write(model) if lines else content
+    sound = flatbuffer.write(model) if changed else content
     try:
         tflite_model.verify(sound)
     except ValueError as error:
