@@ -25,10 +25,11 @@ from camlite_export.agreement.gates import FEWEST_IMAGES
 from camlite_export.cutting import coarse_maps, cutter
 from camlite_export.cutting.heads import OF_AFFINE_HEADS
 from camlite_export.results import Export, Inspection
-from camlite_export.rightness.pixel_decision import UndecidedPixelsError, decide
+from camlite_export.rightness.pixel_decision import Decision, UndecidedPixelsError, decide
 from camlite_export.sharpening.choosing import Maps
 from camlite_export.sources import labels as label_files
 from camlite_export.sources import last_activation
+from camlite_export.sources.file_source import FileSource
 from camlite_export.sources.last_activation import SaturationWarning
 from camlite_export.sources.opening import open_source
 from camlite_export.sources.pixel_conventions import NAMED, PixelsWarning, preprocessing
@@ -83,7 +84,7 @@ def export(
 
     Args:
         classifier: path of a ``.keras``, ``.h5``, ``.hdf5`` or ``.model`` file, or a model object of Keras 3 or
-            tf_keras. Left as it is.
+            tf_keras; or path of a ``.tflite`` file, whose artifact is the same file with its map. Left as it is.
         output: folder of the artifacts; by default the path of the classifier without its suffix.
         name: of the artifacts, ``NAME.PRECISION.tflite`` and ``NAME.PRECISION.onnx``; by default the file's or the
             model's.
@@ -125,6 +126,7 @@ def export(
 
     Warns:
         PixelsWarning: evidence speaks against `preprocess`, or `mean` and `std`, or is in doubt of what was decided.
+        MendedWarning: a ``.tflite`` file had to be changed, in nothing that it computes, so that interpreters load it.
         SaturationWarning: its scores are made of probabilities, whose evidence vanishes where they are saturated.
         UnknownPlacesWarning: its cells hardly look at places of their own, so where they lie could not be measured.
         CoarseMapWarning: the last feature map has so few cells that heatmaps say little; names a finer layer.
@@ -151,14 +153,16 @@ def export(
     if source.saturation:
         warnings.warn(f"{source.name}: {last_activation.saturation_text(source.saturation)}", SaturationWarning, 2)
     class_labels, labels_from = label_files.choose(labels, calibration, source.labels, cut.classes)
-    wanted = exporting.kinds(
-        containers or exporting.CONTAINERS, wanted_precisions, calibration is not None, cut.affine is not None
-    )
+    calibrated, affine = calibration is not None, cut.affine is not None
+    wanted = exporting.kinds_of(source, containers, wanted_precisions, calibrated, affine)
     images, unread, notes = _pictures(calibration, class_labels)
     shown_name = str(path or source.name)
     used_name = given_name or _check_name(source.name)
     output_folder.check(folder, [exporting.file_name(used_name, *one) for one in wanted])
-    given = _given(source, preprocess, mean, std, fit, order)
+    given, told = _given(source, preprocess, mean, std, fit, order), None
+    if given is None and isinstance(source, FileSource) and source.told is not None:
+        told = source.told
+        given = _given(source, None, told.mean, told.std, fit, order)
     total, begun = exporting.stages(wanted, maps) + 1, 0
 
     def begin(stage: str) -> None:
@@ -169,6 +173,7 @@ def export(
 
     with with_findings((labels_from, *notes) if images is not None else ()):
         pixels = decide(view_of(source), images, class_labels, given, fit, order)
+        pixels = pixels if told is None else pixels.told_by(told.reason)
         if pixels.target is None:
             raise UndecidedPixelsError(shown_name, pixels)
         for doubt in pixels.warnings:
@@ -192,14 +197,17 @@ def export(
         notes = (*notes, *chosen.lines)
     notes = (
         *notes,
-        *(
-            f"{kind} has plain maps only: its fine ones would be too far from the original's ({why})"
-            for kind, why in spoiled.items()
-        ),
+        *(f"{kind} has plain maps only: {why}" for kind, why in spoiled.items()),
     )
+    if chosen is not None and chosen.layers is not None and "int16x8" in {precision for _, precision in wanted}:
+        notes = (*notes, "int16x8 has the plain map only: guides are made of comparisons, which it has not")
     begin(contact_sheet.NAME)
     picture = _picture(exported, images)
-    missing = None if wanted_precisions else exporting.left_out_text(images is not None, cut.affine is not None)
+    missing = (
+        None
+        if wanted_precisions or isinstance(source, FileSource)
+        else exporting.left_out_text(images is not None, cut.affine is not None)
+    )
     older = _older(folder, used_name, exported, refused, picture)
     return Export(tuple(exported), folder, picture, missing, pixels, labels_from, notes, refused, unread, older)
 
@@ -232,11 +240,20 @@ def inspect(
         cut.activation,
         source.parameters,
         cut.evidence_method,
-        decide(view_of(source), None, ()),
+        _pixels_of(source),
         tuple(source.steps),
         cut.step,
         tuple(cut.finer_steps),
     )
+
+
+def _pixels_of(source: Source) -> Decision:
+    """What is known of the pixels without any pictures."""
+    told = source.told if isinstance(source, FileSource) else None
+    if told is None:
+        return decide(view_of(source), None, ())
+    given = _given(source, None, told.mean, told.std, None, None)
+    return decide(view_of(source), None, (), given).told_by(told.reason)
 
 
 def parity(
@@ -290,7 +307,7 @@ def parity(
     folder = None if report is None else Path(report)
     if folder:
         reports.check_folder(folder)
-    given = Given(layer, labels, preprocess, _numbers(mean), _numbers(std), order, fit, trust, structure)
+    given = Given(layer, labels, preprocess, _numbers(mean), _numbers(std), order, fit, trust, structure, backend)
     comparison = compare(
         classifier,
         paths,

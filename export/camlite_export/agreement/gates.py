@@ -369,6 +369,28 @@ def of(precision: Precision, limits: Mapping[str, float], ours: bool = True) -> 
     return gates
 
 
+# Of the file that ships, explained. Measured on the files of files-that-ship and on classifiers of keras.applications.
+_SAME_SCORES = "the same operators in the same interpreter give the same scores, to the bit"
+_OF_FILES: Mapping[str, tuple[float, str]] = {
+    "score_difference_max": (0.0, _SAME_SCORES),
+    "top1_agreement": (1.0, _SAME_SCORES),
+    "evidence_error_max": (1e-3, "sums in another order: 1e-06; a guide's weights in 16 bits do not touch it"),
+}
+# What the file itself rounds between features and scores is its own: an 8-bit score is a multiple of 1/256.
+_COMPLETENESS_OF_FILES: Mapping[bool, tuple[str, float, str]] = {
+    True: ("completeness_max", 1e-4, "rounding alone: 1.4e-06"),
+    False: ("completeness_mean", 0.15, "0.051 on noise (ResNet8 in int8, whose logits are multiples of 0.2)"),
+}
+
+
+def of_file(precision: Precision, limits: Mapping[str, float]) -> dict[str, Gate]:
+    """Gates of an artifact that is the classifier's own file, and the caller's limits in their place."""
+    name, limit, reason = _COMPLETENESS_OF_FILES[precision in ("float32", "float16")]
+    own = {**_OF_FILES, name: (limit, reason)}
+    gates = {name: Gate(FIGURES[name], limit, reason, GATES_MEASURED_ON) for name, (limit, reason) in own.items()}
+    return {**gates, **of(precision, limits, ours=False)}
+
+
 def _rounded(precision: Precision) -> str:
     """What was done to the classifier that an artifact of this precision is held against."""
     bits = PRECISIONS[precision].noise_bits

@@ -34,6 +34,7 @@ from camlite_export.agreement.measurement import Measurement, join, measure
 from camlite_export.agreement.reference import Reference, inputs_of, reference_of
 from camlite_export.agreement.runner import Batch, Runner, batches
 from camlite_export.agreement.structure import Failure
+from camlite_export.cutting.file_cut import FileCut
 from camlite_export.precisions import PRECISIONS
 from camlite_export.rightness import label_evidence
 from camlite_export.sources.source import Floats
@@ -165,7 +166,11 @@ def judge(
             broken = Failure("interpreter", measurement, measurement)
             results.append(Result(runner.artifact, runner.backend, (*failures, broken), None, (), ()))
             continue
-        judges = _judges(runner.artifact, tensors, measurement, limits or {}, ours, noise, expected.cut.source.dtype)
+        if isinstance(expected.cut, FileCut):
+            judges: Mapping[str, Gate] = gates.of_file(runner.artifact.card.precision, limits or {})
+        else:
+            dtype = expected.cut.source.dtype
+            judges = _judges(runner.artifact, tensors, measurement, limits or {}, ours, noise, dtype)
         results.append(_result(runner, failures, measurement, expected, images, judges, shown))
     return Judged(results, images, tuple(unread.values()))
 

@@ -139,6 +139,10 @@ class Cut(Protocol):
         """
         ...
 
+    def guided_by(self, layers: GuideLayers | None) -> Cut:
+        """The same with a guide made of these layers, or without one."""
+        ...
+
 
 class TraceableCut(Cut, Protocol):
     """A cut that targets can convert."""

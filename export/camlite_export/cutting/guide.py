@@ -17,7 +17,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,7 @@ from camlite.artifact.map_choice import GuideMethod
 from camlite.errors import ClassifierError
 from camlite_export.cutting.plain_operators import shared_by_all_largest
 from camlite_export.sources.journey import KerasStep
-from camlite_export.sources.keras3 import Keras3Source
-from camlite_export.sources.source import Floats
-
-if TYPE_CHECKING:
-    import keras
+from camlite_export.sources.source import Floats, Source, Step
 
 GUIDE_METHODS: tuple[GuideMethod, ...] = get_args(GuideMethod)
 
@@ -61,7 +57,7 @@ class GuideLayers:
     """
 
     method: GuideMethod
-    steps: tuple[KerasStep, ...]
+    steps: tuple[Step, ...]
     smooth: bool = True
 
     @property
@@ -78,21 +74,26 @@ class GuideLayers:
         return f"{self.method} {' * '.join(self.names)}{', smoothed' if self.smooth else ''}"
 
 
-def finer_steps(source: Keras3Source, last: KerasStep) -> tuple[KerasStep, ...]:
+def finer_steps(source: Source, last: Step, can_begin: Callable[[Any], bool]) -> tuple[Any, ...]:
     """Where a guide can be made: of each finer size the last step from which alone the scores follow.
 
     In the order in which the image meets them; none where there is no finer one.
+
+    Args:
+        source: the classifier.
+        last: its step that gives the features.
+        can_begin: whether the logits follow from one of its steps alone.
     """
-    found: list[KerasStep] = []
+    found: list[Step] = []
     size = last.shape
-    for step in reversed(source.steps[: source.steps.index(last)]):
-        if len(found) < _MOST_SIZES and _is_finer(step, size) and source.head(step) is not None:
+    for step in reversed(list(source.steps)[: list(source.steps).index(last)]):
+        if len(found) < _MOST_SIZES and _is_finer(step, size) and can_begin(step):
             found.append(step)
             size = step.shape
     return tuple(reversed(found))
 
 
-def _is_finer(step: KerasStep, size: Sequence[int | None]) -> bool:
+def _is_finer(step: Step, size: Sequence[int | None]) -> bool:
     """Whether it is a feature map of more cells; not one that only moves those in front of it."""
     if len(step.shape) != 4 or None in step.shape[1:] or step.shape[3] in (1, 3):
         return False
@@ -100,24 +101,32 @@ def _is_finer(step: KerasStep, size: Sequence[int | None]) -> bool:
     return all(cast(int, one) >= _FINER * cast(int, other) for one, other in sides) and not _MOVES.search(step.kind)
 
 
-_MOVES = re.compile("Pad|Crop|Pool")
+_MOVES = re.compile("Pad|Crop|Pool", re.IGNORECASE)
+
+
+Part = Callable[..., Any]
+"""A part of a classifier: a tensor of TensorFlow -> another one; called with ``training=False``, as Keras's models."""
+
+
+def parts_of_keras(image: Any, steps: Sequence[KerasStep], features: Any) -> list[Part]:
+    """See `Guided`; image and features are symbolic."""
+    import keras
+
+    ends = [image, *(step.output for step in steps), features]
+    return [keras.Model(*pair) for pair in itertools.pairwise(ends)]
 
 
 class Guided:
     """A classifier in as many parts as its guide needs: image -> first step -> ... -> features -> logits, scores."""
 
-    def __init__(self, image: Any, steps: Sequence[KerasStep], features: Any, head: keras.Model, scores: Any) -> None:
+    def __init__(self, parts: Sequence[Part], head: Part, scores: Part | None = None) -> None:
         """
         Args:
-            image, features, scores: symbolic.
-            steps: at whose outputs gradients are taken.
+            parts: image -> first step -> ... -> features; gradients are taken at the outputs of all but the last.
             head: features -> logits.
+            scores: features -> scores; None where nobody asks for them.
         """
-        import keras
-
-        ends = [image, *(step.output for step in steps), features]
-        self._parts = [keras.Model(*pair) for pair in itertools.pairwise(ends)]
-        self._head, self._scores = head, keras.Model(features, scores)
+        self._parts, self._head, self._scores = parts, head, scores
 
     def outputs(self, image: Any, layers: GuideLayers) -> dict[str, Any]:
         """Features, scores, and the guide (N, h', w', 1) of the top class, or (N, h', w', K) of few; traced."""
@@ -135,7 +144,8 @@ class Guided:
             for own in chosen
         ]
         guide = guides[0] if len(guides) == 1 else tf.concat(guides, axis=-1)
-        return {"features": features, "scores": self._scores(features, training=False), "guide": guide}
+        scores = {} if self._scores is None else {"scores": self._scores(features, training=False)}
+        return {"features": features, "guide": guide, **scores}
 
     def raw(
         self, inputs: Floats, classes: NDArray[np.int64], methods: Sequence[GuideMethod]

@@ -25,7 +25,7 @@ from camlite_export import stages
 from camlite_export.agreement.reference import inputs_of
 from camlite_export.cutting import guide as guides
 from camlite_export.cutting import measured_places
-from camlite_export.cutting.cut import TraceableCut
+from camlite_export.cutting.cut import Cut
 from camlite_export.cutting.guide import GUIDE_METHODS, MOST_CLASSES, GuideLayers
 
 Floats = NDArray[np.float32]
@@ -61,8 +61,6 @@ class Chosen(NamedTuple):
     def lines(self) -> Iterator[str]:
         """What people are to know of it, each one line."""
         yield f"maps {self.maps.chosen}"
-        if self.layers is not None:
-            yield "int16x8, where it was made, has the plain map only: guides are made of comparisons, which it has not"
         yield from filter(None, [self.warning])
 
 
@@ -84,7 +82,7 @@ class _Pictures:
 
 
 def choose(
-    cut: TraceableCut,
+    cut: Cut,
     target: Preprocessing,
     window: Window,
     pictures: Sequence[NDArray[np.uint8]],
@@ -144,7 +142,7 @@ def choose(
     return Chosen(candidates.get(name), best, warning)
 
 
-def _windows(cut: TraceableCut, target: Preprocessing) -> Iterator[tuple[str, Window]]:
+def _windows(cut: Cut, target: Preprocessing) -> Iterator[tuple[str, Window]]:
     """Where each finer map lies in the image; without those whose places cannot be found."""
     for step in cut.finer_steps:
         with warnings.catch_warnings():
@@ -168,14 +166,14 @@ def _candidates(steps: Sequence[Any]) -> Iterator[GuideLayers]:
             yield from (GuideLayers(method, chosen, smooth) for smooth in (True, False))
 
 
-def _guide(cut: TraceableCut, layers: GuideLayers, windows: Mapping[str, Window]) -> Guide:
+def _guide(cut: Cut, layers: GuideLayers, windows: Mapping[str, Window]) -> Guide:
     height, width = layers.shape
     classes: Literal["all", "top"] = "all" if cut.classes <= MOST_CLASSES else "top"
     return Guide(height, width, classes, layers.names, layers.method, layers.smooth, window=windows[layers.names[0]])
 
 
 def _sharp_maps(
-    cut: TraceableCut,
+    cut: Cut,
     target: Preprocessing,
     seen: _Pictures,
     window: Window,
@@ -196,9 +194,7 @@ def _sharp_maps(
     return heatmaps
 
 
-def _wanted_guides(
-    cut: TraceableCut, candidates: Mapping[str, GuideLayers], guide: str | None
-) -> Mapping[str, GuideLayers]:
+def _wanted_guides(cut: Cut, candidates: Mapping[str, GuideLayers], guide: str | None) -> Mapping[str, GuideLayers]:
     """All, or the only one that is asked for."""
     if guide is None:
         return candidates
@@ -209,7 +205,7 @@ def _wanted_guides(
 
 
 def _measured(
-    cut: TraceableCut, seen: _Pictures, maps: Mapping[str, Floats], candidates: Mapping[str, GuideLayers]
+    cut: Cut, seen: _Pictures, maps: Mapping[str, Floats], candidates: Mapping[str, GuideLayers]
 ) -> list[MeasuredMap]:
     """Mean insertion and deletion, over all pictures, of the maps that are the best on a few."""
     count = len(seen.inputs)
@@ -223,7 +219,7 @@ def _measured(
 
 
 def _measure(
-    cut: TraceableCut,
+    cut: Cut,
     seen: _Pictures,
     maps: Mapping[str, Floats],
     figures: Mapping[str, NDArray[np.float64]],
@@ -262,7 +258,7 @@ def _spread(count: int, most: int) -> NDArray[np.intp]:
     return np.unique(np.linspace(0, count - 1, min(most, count)).astype(np.intp))
 
 
-def _probabilities(cut: TraceableCut, scores: Floats) -> Floats:
+def _probabilities(cut: Cut, scores: Floats) -> Floats:
     """What insertion and deletion follow: at least 0, also of a classifier that gives logits."""
     return np.asarray(cam.activate(scores, "softmax"), np.float32) if cut.activation == "linear" else scores
 

@@ -26,11 +26,15 @@ class Tensor(NamedTuple):
     zero_point: int = 0
 
     def quantize(self, real: NDArray[np.float32]) -> NDArray[Any]:
-        """Real numbers to stored ones: rounded half to even, clipped to the dtype's range."""
-        if not self.scale:
+        """Real numbers to stored ones: rounded half to even, clipped to the dtype's range.
+
+        Integers without a scale stand for themselves.
+        """
+        if self.dtype.kind == "f":
             return real.astype(self.dtype, copy=False)
         limits = np.iinfo(self.dtype)
-        stored: NDArray[Any] = np.rint(real / self.scale + self.zero_point).clip(limits.min, limits.max)
+        steps = real / self.scale + self.zero_point if self.scale else real
+        stored: NDArray[Any] = np.rint(steps).clip(limits.min, limits.max)
         return stored.astype(self.dtype)
 
     def dequantize(self, stored: NDArray[Any]) -> NDArray[np.float32]:

@@ -82,7 +82,7 @@ class Preparation:
         if target.channels == 1 or target.order == "rgb":
             alike = bool((self._tables == self._tables[0]).all())
             look_up = self._look_up if alike else self._look_up_each
-            self._short = self._multiply if not tensor.scale else self._copy if own else look_up
+            self._short = self._multiply if tensor.dtype.kind == "f" else self._copy if own else look_up
 
     def __call__(self, pixels: NDArray[np.uint8]) -> Pixels:
         """Check and prepare an image; returns a copy of it, since a camera overwrites its buffer.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from camlite.artifact.precisions import PRECISIONS
+from camlite.artifact.precisions import PRECISIONS, Precision
 from camlite.soundness.limits import Proof
 
 if TYPE_CHECKING:
@@ -31,7 +31,14 @@ def check(proof: Proof, card: Card, guide: Guide | None = None) -> None:
         raise ValueError(
             f"the model has outputs {received} for an image {proof.image.shape}, its card says {expected} for {image}"
         )
-    allowed = ("float32", "uint8", "int8") if PRECISIONS[card.precision].integer_ends else ("float32",)
     for name, port in {"image": proof.image, **proof.outputs}.items():
+        allowed = _allowed(name, card.precision)
         if port.dtype not in allowed:
             raise ValueError(f"{name} is {port.dtype}, expected {' or '.join(allowed)} for {card.precision}")
+
+
+def _allowed(name: str, precision: Precision) -> tuple[str, ...]:
+    """Real numbers, or the integers that a model of a precision computes in; pixels may go in as they are anywhere."""
+    if PRECISIONS[precision].integer_ends or name == "image":
+        return ("float32", "uint8", "int8", *(("int16",) if precision == "int16x8" else ()))
+    return ("float32", "int16") if precision == "int16x8" else ("float32",)

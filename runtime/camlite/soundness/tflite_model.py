@@ -22,20 +22,13 @@ from camlite.soundness.tflite_schema import OPTIONS, SCHEMA
 _LEAST_SCALE, _LARGEST_SCALE = 1e-30, 1e30  # a float32 that kernels can multiply and divide by
 
 
-class _Reader(Reader):
-    """Keeps the place of each operator's options, whose table depends on a number beside it."""
-
-    def table(self, start: int, kind: str) -> Table:
-        return {"place": start} if kind == "Options" else super().table(start, kind)
-
-
 def verify(model: bytes) -> Proof:
     """Prove that a TFLite model is of the structure that an interpreter takes for granted, and not too large.
 
     Raises:
         ValueError: it is not; says where.
     """
-    reader = _Reader(model, {**SCHEMA, **OPTIONS})
+    reader = Reader(model, {**SCHEMA, **OPTIONS}, unread=("Options",))  # their kind is a number beside them
     root = reader.root("Model")
     codes, graphs, buffers = (root.get(name, ()) for name in ("operator_codes", "subgraphs", "buffers"))
     if len(graphs) != 1:
@@ -170,6 +163,8 @@ def _scales(quantization: Any, shape: Sequence[int], letter: str) -> tuple[float
     if not all(_LEAST_SCALE <= scale <= _LARGEST_SCALE for scale in scales) or len(zero_points) != len(scales):
         raise ValueError("a tensor has a scale that is no scale, or no zero point for each")
     allowed = tflite_rules.QUANTIZED.get(letter)
+    if letter == "u" and not scales:
+        allowed = None  # plain integers, as pixels are: which operators may meet them, the rules say
     if allowed is not None and (not scales or min(zero_points) not in allowed or max(zero_points) not in allowed):
         raise ValueError(f"a tensor has zero points {str(zero_points)[:60]}, expected within {allowed}")
     if len(scales) > 1:
