@@ -1,4 +1,4 @@
-"""Artifacts whose model has channels in front, as PyTorch has them: only the card says so, and every answer is the same."""
+"""Artifacts whose model has channels in front, as PyTorch has them: only the card says so; answers are the same."""
 
 from __future__ import annotations
 

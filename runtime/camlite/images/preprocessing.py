@@ -74,8 +74,8 @@ class Preparation:
         scale, offset = np.array(target.scale, np.float32), np.array(target.offset, np.float32)
         pixels = np.arange(256, dtype=np.float32)[:, np.newaxis]
         self._tables = np.ascontiguousarray(tensor.quantize(pixels * scale + offset).T)
-        # A model whose channels come first is written to in its own order: numpy loops over its memory as it lies, which
-        # is 24 times as fast as over a view of it.
+        # A model whose channels come first is written to in its own order: numpy loops over its memory as it lies,
+        # which is 24 times as fast as over a view of it.
         channels_first = not memory.flags.c_contiguous
         self._own = memory.transpose(2, 0, 1) if channels_first else memory
         arranged = _column if channels_first else _row
