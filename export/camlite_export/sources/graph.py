@@ -118,6 +118,13 @@ class Graph:
         nodes = self.between(values.keys(), ends)
         if nodes is None:
             raise ValueError("more than these tensors is needed")
+        batch = next((one.shape[0] for one in values.values()), 1)
+        if batch not in (None, 1) and not self._keep_batches(nodes):
+            parts = (
+                self.compute({key: one[i : i + 1] for key, one in values.items()}, ends, constants, change)
+                for i in range(batch)
+            )
+            return [_joined(one) for one in zip(*parts, strict=True)]
         known = {**self.constants, **(constants or {}), **values}
         for node in nodes:
             given = [None if key is None else known[key] for key in node.inputs]
@@ -125,6 +132,10 @@ class Graph:
                 given = [_changed(one, change) for one in given]
             known.update(zip(node.outputs, node.run(given), strict=True))
         return [known[key] for key in ends]
+
+    def _keep_batches(self, nodes: Iterable[Node]) -> bool:
+        """Whether what they give has the batch for its first axis everywhere; exporters know that it is 1."""
+        return all(self.shapes[output][:1] == (1,) for node in nodes for output in node.outputs)
 
     def depends_on(self, key: Key) -> frozenset[Key]:
         """All tensors that are made of one, itself among them."""
@@ -150,6 +161,12 @@ class Graph:
         import tensorflow as tf
 
         return tf.transpose(values, axes)
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    import tensorflow as tf
+
+    return tf.concat(parts, axis=0)
 
 
 def _changed(values: Any, change: Change) -> Any:
