@@ -49,6 +49,8 @@ class Network(NamedTuple):
 
 
 NETWORKS: Mapping[str, Network] = {
+    "small_residual": Network("small", "residual", 40, "pool", classes=5),
+    "small_normalized": Network("small", "normalized", 40, "pool", affine=False, classes=5),
     "timm_test_resnet": Network("timm", "test_resnet", 160, "global_pool"),
     "timm_test_convnext": Network("timm", "test_convnext", 160, "head.global_pool", affine=False),
     "timm_test_efficientnet": Network("timm", "test_efficientnet", 160, "global_pool"),
@@ -78,6 +80,49 @@ NETWORKS: Mapping[str, Network] = {
 }
 
 
+def _small() -> Mapping[str, Any]:
+    """Two networks of our own, small enough to be kept beside the tests: one as ResNets are, one as ConvNeXts are."""
+    import torch
+    from torch import nn
+
+    def block(given: int, channels: int, stride: int) -> Any:
+        return nn.Sequential(
+            nn.Conv2d(given, channels, 3, stride, 1, bias=False), nn.BatchNorm2d(channels), nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, 1, 1, groups=4, bias=False), nn.BatchNorm2d(channels),
+        )  # fmt: skip
+
+    class Residual(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem = nn.Sequential(nn.Conv2d(3, 8, 7, 2, 3), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
+            self.first, self.second = block(8, 8, 1), block(8, 16, 2)
+            self.beside = nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False)
+            self.last, self.pool, self.fc = nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Linear(16, 5)
+
+        def forward(self, x: Any) -> Any:
+            x = self.stem(x)
+            x = torch.relu(x + self.first(x))
+            x = self.second(x) + torch.cat([self.beside(x)] * 2, dim=1)
+            return self.fc(self.pool(self.last(x)).flatten(1))
+
+    class Normalized(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.deep = nn.Conv2d(3, 12, 4, 4), nn.Conv2d(12, 12, 5, padding=2, groups=12)
+            self.norm, self.up, self.down = nn.LayerNorm(12), nn.Linear(12, 24), nn.Linear(24, 12)
+            self.reduced, self.pool = nn.Conv2d(12, 16, 2, 2), nn.AdaptiveAvgPool2d(1)
+            self.after, self.hidden, self.fc = nn.LayerNorm(16), nn.Linear(16, 16), nn.Linear(16, 5)
+
+        def forward(self, x: Any) -> Any:
+            x = self.stem(x)
+            one = self.norm(self.deep(x).permute(0, 2, 3, 1))
+            x = x + self.down(nn.functional.gelu(self.up(one))).permute(0, 3, 1, 2)
+            x = nn.functional.silu(self.reduced(x))
+            return self.fc(nn.functional.hardswish(self.hidden(self.after(self.pool(x).flatten(1)))))
+
+    return {"residual": Residual, "normalized": Normalized}
+
+
 @functools.cache
 def _torchvision() -> Any:
     """torchvision; its native operators are not needed, and are not there beside a torch for CPUs only."""
@@ -97,13 +142,15 @@ def built(network: Network) -> Any:
     import torch
 
     torch.manual_seed(0)
-    torchvision = _torchvision()  # timm imports it, too
-    if network.library == "timm":
+    if network.library == "small":
+        model = _small()[network.name]()
+    elif network.library == "timm":
+        _torchvision()  # timm imports it, too
         import timm
 
         model = timm.create_model(network.name, num_classes=network.classes, **network.options)
     else:
-        model = getattr(torchvision.models, network.name)(num_classes=network.classes, **network.options)
+        model = getattr(_torchvision().models, network.name)(num_classes=network.classes, **network.options)
     chance = torch.Generator().manual_seed(1)
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
