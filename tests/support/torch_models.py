@@ -198,6 +198,18 @@ def evidence(model: Any, network: Network) -> dict[str, np.ndarray]:
     }
 
 
+def _forget_places(path: Path) -> None:
+    """Without the lines of source code that the exporters write beside each operator."""
+    import onnx
+
+    model = onnx.load(path, load_external_data=False)
+    for values in (model.graph.node, model.graph.value_info, [model.graph], model.graph.initializer):
+        for value in values:
+            value.doc_string = ""
+            del value.metadata_props[:]
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
 def main(folder: Path, names: list[str]) -> None:
     import torch
 
@@ -213,6 +225,7 @@ def main(folder: Path, names: list[str]) -> None:
                 warnings.simplefilter("ignore")
                 path = folder / f"{name}.{exporter}.onnx"
                 torch.onnx.export(built(network), (image,), str(path), dynamo=dynamo, verbose=False)
+            _forget_places(path)
         np.savez(folder / f"{name}.npz", **evidence(built(network), network))
         print(name, flush=True)
 
