@@ -20,8 +20,8 @@ from camlite_export import workarounds
 from camlite_export.cutting.file_cut import Addition, FileCut
 from camlite_export.sources.onnx import layouts, reading
 
-_OPSETS = range(14, 19)
-"""Of those tf2onnx can write, the ones that later sets still read as they are."""
+_LATEST = 18
+"""The latest set of operators that tf2onnx writes; later ones read it as it is."""
 _FLOAT = 1
 
 
@@ -78,8 +78,7 @@ class Splice:
     def __init__(self, model: Any, file: reading.OnnxFile) -> None:
         self._model, self._graph, self._file = model, model.graph, file
         own = max(one.version for one in model.opset_import if one.domain in ("", "ai.onnx"))
-        self.opset = min(max(own, _OPSETS[0]), _OPSETS[-1])
-        self._own = own
+        self.opset = min(own, _LATEST)
         self._stored = {_digest(one): one.name for one in model.graph.initializer}
 
     def scores(self, is_pair: bool) -> str:
@@ -99,8 +98,6 @@ class Splice:
 
     def behind(self, given: str, other: Any, name: str) -> str:
         """Append another model of one input and one output behind a tensor; returns the tensor of its output."""
-        if self._own < _OPSETS[0]:
-            other = _older(other, self._own, self._file, name)
         (image,) = [one.name for one in other.graph.input]
         places = {image: given, "": ""}
         for constant in other.graph.initializer:
@@ -166,21 +163,6 @@ class Splice:
 
         self._graph.initializer.append(numpy_helper.from_array(values, f"camlite/{name}"))
         return f"camlite/{name}"
-
-
-def _older(model: Any, opset: int, file: reading.OnnxFile, name: str) -> Any:
-    """The same in an older set of operators, that of the file."""
-    from onnx import version_converter
-
-    del file
-    try:
-        return version_converter.convert_version(model, opset)
-    except Exception as error:  # of its native code
-        raise ClassifierError(
-            f"the file's operators are of set {opset}, which cannot express its {name} "
-            f"({' '.join(str(error).split())[:200]}); convert it first: "
-            f"onnx.save(onnx.version_converter.convert_version(onnx.load(FILE), 17), NEW)"
-        ) from None
 
 
 def _digest(tensor: Any) -> bytes:

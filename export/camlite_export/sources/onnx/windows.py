@@ -34,7 +34,7 @@ def convolved(call: Call, values: Any, weights: Any, bias: Any) -> Any:
         raise ValueError(f"a convolution over {len(window)} axes")
     groups = int(call.option("group", 1))
     strides, dilations = (_each(call, name, 1) for name in ("strides", "dilations"))
-    given = _padded(values, _pads(call, window), 0.0)
+    given = _padded(values, _up_to_the_output(call, _pads(call, window), window), 0.0)
     kernel = _transposed(weights, (2, 3, 1, 0))
     if groups == 1:
         made = tf.nn.conv2d(given, kernel, strides, "VALID", dilations=dilations)
@@ -89,10 +89,17 @@ def _padded(values: Any, pads: Pads, value: float) -> Any:
 
 def cropped(values: Any, pads: Sequence[Sequence[int]]) -> Any:
     """What negative pads leave."""
+    import tensorflow as tf
+
     if min(itertools.chain(*pads)) >= 0:
         return values
-    parts = [slice(max(0, -front), None if back >= 0 else back) for front, back in pads]
-    return values[tuple(parts)]
+    sides = [-1, *values.shape[1:]]
+    starts = [max(0, -front) for front, _ in pads]
+    sizes = [
+        side if side == -1 else side - start - max(0, -back)
+        for side, start, (_, back) in zip(sides, starts, pads, strict=True)
+    ]
+    return tf.slice(values, starts, sizes)  # whose gradient is padding, which everybody has
 
 
 def _up_to_the_output(call: Call, pads: Pads, window: Sequence[int]) -> Pads:
