@@ -98,8 +98,7 @@ class Splice:
 
     def behind(self, given: str, other: Any, name: str) -> str:
         """Append another model of one input and one output behind a tensor; returns the tensor of its output."""
-        (image,) = [one.name for one in other.graph.input]
-        places = {image: given, "": ""}
+        places = {layouts.image_of(other.graph): given, "": ""}
         for constant in other.graph.initializer:
             digest = _digest(constant)
             if digest not in self._stored:
