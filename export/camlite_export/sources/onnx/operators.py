@@ -356,9 +356,7 @@ def _reshaped(call: Call, given: Sequence[Any]) -> Any:
 
 
 def _transposed(call: Call, given: Sequence[Any]) -> Any:
-    import tensorflow as tf
-
-    return tf.transpose(given[0], call.option("perm"))
+    return windows.moved(given[0], call.option("perm", tuple(reversed(range(len(call.shape()))))))
 
 
 def _concatenated(call: Call, given: Sequence[Any]) -> Any:
@@ -407,11 +405,24 @@ def _part(start: int, end: int, step: int, side: int) -> slice:
 
 
 def _gathered(call: Call, given: Sequence[Any]) -> Any:
+    """Of constant places; where that is differentiated, with what every converter knows: a cut, or a product."""
     import tensorflow as tf
 
-    axis = call.axis(0)
-    places = np.asarray(given[1])
-    return tf.gather(given[0], np.where(places < 0, places + call.shape()[axis], places), axis=axis)
+    axis, places = call.axis(0), np.asarray(given[1])
+    places = np.where(places < 0, places + call.shape()[axis], places)
+    if isinstance(given[0], np.ndarray):
+        return np.take(given[0], places, axis)
+    in_a_row, first = places.ravel(), int(places.ravel()[0])
+    if np.array_equal(in_a_row, np.arange(first, first + len(in_a_row))):
+        starts, sizes = [0] * len(call.shape()), [-1] * len(call.shape())
+        starts[axis], sizes[axis] = first, len(in_a_row)
+        return tf.reshape(tf.slice(given[0], starts, sizes), with_any_batch(call))
+    if given[0].dtype != tf.float32:
+        return tf.gather(given[0], places, axis=axis)
+    chosen = np.eye(call.shape()[axis], dtype=np.float32)[:, in_a_row]
+    rank = len(call.shape())
+    back = [*range(axis), rank - 1, *range(axis, rank - 1)]
+    return tf.reshape(tf.transpose(tf.tensordot(given[0], chosen, [[axis], [0]]), back), with_any_batch(call))
 
 
 def _expanded(call: Call, given: Sequence[Any]) -> Any:

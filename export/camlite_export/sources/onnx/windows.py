@@ -45,7 +45,21 @@ def convolved(call: Call, values: Any, weights: Any, bias: Any) -> Any:
     else:
         parts = zip(tf.split(given, groups, -1), tf.split(kernel, groups, -1), strict=True)
         made = tf.concat([tf.nn.conv2d(*part, strides, "VALID", dilations=dilations) for part in parts], -1)
-    return tf.transpose(made if bias is None else made + bias, _FIRST)
+    return moved(made if bias is None else made + bias, _FIRST)
+
+
+def moved(values: Any, axes: Sequence[int]) -> Any:
+    """Transposed; where only sides of 1 change places, reshaped.
+
+    tf2onnx 1.17 makes reshapes of such transposes after it has moved them to other places, and wrong ones.
+    """
+    import tensorflow as tf
+
+    shape = list(values.shape)
+    wide = [axis for axis in axes if axis == 0 or shape[axis] != 1]
+    if axes[0] == 0 and wide == sorted(wide) and None not in shape[1:]:
+        return tf.reshape(values, [-1, *(shape[axis] for axis in axes[1:])])
+    return tf.transpose(values, axes)
 
 
 def _transposed(values: Any, axes: Sequence[int]) -> Any:
@@ -80,7 +94,7 @@ def _padded(values: Any, pads: Pads, value: float) -> Any:
     """A map (N, C, H, W) as (N, H, W, C), padded."""
     import tensorflow as tf
 
-    last = tf.transpose(values, _LAST)
+    last = moved(values, _LAST)
     if not any(map(any, pads)):
         return last
     each = [(0, 0), *zip(*pads, strict=True), (0, 0)]
@@ -130,7 +144,7 @@ def _pooling(kind: Literal["MAX", "AVG"]) -> Twin:
             made = (pool or tf.nn.avg_pool2d)(values, window, strides, "VALID")
         if kind == "AVG":
             made = made * _shares(call, window, said, pads)
-        return tf.transpose(made, _FIRST)
+        return moved(made, _FIRST)
 
     return compute
 
@@ -168,10 +182,10 @@ def _transposed_convolution(call: Call, given: Sequence[Any]) -> Any:
     _, _, height, width = call.outputs[0]
     shape = (tf.shape(given[0])[0], height + top + bottom, width + left + right, depth)
     kernel = _transposed(given[1], (2, 3, 1, 0))
-    last = tf.transpose(given[0], _LAST)
+    last = moved(given[0], _LAST)
     made = tf.nn.conv2d_transpose(last, kernel, shape, _each(call, "strides", 1), "VALID")
     made = made[:, top : top + height, left : left + width]
-    return tf.transpose(made + given[2] if len(given) > 2 and given[2] is not None else made, _FIRST)
+    return moved(made + given[2] if len(given) > 2 and given[2] is not None else made, _FIRST)
 
 
 def _resized(call: Call, given: Sequence[Any]) -> Any:
@@ -181,7 +195,7 @@ def _resized(call: Call, given: Sequence[Any]) -> Any:
     _, _, height, width = call.shape()
     _, _, rows, columns = call.outputs[0]
     mode = call.option("mode", "nearest")
-    last = tf.transpose(given[0], _LAST)
+    last = moved(given[0], _LAST)
     if mode == "nearest" and rows % height == 0 and columns % width == 0:
         made = tf.repeat(tf.repeat(last, rows // height, axis=1), columns // width, axis=2)
     elif mode == "linear" and call.option("coordinate_transformation_mode", "half_pixel") in (
@@ -191,7 +205,7 @@ def _resized(call: Call, given: Sequence[Any]) -> Any:
         made = tf.image.resize(last, (rows, columns))
     else:
         raise ValueError(f"Resize in mode {mode} to {rows} x {columns}")
-    return tf.transpose(made, _FIRST)
+    return moved(made, _FIRST)
 
 
 TWINS: Mapping[str, Twin] = {
