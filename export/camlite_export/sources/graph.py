@@ -120,11 +120,11 @@ class Graph:
             raise ValueError("more than these tensors is needed")
         batch = next((one.shape[0] for one in values.values()), 1)
         if batch not in (None, 1) and not self._keep_batches(nodes):
-            parts = (
-                self.compute({key: one[i : i + 1] for key, one in values.items()}, ends, constants, change)
-                for i in range(batch)
-            )
-            return [_joined(one) for one in zip(*parts, strict=True)]
+            import tensorflow as tf
+
+            each = zip(*(tf.split(one, batch) for one in values.values()), strict=True)
+            parts = (self.compute(dict(zip(values, one, strict=True)), ends, constants, change) for one in each)
+            return [tf.concat(one, axis=0) for one in zip(*parts, strict=True)]
         known = {**self.constants, **(constants or {}), **values}
         for node in nodes:
             given = [None if key is None else known[key] for key in node.inputs]
@@ -161,12 +161,6 @@ class Graph:
         import tensorflow as tf
 
         return tf.transpose(values, axes)
-
-
-def _joined(parts: Sequence[Any]) -> Any:
-    import tensorflow as tf
-
-    return tf.concat(parts, axis=0)
 
 
 def _changed(values: Any, change: Change) -> Any:
