@@ -504,4 +504,6 @@ def _card(
         model_sha256=hashlib.sha256(content).hexdigest(),
         made_with={program: importlib.metadata.version(program) for program in _MADE_WITH},
         pixels=pixels,
+        image_layout=cut.source.image_layout if isinstance(cut, FileCut) else "hwc",
+        features_layout=cut.source.layout_of(cut.step) if isinstance(cut, FileCut) else "hwc",
     )

@@ -107,7 +107,7 @@ def export(
         size: of the images, one side or height and width in pixels, for a classifier that takes any.
         preprocess: what the classifier was trained on: ``unit`` 0..1, ``signed`` -1..1, ``imagenet``, ``caffe`` or
             ``raw`` 0..255; by default it is decided by evidence, see `camlite_export.rightness.pixel_decision`.
-        mean, std: instead, of the pixels on 0..255: one number, or one a channel.
+        mean, std: instead, of the pixels on 0..255 (or both on 0..1, as PyTorch's): one number, or one a channel.
         order: of the classifier's colour channels, ``rgb``, or ``bgr`` where OpenCV read the pictures of the training;
             by default it is decided as well, and is ``rgb`` where nothing tells.
         fit: how images of other sizes are made to fit, ``stretch`` or ``crop``; by default as the classifier's

@@ -36,7 +36,8 @@ class Measurement:
         correlation: Pearson's, of the two evidence maps; 1 for two equal maps.
         overlap: intersection over union of the top fifths of the two maps.
         peak_shift: Euclidean distance of the two peaks, in cells of the feature map.
-        completeness: see `camlite.Explanation.completeness`; NaN where it is None.
+        completeness: see `camlite.Explanation.completeness`, over the largest score where that is above 1, as logits
+            may be; NaN where it is None.
         fine_correlation: Pearson's, of the two fine maps; NaN where one of them has none.
         fine_moved, fine_size: half the sum of all differences of fine evidence, and the sum of the magnitudes of the
             reference's, in logits.
@@ -125,7 +126,7 @@ def measure(
         correlation=np.where(comparable, _correlation(expected, received), np.nan),
         overlap=np.where(comparable, _overlap(expected, received), np.nan),
         peak_shift=np.where(comparable, _peak_shift(expected, received, reference.evidence.shape[2]), np.nan),
-        completeness=np.where(finite, answers.completeness, np.nan),
+        completeness=np.where(finite, answers.completeness / _sizes(scores), np.nan),
         **_fine_figures(fine, answers.fine, comparable),
         seconds=np.full(len(finite), np.nan) if answers.seconds is None else answers.seconds,
     )
@@ -147,6 +148,11 @@ def _fine_figures(
 
 
 _FINE = ("fine_correlation", "fine_moved", "fine_size")
+
+
+def _sizes(scores: Floats) -> Floats:
+    """Of each image's scores, at least 1."""
+    return np.asarray(np.maximum(1.0, np.abs(scores).max(axis=1)))
 
 
 def join(parts: Sequence[Measurement]) -> Measurement:

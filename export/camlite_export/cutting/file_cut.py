@@ -278,7 +278,8 @@ def _last_feature_map(source: FileSource) -> GraphStep:
         if mixing is not None:
             raise ClassifierError(
                 f"{source.name}: no feature map: behind the last one, of layer {step.name!r}, stands attention "
-                f"({mixing!r}), which mixes its places: a transformer; camlite explains convolutional classifiers"
+                f"({mixing!r}), which mixes its places: a transformer; give a convolutional classifier, or explain "
+                f"this one by its gradient with --layer {step.name}"
             )
         return step
     if moved is not None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from camlite import backends
 from camlite.artifact import Container
-from camlite.artifact.card import Activation
+from camlite.artifact.card import Activation, Layout
 from camlite.artifact.precisions import Precision
 from camlite.backends.interpreter import Tensor
 from camlite.errors import ClassifierError
@@ -95,7 +95,20 @@ class FileSource:
         _, *sides = self.graph.shapes[self.graph.image]
         if len(sides) == 2:  # grey, without an axis for it
             return (sides[0], sides[1], 1)
-        return cast(tuple[int, int, int], (*sides[1:], sides[0]) if self.graph.channels_first else tuple(sides))
+        return cast(tuple[int, int, int], (*sides[1:], sides[0]) if self._image_is_first else tuple(sides))
+
+    @property
+    def _image_is_first(self) -> bool:
+        return self.graph.image in self.graph.channels_first
+
+    @property
+    def image_layout(self) -> Layout:
+        """Of the file's own input."""
+        return "chw" if self._image_is_first else "hwc"
+
+    def layout_of(self, step: Step) -> Layout:
+        """Of the tensor that a step gives in the file."""
+        return "chw" if cast(GraphStep, step).key in self.graph.channels_first else "hwc"
 
     @property
     def dtype(self) -> str:
@@ -157,7 +170,7 @@ class FileSource:
     def _step(self, node: Node) -> GraphStep:
         key = node.outputs[0]
         _, *sides = self.graph.shapes[key]
-        if self.graph.channels_first and len(sides) == 3:
+        if key in self.graph.channels_first and len(sides) == 3:
             sides = [*sides[1:], sides[0]]
         return GraphStep(node.name, node.kind, (None, *sides), node.parameters, key, node)
 
@@ -171,7 +184,7 @@ class FileSource:
         """The same without the scores, at half the cost."""
         key = cast(GraphStep, step).key
         (found,) = self._run(self.file.with_outputs((key,)), (key,), self._stored(images))
-        return cast(Floats, self.graph.with_channels_last(found))
+        return cast(Floats, self.graph.with_channels_last(found, key))
 
     def scores_of(self, given: Floats) -> Floats:
         """Float32 (N, K) of what the file gives, (N, ...); of one sigmoid p, 1 - p and p."""
@@ -181,7 +194,7 @@ class FileSource:
     def _stored(self, images: Floats) -> Any:
         """Images (N, H, W, channels) as the input stores them."""
         taken = images[..., 0] if len(self.input.shape) == 2 else images
-        return self.input.quantize(np.ascontiguousarray(self.graph.with_own_layout(taken)))
+        return self.input.quantize(np.ascontiguousarray(self.graph.with_own_layout(taken, self.graph.image)))
 
     def _run(self, model: bytes, keys: tuple[Key, ...], stored: Any) -> list[Floats]:
         """Real numbers of some outputs, in the layout of the file."""
@@ -206,9 +219,15 @@ class FileSource:
     def head(self, step: Step) -> Callable[..., Any] | None:
         """The float twin from features (N, h, w, C) to logits (N, K), or None where the logits need more than that."""
         key = cast(GraphStep, step).key
-        if self.graph.between([key], [self.ends.logits]) is None:
+        nodes = self.graph.between([key], [self.ends.logits])
+        if nodes is None or not all(node.is_known for node in nodes):
             return None
         return self.twin([step])
+
+    def unknown_behind(self, step: Step) -> str | None:
+        """The kind of an operator without a twin that the scores need from here on; None where there is none."""
+        nodes = self.graph.between([cast(GraphStep, step).key], [self.ends.logits]) or ()
+        return next((node.kind for node in nodes if not node.is_known), None)
 
     def twin(self, steps: Sequence[Step], end: Step | None = None) -> Callable[..., Any]:
         """The float twin from the outputs of some steps, (N, h, w, C) each, to that of another, or to the logits.
@@ -224,10 +243,11 @@ class FileSource:
             change: Change | None = None,
         ) -> Any:  # called as Keras's models are
             del training
-            given = {key: self.graph.with_own_layout(one) for key, one in zip(keys, values, strict=True)}
+            given = {key: self.graph.with_own_layout(one, key) for key, one in zip(keys, values, strict=True)}
             if end is not None:
-                (found,) = self.graph.compute(given, [cast(GraphStep, end).key], constants, change)
-                return self.graph.with_channels_last(found)
+                last = cast(GraphStep, end).key
+                (found,) = self.graph.compute(given, [last], constants, change)
+                return self.graph.with_channels_last(found, last)
             (found,) = self.graph.compute(given, [self.ends.logits], constants, change)
             return self.ends.finished(found)
 
@@ -238,6 +258,7 @@ class FileSource:
     ) -> Any:
         """The float twin from images (N, H, W, channels) to a step's output (N, h, w, C)."""
         taken = images[..., 0] if len(self.input.shape) == 2 else images
-        given = {self.graph.image: self.graph.with_own_layout(taken)}
-        (found,) = self.graph.compute(given, [cast(GraphStep, end).key], constants, change)
-        return self.graph.with_channels_last(found)
+        given = {self.graph.image: self.graph.with_own_layout(taken, self.graph.image)}
+        last = cast(GraphStep, end).key
+        (found,) = self.graph.compute(given, [last], constants, change)
+        return self.graph.with_channels_last(found, last)

@@ -40,6 +40,7 @@ class Node:
         is_local: whether it leaves each place where it is, or mixes it with its neighbours only.
         beta: what a softmax multiplies its input with.
         window, stride: of a convolution: its height, and how far it moves.
+        is_known: whether it has a twin; `run` of one that has none raises `ClassifierError`.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Node:
     beta: float = 1.0
     window: int = 0
     stride: int = 1
+    is_known: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +66,7 @@ class Graph:
         shapes: by tensor, with a batch of 1.
         image: the tensor that the image goes into.
         scores: the tensor that the scores come from.
-        channels_first: whether images and feature maps are (N, C, H, W) inside; else (N, H, W, C).
+        channels_first: the tensors, the image or maps, that are (N, C, H, W) inside; others are (N, H, W, C).
     """
 
     nodes: tuple[Node, ...]
@@ -72,7 +74,7 @@ class Graph:
     shapes: Mapping[Key, tuple[int, ...]]
     image: Key
     scores: Key
-    channels_first: bool = False
+    channels_first: frozenset[Key] = frozenset()
 
     @cached_property
     def makers(self) -> Mapping[Key, Node]:
@@ -116,6 +118,13 @@ class Graph:
         nodes = self.between(values.keys(), ends)
         if nodes is None:
             raise ValueError("more than these tensors is needed")
+        batch = next((one.shape[0] for one in values.values()), 1)
+        if batch not in (None, 1) and not self._keep_batches(nodes):
+            import tensorflow as tf
+
+            each = zip(*(tf.split(one, batch) for one in values.values()), strict=True)
+            parts = (self.compute(dict(zip(values, one, strict=True)), ends, constants, change) for one in each)
+            return [tf.concat(one, axis=0) for one in zip(*parts, strict=True)]
         known = {**self.constants, **(constants or {}), **values}
         for node in nodes:
             given = [None if key is None else known[key] for key in node.inputs]
@@ -123,6 +132,10 @@ class Graph:
                 given = [_changed(one, change) for one in given]
             known.update(zip(node.outputs, node.run(given), strict=True))
         return [known[key] for key in ends]
+
+    def _keep_batches(self, nodes: Iterable[Node]) -> bool:
+        """Whether what they give has the batch for its first axis everywhere; exporters know that it is 1."""
+        return all(self.shapes[output][:1] == (1,) for node in nodes for output in node.outputs)
 
     def depends_on(self, key: Key) -> frozenset[Key]:
         """All tensors that are made of one, itself among them."""
@@ -132,16 +145,16 @@ class Graph:
                 found.update(node.outputs)
         return frozenset(found)
 
-    def with_channels_last(self, values: Any) -> Any:
+    def with_channels_last(self, values: Any, key: Key) -> Any:
         """A map (N, ...) of the file as (N, H, W, C): numpy's, or a tensor of TensorFlow."""
-        return self._moved(values, (0, 2, 3, 1))
+        return self._moved(values, key, (0, 2, 3, 1))
 
-    def with_own_layout(self, values: Any) -> Any:
-        """A map (N, H, W, C) in the layout of the file: numpy's, or a tensor of TensorFlow."""
-        return self._moved(values, (0, 3, 1, 2))
+    def with_own_layout(self, values: Any, key: Key) -> Any:
+        """A map (N, H, W, C) in the layout that a tensor of the file has: numpy's, or a tensor of TensorFlow."""
+        return self._moved(values, key, (0, 3, 1, 2))
 
-    def _moved(self, values: Any, axes: tuple[int, ...]) -> Any:
-        if not self.channels_first or len(values.shape) != 4:
+    def _moved(self, values: Any, key: Key, axes: tuple[int, ...]) -> Any:
+        if key not in self.channels_first or len(values.shape) != 4:
             return values
         if isinstance(values, np.ndarray):
             return np.ascontiguousarray(values.transpose(axes))

@@ -13,6 +13,7 @@ from camlite_export.sources import keras_files
 from camlite_export.sources.journey import Size
 from camlite_export.sources.keras2 import Keras2Source, Rebuilt
 from camlite_export.sources.keras3 import Keras3Source
+from camlite_export.sources.onnx import reading as onnx_reading
 from camlite_export.sources.tflite import reading
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def open_source(
         stages.begin(f"reading {path.name}")
         if reading.is_one(path):
             return _of_a_file(path, size, beside)
+        if onnx_reading.is_one(path):
+            return _of_an_onnx_file(path, size, default_size, beside)
         # Importing TensorFlow takes seconds, so what is no classifier is told now.
         keras_files.examine(path, trusted, beside)
         _import_tensorflow()
@@ -77,6 +80,19 @@ def _of_a_file(path: Path, size: Size | None, structure: Path | None) -> Source:
     if size is not None and size != source.image_shape[:2]:
         height, width, _ = source.image_shape
         raise ClassifierError(f"{path}: takes images of {height} x {width} only: leave --size out")
+    for line in source.mended:
+        warnings.warn(line, MendedWarning, stacklevel=4)
+    return source
+
+
+def _of_an_onnx_file(path: Path, size: Size | None, default_size: Size | None, structure: Path | None) -> Source:
+    """An `.onnx` file, which may take images of any size."""
+    if structure is not None:
+        raise ClassifierError(f"{path}: has its operators with it: leave --structure out")
+    examined = onnx_reading.examine(path)
+    _import_tensorflow()
+    stages.begin(f"opening {path.name}")
+    source = onnx_reading.open_file(path, examined, size, default_size)
     for line in source.mended:
         warnings.warn(line, MendedWarning, stacklevel=4)
     return source

@@ -10,10 +10,13 @@ from collections.abc import Callable, Mapping
 
 from camlite.artifact import Container
 from camlite_export.cutting.file_cut import FileCut
-from camlite_export.targets import onnx_target, tflite_file, tflite_target
+from camlite_export.targets import onnx_file, onnx_target, tflite_file, tflite_target
 from camlite_export.targets.target import Target
 
 TARGETS: Mapping[Container, Target] = {"tflite": tflite_target, "onnx": onnx_target}
 
-FILES: Mapping[Container, Callable[[FileCut], bytes]] = {"tflite": tflite_file.convert}
+FILES: Mapping[Container, Callable[[FileCut], bytes]] = {
+    "tflite": tflite_file.convert,
+    "onnx": onnx_file.convert,
+}
 """What makes an artifact's model of a file of the same kind."""

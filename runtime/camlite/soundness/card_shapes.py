@@ -8,8 +8,13 @@ from camlite.artifact.precisions import PRECISIONS, Precision
 from camlite.soundness.limits import Proof
 
 if TYPE_CHECKING:
-    from camlite.artifact.card import Card
+    from camlite.artifact.card import Card, Layout
     from camlite.artifact.map_choice import Guide
+
+
+def in_layout(shape: tuple[int, ...], layout: Layout) -> tuple[int, ...]:
+    """A shape (height, width, channels) as a model of this layout has it."""
+    return shape if layout == "hwc" else (shape[2], *shape[:2])
 
 
 def check(proof: Proof, card: Card, guide: Guide | None = None) -> None:
@@ -19,14 +24,18 @@ def check(proof: Proof, card: Card, guide: Guide | None = None) -> None:
         ValueError: they are not those that the card implies; says both.
     """
     target, head = card.preprocessing, card.head
-    expected = {"features": (head.height, head.width, head.channels), "scores": (len(card.labels),)}
+    expected: dict[str, tuple[int, ...]] = {
+        "features": (head.height, head.width, head.channels),
+        "scores": (len(card.labels),),
+    }
     received = {name: port.shape for name, port in proof.outputs.items()}
     maps = head.evidence_traits.output_classes(len(card.labels))
     if maps is not None:
         expected["evidence"] = (head.height, head.width, maps)
     if guide is not None:
         expected["guide"] = (guide.height, guide.width, guide.output_classes(len(card.labels)))
-    image = (target.height, target.width, target.channels)
+    image = in_layout((target.height, target.width, target.channels), card.image_layout)
+    expected["features"] = in_layout(expected["features"], card.features_layout)
     if received != expected or proof.image.shape != image:
         raise ValueError(
             f"the model has outputs {received} for an image {proof.image.shape}, its card says {expected} for {image}"
