@@ -68,6 +68,7 @@ def test_a_path_gives_the_bytes_of_the_command(tiny: Path, tmp_path: Path) -> No
         formats=["onnx"],
         precisions="float32",
         preprocess="unit",
+        maps="cam",
     )
     (made,) = found.paths.values()
     assert made.read_bytes() == (tiny / "stripes" / "stripes.float32.onnx").read_bytes()
