@@ -20,9 +20,12 @@ WORKERS = 2
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-export: $(READY) ## turn the reference classifier into eight artifacts, and draw their heatmaps
-	$(CAMLITE) export $(REFERENCE).keras --labels $(REFERENCE).labels.txt \
-	    --calibration $(REFERENCE).calibration.npz --preprocess unit --layer=-3
+EXPORT = $(CAMLITE) export $(REFERENCE).keras --labels $(REFERENCE).labels.txt \
+    --calibration $(REFERENCE).calibration.npz --preprocess unit --layer=-3
+
+export: $(READY) ## turn the reference classifier into eight artifacts, and four with fine maps, and draw their heatmaps
+	$(EXPORT) --maps cam
+	$(EXPORT) --maps sharp --precisions float32 int8 --name $(notdir $(REFERENCE)).sharp
 
 test: $(READY) ## run the tests, in two processes (WORKERS=2)
 	$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder

@@ -115,6 +115,8 @@ def _export(found: dict[str, Any]) -> None:
             "--preprocess",
             "unit",
             "--layer=-3",
+            "--maps",
+            "cam",
         ]
         for _ in range(5):
             _say("converters")

@@ -26,7 +26,7 @@ def main() -> None:
     np.savez(folder / "images.npz", images=images)
     (folder / "labels.txt").write_text("".join(f"class {k}\n" for k in range(1000)))
     options = ["--labels", folder / "labels.txt", "--calibration", folder / "images.npz", "--preprocess", "signed"]
-    options += ["--formats", "tflite", "--precisions", "float32", "int8", "--output", folder]
+    options += ["--maps", "cam", "--formats", "tflite", "--precisions", "float32", "int8", "--output", folder]
     export = ["export", str(path), *map(str, options)]
     sys.exit(camlite(export) or camlite([*export, "--name", "mobilenet_graph", "--evidence", "graph"]))
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.metadata
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from camlite import artifact
 from camlite.artifact import Container
@@ -21,22 +26,27 @@ from camlite.errors import ClassifierError
 from camlite.images.labelled_images import LabelledImages, of_arrays
 from camlite.texts import one_line
 from camlite_export import golden_samples, output_folder
-from camlite_export.agreement import interpreter_process
+from camlite_export.agreement import fine_reference, interpreter_process
 from camlite_export.agreement.expected import Expected
-from camlite_export.agreement.fitness import judge_all
-from camlite_export.agreement.gates import FEWEST_IMAGES
+from camlite_export.agreement.fitness import Judgement, judge_all
+from camlite_export.agreement.gates import FEWEST_IMAGES, OF_FINE_MAPS
+from camlite_export.agreement.judging import Progress as Judging
 from camlite_export.agreement.measurement import Measurement
 from camlite_export.agreement.reference import Reference, inputs_of, reference_of
 from camlite_export.agreement.structure import Failure
 from camlite_export.cutting import measured_places
 from camlite_export.cutting.cut import Cut, TraceableCut
+from camlite_export.cutting.file_cut import FileCut
+from camlite_export.cutting.two_output import TwoOutputModel
 from camlite_export.precisions import PRECISIONS, precisions_of
 from camlite_export.sharpening import choosing
 from camlite_export.sharpening.choosing import Chosen, Maps
 from camlite_export.sources import same_answers
-from camlite_export.sources.source import Floats
-from camlite_export.targets import TARGETS, weights_finder
+from camlite_export.sources.file_source import FileSource
+from camlite_export.sources.source import Floats, Source
+from camlite_export.targets import FILES, TARGETS, weights_finder
 
+Kind = tuple[Container, Precision]
 CONTAINERS: tuple[Container, ...] = get_args(Container)
 
 _MOST_CALIBRATION_IMAGES = 200
@@ -95,11 +105,13 @@ class Exports(NamedTuple):
         artifacts: what was written, in the order in which it was wanted.
         refused: ``int16x8.tflite`` and the like -> why it could not be made.
         chosen: which maps it gives, and why; None where nobody was to choose.
+        plain: ``int8.tflite`` and the like -> why it has plain maps only though a guide was chosen.
     """
 
     artifacts: list[Exported]
     refused: Mapping[str, str]
     chosen: Chosen | None = None
+    plain: Mapping[str, str] = {}
 
 
 Progress = Callable[[str], None]
@@ -136,6 +148,29 @@ def kinds(
     return [kind for kind in found if kind[1] not in left_out(calibrated, affine)]
 
 
+def kinds_of(
+    source: Source,
+    containers: Sequence[Container] | None,
+    precisions: Sequence[Precision] | None,
+    calibrated: bool,
+    affine: bool,
+) -> list[tuple[Container, Precision]]:
+    """What to export of a source: see `kinds`; of a file that ships, the same again.
+
+    Raises:
+        ClassifierError: see `kinds`; or a file is to become another one.
+    """
+    if not isinstance(source, FileSource):
+        return kinds(containers or CONTAINERS, precisions, calibrated, affine)
+    given = [option for option, value in (("--formats", containers), ("--precisions", precisions)) if value]
+    if given:
+        raise ClassifierError(
+            f"{source.name}: {' and '.join(given)} do not apply to a file that ships: its artifact is the same "
+            f"{source.container} file, {source.precision}, with its map; leave {'them' if given[1:] else 'it'} out"
+        )
+    return [(source.container, source.precision)]
+
+
 def file_name(name: str, container: Container, precision: Precision) -> str:
     """``NAME.PRECISION.tflite`` or ``NAME.PRECISION.onnx``."""
     return f"{name}.{precision}{SUFFIXES[container]}"
@@ -166,7 +201,7 @@ def left_out_text(calibrated: bool, affine: bool) -> str | None:
 
 
 def export(
-    cut: TraceableCut,
+    cut: Cut,
     *,
     name: str,
     labels: tuple[str, ...],
@@ -215,7 +250,7 @@ def export(
     chosen = None
     if maps != "cam":
         progress("maps")
-        chosen = choosing.choose(cut, target, window, calibration or list(golden_images), maps, guide)
+        chosen = _chosen(cut, target, window, calibration or list(golden_images), maps, guide)
         cut = cut.guided_by(chosen.layers)
     traits = EVIDENCE_METHODS[cut.evidence_method]
     weights = head.weights if head and traits.has_weights else None
@@ -223,29 +258,29 @@ def export(
     arrays = Arrays(weights, bias, golden_images, answers.scores, answers.evidence)
     if chosen is not None:
         arrays = _with_maps(arrays, cut, inputs, answers, window, chosen.maps)
-    models, refused = _convert(cut, target, calibration, wanted, progress)
-    files = {}
-    for (container, precision), content in models.items():
-        card = _card(cut, name, precision, labels, target, pixels, window, content)
-        carried = _as_the_model_has_them(arrays, content, cut.feature_shape)
-        if not _has_guide(cut, precision):
-            carried = carried._replace(maps=None, golden_fine=None)
-        files[file_name(name, container, precision)] = artifact.pack(container, content, card, carried, sign)
-    expected = Expected(name, cut, labels, target, ())
+    making = _Making(cut, name, labels, target, pixels, window, arrays, calibration, sign)
+    models, refused = making.models(wanted, progress)
+    can_be_plain = maps == "auto" and cut.guide_layers is not None
+    if not can_be_plain:
+        _raise_where_nothing_was_made(models, refused)
     images = calibration.spread(MOST_MEASURED_IMAGES) if calibration else of_arrays(golden_images)
     with interpreter_process.interpreter_processes() as process_of:
         progress("golden samples")
-        files = golden_samples.carry_errors(files, process_of, sign)
         steps = _Steps(progress, len(wanted))
-        judged = judge_all(
-            files, expected, images, process_of, ours=calibration is not None, sign=sign, progress=steps.done
-        )
+        judged = making.judged(models, images, process_of, steps.done)
+        spoiled = _spoiled(judged, refused) if can_be_plain else {}
+        if spoiled:
+            plain = making.without_a_guide()
+            models, refused = plain.models(list(spoiled), lambda _: None)
+            judged |= plain.judged(models, images, process_of)
+            _raise_where_nothing_was_made(judged, refused)
     steps.end()
     progress("writing")
-    output_folder.write_all(folder, {file: one.content for file, one in judged.items()})
+    made = {kind: judged[kind] for kind in wanted if kind in judged}
+    output_folder.write_all(folder, {file_name(name, *kind): one.content for kind, one in made.items()})
     artifacts = [
         Exported(
-            folder / file,
+            folder / file_name(name, container, precision),
             len(one.content),
             one.measurement,
             one.backend,
@@ -253,23 +288,110 @@ def export(
             None if calibration is None else pictures,
             min(len(images), _MOST_CALIBRATION_IMAGES) if PRECISIONS[precision].needs_calibration else 0,
         )
-        for (_, precision), (file, one) in zip(models, judged.items(), strict=True)
+        for (container, precision), one in made.items()
     ]
-    return Exports(artifacts, refused, chosen)
+    return Exports(
+        artifacts,
+        {_text(kind): _why(error) for kind, error in refused.items()},
+        chosen,
+        {_text(kind): why for kind, why in spoiled.items() if kind in judged},
+    )
+
+
+def _text(kind: Kind) -> str:
+    """``int8.tflite`` and the like."""
+    container, precision = kind
+    return f"{precision}{SUFFIXES[container]}"
+
+
+@dataclass(frozen=True)
+class _Making:
+    """All that artifacts of one classifier are made of."""
+
+    cut: Cut
+    name: str
+    labels: tuple[str, ...]
+    target: Preprocessing
+    pixels: str
+    window: Window
+    arrays: Arrays
+    calibration: LabelledImages | None
+    sign: artifact.Sign | None
+
+    def without_a_guide(self) -> _Making:
+        """The same with plain maps."""
+        maps = self.arrays.maps
+        if maps is not None:
+            maps = maps._replace(guide=None, chosen="cam: in this precision fine maps would not be the original's")
+        arrays = self.arrays._replace(maps=maps, golden_fine=None)
+        return dataclasses.replace(self, cut=self.cut.guided_by(None), arrays=arrays)
+
+    def models(self, wanted: Sequence[Kind], progress: Progress) -> tuple[dict[Kind, bytes], dict[Kind, Exception]]:
+        """The models, and why some could not be made."""
+        return _convert(self.cut, self.target, self.calibration, wanted, progress)
+
+    def judged(
+        self,
+        models: Mapping[Kind, bytes],
+        images: LabelledImages,
+        process_of: Callable[[Container], Executor],
+        progress: Judging = lambda _done, _all: None,
+    ) -> dict[Kind, Judgement]:
+        """Sealed, with their errors on golden samples, and judged by the original."""
+        files = {file_name(self.name, *kind): self._packed(kind, content) for kind, content in models.items()}
+        files = golden_samples.carry_errors(files, process_of, self.sign, golden_samples.least_errors(self.cut))
+        expected = Expected(self.name, self.cut, self.labels, self.target, ())
+        ours = self.calibration is not None
+        found = judge_all(files, expected, images, process_of, ours=ours, sign=self.sign, progress=progress)
+        return dict(zip(models, found.values(), strict=True))
+
+    def _packed(self, kind: Kind, content: bytes) -> bytes:
+        container, precision = kind
+        card = _card(self.cut, self.name, precision, self.labels, self.target, self.pixels, self.window, content)
+        carried = _as_the_model_has_them(self.arrays, content, self.cut.feature_shape)
+        if self.arrays.guide is not None and not _has_guide(self.cut, precision):
+            carried = carried._replace(maps=None, golden_fine=None)
+        return artifact.pack(container, content, card, carried, self.sign)
+
+
+def _spoiled(judged: Mapping[Kind, Judgement], refused: Mapping[Kind, Exception]) -> dict[Kind, str]:
+    """Those that could not be made with a guide, or whose fine maps only are not the original's; and why."""
+    return {kind: _why(error) for kind, error in refused.items()} | {
+        kind: f"fine ones would not be the original's: {'; '.join(failure.short for failure in one.failures)}"
+        for kind, one in judged.items()
+        if one.failures and all(failure.check in OF_FINE_MAPS for failure in one.failures)
+    }
 
 
 def _has_guide(cut: Cut, precision: Precision) -> bool:
-    """Whether the model of a precision has a guide: it is made of comparisons."""
+    """Whether the model of a precision has a guide: it is made of comparisons, which in a file are float32."""
+    if isinstance(cut, FileCut):
+        return cut.guide_layers is not None
     return cut.guide_layers is not None and PRECISIONS[precision].has_comparisons
 
 
-def _with_maps(
-    arrays: Arrays, cut: TraceableCut, inputs: Floats, answers: Reference, window: Window, maps: MapChoice
-) -> Arrays:
+def _chosen(
+    cut: Cut,
+    target: Preprocessing,
+    window: Window,
+    pictures: Sequence[NDArray[np.uint8]],
+    maps: Maps,
+    guide: str | None,
+) -> Chosen:
+    """The best maps; plain ones, and why, where nobody insists on sharp ones and nothing can be measured."""
+    try:
+        return choosing.choose(cut, target, window, pictures, maps, guide)
+    except ClassifierError as error:
+        if maps == "sharp":
+            raise
+        return Chosen(None, MapChoice(None, chosen=one_line(f"cam: nothing else could be tried, as {error}")))
+
+
+def _with_maps(arrays: Arrays, cut: Cut, inputs: Floats, answers: Reference, window: Window, maps: MapChoice) -> Arrays:
     """And what an artifact says of its maps."""
     fine = None
     if maps.guide is not None:
-        fine = choosing.golden_fine(cut, inputs, answers.classes, answers.evidence, window, maps.guide)
+        fine = fine_reference.fine_evidence(cut, inputs, answers.classes, answers.evidence, window, maps.guide)
     return arrays._replace(maps=maps, golden_fine=fine)
 
 
@@ -307,33 +429,47 @@ class _Steps:
 
 
 def _convert(
-    cut: TraceableCut,
+    cut: Cut,
     target: Preprocessing,
     calibration: LabelledImages | None,
-    wanted: Sequence[tuple[Container, Precision]],
+    wanted: Sequence[Kind],
     progress: Progress,
-) -> tuple[dict[tuple[Container, Precision], bytes], dict[str, str]]:
+) -> tuple[dict[Kind, bytes], dict[Kind, Exception]]:
     """The models, and why some could not be made."""
     prepared = inputs_of(list(calibration.spread(_MOST_CALIBRATION_IMAGES)), target) if calibration else None
-    models: dict[tuple[Container, Precision], bytes] = {}
-    refused: dict[str, str] = {}
-    unexpected: Exception | None = None
+    models: dict[Kind, bytes] = {}
+    refused: dict[Kind, Exception] = {}
     for container, precision in wanted:
-        kind = f"{precision}{SUFFIXES[container]}"
-        progress(kind)
+        progress(_text((container, precision)))
         try:
             made = cut if _has_guide(cut, precision) else cut.guided_by(None)
-            models[container, precision] = TARGETS[container].convert(made, precision, prepared)
-        except ClassifierError as error:
-            refused[kind] = str(error)
-        except Exception as error:  # of a converter: it has bugs of its own, and must not take the others along
-            refused[kind] = one_line(f"{type(error).__name__}: {error}")[:300]
-            unexpected = error
-    if unexpected and not models:
-        raise unexpected
-    if not models:
-        raise ClassifierError("; ".join(dict.fromkeys(refused.values())))
+            if isinstance(made, FileCut):
+                models[container, precision] = FILES[container](made)
+            else:
+                models[container, precision] = TARGETS[container].convert(_traceable(made), precision, prepared)
+        except Exception as error:
+            refused[container, precision] = error
     return models, refused
+
+
+def _why(error: Exception) -> str:
+    """Why something could not be made, in one line."""
+    return str(error) if isinstance(error, ClassifierError) else one_line(f"{type(error).__name__}: {error}")[:300]
+
+
+def _raise_where_nothing_was_made(models: Mapping[Kind, object], refused: Mapping[Kind, Exception]) -> None:
+    if models:
+        return
+    for error in refused.values():
+        if not isinstance(error, ClassifierError):
+            raise error
+    raise ClassifierError("; ".join(dict.fromkeys(map(str, refused.values()))))
+
+
+def _traceable(cut: Cut) -> TraceableCut:
+    if isinstance(cut, TwoOutputModel):
+        return cut
+    raise TypeError(f"{cut.source.name}: nobody here converts a {type(cut).__name__}")
 
 
 def _as_the_model_has_them(arrays: Arrays, model: bytes, feature_shape: tuple[int, int, int]) -> Arrays:
@@ -368,4 +504,6 @@ def _card(
         model_sha256=hashlib.sha256(content).hexdigest(),
         made_with={program: importlib.metadata.version(program) for program in _MADE_WITH},
         pixels=pixels,
+        image_layout=cut.source.image_layout if isinstance(cut, FileCut) else "hwc",
+        features_layout=cut.source.layout_of(cut.step) if isinstance(cut, FileCut) else "hwc",
     )

@@ -25,10 +25,11 @@ from camlite_export.agreement.gates import FEWEST_IMAGES
 from camlite_export.cutting import coarse_maps, cutter
 from camlite_export.cutting.heads import OF_AFFINE_HEADS
 from camlite_export.results import Export, Inspection
-from camlite_export.rightness.pixel_decision import UndecidedPixelsError, decide
+from camlite_export.rightness.pixel_decision import Decision, UndecidedPixelsError, decide
 from camlite_export.sharpening.choosing import Maps
 from camlite_export.sources import labels as label_files
 from camlite_export.sources import last_activation
+from camlite_export.sources.file_source import FileSource
 from camlite_export.sources.last_activation import SaturationWarning
 from camlite_export.sources.opening import open_source
 from camlite_export.sources.pixel_conventions import NAMED, PixelsWarning, preprocessing
@@ -62,7 +63,7 @@ def export(
     precisions: Sequence[Precision] | Precision | None = None,
     sign: str | Path | None = None,
     evidence: EvidenceMethod = "device",
-    maps: Maps = "cam",
+    maps: Maps = "auto",
     guide: str | None = None,
     layer: int | str | None = None,
     size: int | tuple[int, int] | None = None,
@@ -83,7 +84,7 @@ def export(
 
     Args:
         classifier: path of a ``.keras``, ``.h5``, ``.hdf5`` or ``.model`` file, or a model object of Keras 3 or
-            tf_keras. Left as it is.
+            tf_keras; or path of a ``.tflite`` file, whose artifact is the same file with its map. Left as it is.
         output: folder of the artifacts; by default the path of the classifier without its suffix.
         name: of the artifacts, ``NAME.PRECISION.tflite`` and ``NAME.PRECISION.onnx``; by default the file's or the
             model's.
@@ -96,16 +97,17 @@ def export(
         precisions: ``float32``, ``float16``, ``dynamic``, ``int8``, ``int16x8``; by default all that can be made.
         sign: file of a private key (``camlite keygen``) that the artifacts are signed with.
         evidence: ``device`` or ``graph``: where the evidence of an affine head is computed.
-        maps: ``cam``: those of the last features, as coarse as these. ``sharp``: fine ones besides, which add up to
-            the same, by the guide that insertion and deletion on the calibration images (golden samples, where there
-            are none) find best. ``auto``: whichever of all they find best and worth its cost.
+        maps: ``auto``: whichever insertion and deletion on the calibration images (golden samples, where there are
+            none) find best and worth its cost, those of the last features or fine ones besides, which add up to the
+            same; where a precision spoils the fine ones, it has plain ones only. ``cam``: those of the last features,
+            as coarse as these. ``sharp``: the best fine ones.
         guide: of ``sharp`` maps, instead of the best one: its name as `camlite inspect ARTIFACT` lists those that were
             measured, ``layercam conv_32``.
         layer: cut behind this one, an index (-3 is the last but two) or a name; by default it is found.
         size: of the images, one side or height and width in pixels, for a classifier that takes any.
         preprocess: what the classifier was trained on: ``unit`` 0..1, ``signed`` -1..1, ``imagenet``, ``caffe`` or
             ``raw`` 0..255; by default it is decided by evidence, see `camlite_export.rightness.pixel_decision`.
-        mean, std: instead, of the pixels on 0..255: one number, or one a channel.
+        mean, std: instead, of the pixels on 0..255 (or both on 0..1, as PyTorch's): one number, or one a channel.
         order: of the classifier's colour channels, ``rgb``, or ``bgr`` where OpenCV read the pictures of the training;
             by default it is decided as well, and is ``rgb`` where nothing tells.
         fit: how images of other sizes are made to fit, ``stretch`` or ``crop``; by default as the classifier's
@@ -124,6 +126,7 @@ def export(
 
     Warns:
         PixelsWarning: evidence speaks against `preprocess`, or `mean` and `std`, or is in doubt of what was decided.
+        MendedWarning: a ``.tflite`` file had to be changed, in nothing that it computes, so that interpreters load it.
         SaturationWarning: its scores are made of probabilities, whose evidence vanishes where they are saturated.
         UnknownPlacesWarning: its cells hardly look at places of their own, so where they lie could not be measured.
         CoarseMapWarning: the last feature map has so few cells that heatmaps say little; names a finer layer.
@@ -150,14 +153,16 @@ def export(
     if source.saturation:
         warnings.warn(f"{source.name}: {last_activation.saturation_text(source.saturation)}", SaturationWarning, 2)
     class_labels, labels_from = label_files.choose(labels, calibration, source.labels, cut.classes)
-    wanted = exporting.kinds(
-        containers or exporting.CONTAINERS, wanted_precisions, calibration is not None, cut.affine is not None
-    )
+    calibrated, affine = calibration is not None, cut.affine is not None
+    wanted = exporting.kinds_of(source, containers, wanted_precisions, calibrated, affine)
     images, unread, notes = _pictures(calibration, class_labels)
     shown_name = str(path or source.name)
     used_name = given_name or _check_name(source.name)
     output_folder.check(folder, [exporting.file_name(used_name, *one) for one in wanted])
-    given = _given(source, preprocess, mean, std, fit, order)
+    given, told = _given(source, preprocess, mean, std, fit, order), None
+    if given is None and isinstance(source, FileSource) and source.told is not None:
+        told = source.told
+        given = _given(source, None, told.mean, told.std, fit, order)
     total, begun = exporting.stages(wanted, maps) + 1, 0
 
     def begin(stage: str) -> None:
@@ -168,11 +173,12 @@ def export(
 
     with with_findings((labels_from, *notes) if images is not None else ()):
         pixels = decide(view_of(source), images, class_labels, given, fit, order)
+        pixels = pixels if told is None else pixels.told_by(told.reason)
         if pixels.target is None:
             raise UndecidedPixelsError(shown_name, pixels)
         for doubt in pixels.warnings:
             warnings.warn(f"{shown_name}: {doubt}", PixelsWarning, stacklevel=2)
-        exported, refused, chosen = exporting.export(
+        exported, refused, chosen, spoiled = exporting.export(
             cut,
             name=used_name,
             labels=class_labels,
@@ -189,9 +195,19 @@ def export(
         )
     if chosen is not None:
         notes = (*notes, *chosen.lines)
+    notes = (
+        *notes,
+        *(f"{kind} has plain maps only: {why}" for kind, why in spoiled.items()),
+    )
+    if chosen is not None and chosen.layers is not None and "int16x8" in {precision for _, precision in wanted}:
+        notes = (*notes, "int16x8 has the plain map only: guides are made of comparisons, which it has not")
     begin(contact_sheet.NAME)
     picture = _picture(exported, images)
-    missing = None if wanted_precisions else exporting.left_out_text(images is not None, cut.affine is not None)
+    missing = (
+        None
+        if wanted_precisions or isinstance(source, FileSource)
+        else exporting.left_out_text(images is not None, cut.affine is not None)
+    )
     older = _older(folder, used_name, exported, refused, picture)
     return Export(tuple(exported), folder, picture, missing, pixels, labels_from, notes, refused, unread, older)
 
@@ -224,10 +240,20 @@ def inspect(
         cut.activation,
         source.parameters,
         cut.evidence_method,
-        decide(view_of(source), None, ()),
+        _pixels_of(source),
         tuple(source.steps),
         cut.step,
+        tuple(cut.finer_steps),
     )
+
+
+def _pixels_of(source: Source) -> Decision:
+    """What is known of the pixels without any pictures."""
+    told = source.told if isinstance(source, FileSource) else None
+    if told is None:
+        return decide(view_of(source), None, ())
+    given = _given(source, None, told.mean, told.std, None, None)
+    return decide(view_of(source), None, (), given).told_by(told.reason)
 
 
 def parity(
@@ -281,7 +307,7 @@ def parity(
     folder = None if report is None else Path(report)
     if folder:
         reports.check_folder(folder)
-    given = Given(layer, labels, preprocess, _numbers(mean), _numbers(std), order, fit, trust, structure)
+    given = Given(layer, labels, preprocess, _numbers(mean), _numbers(std), order, fit, trust, structure, backend)
     comparison = compare(
         classifier,
         paths,

@@ -158,6 +158,8 @@ class Inspection:
         pixels: what can be told, without any pictures, of the pixels that it was trained on.
         steps: every layer that the image meets.
         cut: the one of them whose output the features are.
+        finer: those in front of it with finer maps from which alone the scores follow, of each size the last: what
+            guides are made of, and where `layer` can cut.
     """
 
     name: str
@@ -169,6 +171,7 @@ class Inspection:
     pixels: Decision
     steps: tuple[Step, ...]
     cut: Step
+    finer: tuple[Step, ...] = ()
 
     HEADER = ("layer", "kind", "output", "parameters", "")
 
@@ -176,15 +179,25 @@ class Inspection:
         """One row a layer, as text, with the columns of `HEADER`."""
         yield ["image", "Input", _sides(self.image_shape), "", ""]
         for step in self.steps:
-            mark = "<- cut: features" if step is self.cut else ""
-            yield [step.name, step.kind, _sides(step.shape[1:]), f"{step.parameters:,}", mark]
+            yield [step.name, step.kind, _sides(step.shape[1:]), f"{step.parameters:,}", self._mark(step)]
+
+    def _mark(self, step: Step) -> str:
+        if step is self.cut:
+            return "<- cut: features"
+        return f"<- finer map: {_sides(step.shape[1:3])}" if any(step is one for one in self.finer) else ""
 
     def lines(self) -> Iterator[str]:
         """What else is known, in lines of text."""
         yield f"{self.parameters:,} parameters, {self.classes} classes by {self.activation}"
         yield f"evidence: {self.evidence_method}, {EVIDENCE_METHODS[self.evidence_method].text}"
+        yield f"maps: {', '.join(self._cuts())}"
         yield self.pixels.reason
         yield from self.pixels.warnings
+
+    def _cuts(self) -> Iterator[str]:
+        yield f"{_sides(self.cut.shape[1:3])} of {self.cut.name}"
+        for step in reversed(self.finer):
+            yield f"{_sides(step.shape[1:3])} by a guide of {step.name}"
 
     def to_dict(self) -> dict[str, Any]:
         """The record that ``camlite inspect --json`` prints."""
@@ -195,6 +208,7 @@ class Inspection:
                 "shape": list(step.shape[1:]),
                 "parameters": step.parameters,
                 "cut": step is self.cut,
+                "finer": any(step is one for one in self.finer),
             }
             for step in self.steps
         ]

@@ -16,6 +16,7 @@ from typing import Any
 
 import camlite_export
 from camlite import artifact as artifact_files
+from camlite.artifact import Artifact
 from camlite.artifact.container import SUFFIXES
 from camlite.errors import CamliteError
 from camlite_export.agreement import gates
@@ -58,7 +59,7 @@ def parity_suite(
     import pytest
 
     paths = _find([artifacts] if isinstance(artifacts, str | Path) else artifacts)
-    found = {path: (*CHECKS, *gates.of(artifact_files.read(path).card.precision, limits or {})) for path in paths}
+    found = {path: (*CHECKS, *_gates(artifact_files.read(path), limits or {})) for path in paths}
     source = None if data is None else Path(data)
 
     @functools.cache
@@ -93,6 +94,12 @@ def parity_suite(
         _settle(result, check, pytest)
 
     return test_parity
+
+
+def _gates(artifact: Artifact, limits: Mapping[str, float]) -> list[str]:
+    """The figures of the gates that an artifact is judged by."""
+    names = gates.of(artifact.card.precision, limits)
+    return [name for name in names if artifact.arrays.guide is not None or name not in gates.OF_FINE_MAPS]
 
 
 def _find(patterns: Sequence[str | Path]) -> list[Path]:

@@ -392,9 +392,9 @@ def in_canonical_order(model: Any) -> None:
     if any(attribute.HasField("g") for node in graph.node for attribute in node.attribute):
         return  # Control flow: the graphs inside refer to names of this one.
     for value in (*graph.input, *graph.output):
-        first = value.type.tensor_type.shape.dim[0]
-        if first.HasField("dim_param"):
-            first.dim_param = "batch"
+        for first in value.type.tensor_type.shape.dim[:1]:  # a shape that is not known has none
+            if first.HasField("dim_param"):
+                first.dim_param = "batch"
     ordered = type(graph)(name=graph.name, input=graph.input, output=graph.output, node=_towards_outputs(graph))
     names = {"": ""} | {value.name: value.name for value in (*graph.input, *graph.output)}
     for index, node in enumerate(ordered.node):

@@ -373,7 +373,9 @@ class Explainer:
                 if fine is not None and finite and not _finite(fine.evidence):
                     raise self._not_finite("fine evidence")
             every = None if self._maps is None else self._maps.copy()
-            return Explanation(self, seen, self._scores.copy(), self._features.copy(), every, chosen, maps, other, fine)
+            return Explanation(
+                self, seen, self._scores.copy(), self._features.copy("K"), every, chosen, maps, other, fine
+            )
 
     def _not_finite(self, what: str) -> AnswerError:
         return AnswerError(

@@ -132,7 +132,7 @@ def made(folder: Path, name: str, fault: Fault, images: int = FEWEST_IMAGES) -> 
     cut = two_output.cut(stripes())
     with pytest.MonkeyPatch.context() as patch:
         spoil(patch, fault)
-        (one,), refused, _ = exporting.export(
+        (one,), refused, *_ = exporting.export(
             cut,
             name=name,
             labels=STRIPES,

@@ -25,7 +25,7 @@ from support.fresh_process import one_line, run_camlite
 from support.kills import complete, start, wait_for_the_end_of
 from support.striped_patches import write_folder
 
-EXPORT = ["--preprocess", "unit", "--formats", "tflite", "onnx", "--precisions", "float32"]
+EXPORT = ["--maps", "cam", "--preprocess", "unit", "--formats", "tflite", "onnx", "--precisions", "float32"]
 FILES = ["stripes.float32.onnx", "stripes.float32.tflite"]
 
 

@@ -68,6 +68,7 @@ def test_a_path_gives_the_bytes_of_the_command(tiny: Path, tmp_path: Path) -> No
         formats=["onnx"],
         precisions="float32",
         preprocess="unit",
+        maps="cam",
     )
     (made,) = found.paths.values()
     assert made.read_bytes() == (tiny / "stripes" / "stripes.float32.onnx").read_bytes()
@@ -214,6 +215,7 @@ def test_a_classifier_is_told_layer_by_layer() -> None:
         "shape": [8, 12, 4],
         "parameters": 4 * 9 * 4 + 4,
         "cut": True,
+        "finer": False,
     }
     assert "&lt;- cut: features" in found._repr_html_()
     assert json.dumps(found.to_dict())

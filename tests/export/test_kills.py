@@ -19,7 +19,7 @@ from camlite.audit import image_figures
 from support import kills, tiny_classifiers
 from support.striped_patches import write_folder
 
-EXPORT = ["--preprocess", "unit", "--formats", "tflite", "onnx", "--precisions", "float32"]
+EXPORT = ["--maps", "cam", "--preprocess", "unit", "--formats", "tflite", "onnx", "--precisions", "float32"]
 # What each command imports besides numpy, so that most kills do not come before it has begun.
 IMPORTS = {
     "export": ("tensorflow", "keras", "tf2onnx", "camlite_export.contact_sheet", "camlite_export.exporting"),

@@ -44,7 +44,7 @@ def main(classifier: Path, labels: Path, calibration: Path, folder: Path) -> Non
         "--output",
         right,
     ]
-    status = cli.main(["export", *map(str, [classifier, *options, "--precisions", "float32", "int8"])])
+    status = cli.main(["export", *map(str, [classifier, *options, "--maps", "cam", "--precisions", "float32", "int8"])])
     if status:
         raise SystemExit(status)
     originals = {kind: artifact.read(right / f"right.{kind}") for kind in KINDS}

@@ -50,7 +50,9 @@ class Kind:
 
 
 _ARTIFACTS, _PICTURE = ("a.tflite", "a.onnx"), ("pictures/vertical/0.png",)
-_EXPORT = "--formats onnx --precisions float32 --preprocess unit"  # else the pixels are asked for, with a table
+_EXPORT = (
+    "--maps cam --formats onnx --precisions float32 --preprocess unit"  # else the pixels are asked for, with a table
+)
 _TRAINED = ("c.keras", "c.h5", "keras2.h5")
 
 KINDS: Mapping[str, Kind] = {

@@ -67,7 +67,16 @@ def main(folder: Path) -> None:
         folder,
     ]
     status = cli.main(
-        ["export", *map(str, [folder / "marked.keras", *options]), "--formats", "tflite", "--precisions", "int8"]
+        [
+            "export",
+            *map(str, [folder / "marked.keras", *options]),
+            "--maps",
+            "cam",
+            "--formats",
+            "tflite",
+            "--precisions",
+            "int8",
+        ]
     )
     if status:
         raise SystemExit(status)

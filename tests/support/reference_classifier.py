@@ -40,6 +40,7 @@ def parity(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def export_line(folder: Path, *options: str | Path) -> list[str]:
     """What follows ``camlite`` to export the reference classifier, as in the Makefile."""
     known = ["--labels", LABELS, "--calibration", PROTOTYPES, "--preprocess", "unit", "--layer=-3", "--output", folder]
+    known += [] if "--maps" in options else ["--maps", "cam"]
     return [str(one) for one in ("export", CLASSIFIER, *known, *options)]
 
 

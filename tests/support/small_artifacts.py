@@ -52,6 +52,7 @@ text = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Zl"
     lambda text: hidden_character(text) is None
 )
 sides = st.integers(1, 4)
+layouts = st.sampled_from(get_args(cards.Layout))
 windows = st.builds(Window, *[st.floats(-2, 0.5)] * 2, *[st.floats(0.6, 3)] * 2)
 
 
@@ -77,6 +78,8 @@ def card_strategy(draw: st.DrawFn) -> Card:
         made_with=draw(st.dictionaries(text, text, max_size=3)),
         pixels=draw(text),
         unfit=draw(text),
+        image_layout=draw(layouts),
+        features_layout=draw(layouts),
     )
 
 

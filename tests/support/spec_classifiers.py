@@ -165,7 +165,7 @@ def export(folder: Path) -> None:
             labels = _STRIPES if count == 3 else [f"class {k}" for k in range(count)]
             source.with_suffix(".txt").write_text("\n".join(labels))
             precisions = sorted({kind.split(".")[0] for kind in kept})
-            command = ["export", source, "--labels", source.with_suffix(".txt")]
+            command = ["export", source, "--maps", "cam", "--labels", source.with_suffix(".txt")]
             command += [key if option == _KEY else option for option in options]
             command += ["--calibration", source.with_suffix(".npz"), "--precisions", *precisions]
             if cli.main(list(map(str, command))):

@@ -149,7 +149,9 @@ def main(folder: Path) -> None:
         classifier.with_suffix(".txt").write_text("\n".join(labels))
         np.savez(classifier.with_suffix(".npz"), images=images, classes=classes)
         calibration, label_file = (str(classifier.with_suffix(suffix)) for suffix in (".npz", ".txt"))
-        status = cli.main(["export", str(classifier), "--labels", label_file, "--calibration", calibration, *options])
+        status = cli.main(
+            ["export", str(classifier), "--maps", "cam", "--labels", label_file, "--calibration", calibration, *options]
+        )
         if status:
             raise SystemExit(status)
 

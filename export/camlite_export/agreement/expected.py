@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from camlite_export.cutting import cutter
 from camlite_export.cutting.cut import Cut
 from camlite_export.sources import labels as label_files
 from camlite_export.sources import same_answers
+from camlite_export.sources.file_source import FileSource
 from camlite_export.sources.opening import open_source
 from camlite_export.sources.pixel_conventions import preprocessing
 from camlite_export.sources.pixel_view import usual_fit
@@ -60,6 +62,7 @@ class Given:
             the others have its defaults.
         trusted: whether code that the classifier's file carries may run.
         structure: file of its layers, where the classifier's own holds weights only.
+        backend: that the artifacts run on; a file that ships answers on the same one.
     """
 
     layer: int | str | None = None
@@ -71,6 +74,7 @@ class Given:
     fit: Fit | None = None
     trusted: bool = False
     structure: str | Path | None = None
+    backend: str | None = None
 
     @property
     def says_preprocessing(self) -> bool:
@@ -94,6 +98,8 @@ def open_expected(classifier: Any, given: Given, artifact: Artifact) -> Expected
         trusted=given.trusted,
         structure=given.structure,
     )
+    if isinstance(source, FileSource):
+        source = dataclasses.replace(source, backend=given.backend)
     path = str(classifier) if isinstance(classifier, str | Path) else source.name
     cut = _cut(source, given, artifact)
     if given.says_preprocessing:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 import camlite
 from camlite import artifact, backends
 from camlite.artifact import Container
+from camlite.artifact.map_choice import Guide
 from camlite.backends.interpreter import Tensor
 from camlite.system.fresh_process import FreshProcess
 
@@ -40,6 +41,8 @@ class Answers:
         completeness: float64 (N,), see `camlite.Explanation.completeness`; NaN where it is None.
         finite: whether all features are finite numbers, bool (N,).
         seconds: how long each took, from pixels to evidence, float64 (N,); None where nobody asked.
+        fine: fine evidence of that class, float32 (N, h', w'), NaN where there is none of it; None where the artifact
+            has no guide.
     """
 
     scores: NDArray[np.float32]
@@ -48,6 +51,7 @@ class Answers:
     completeness: NDArray[np.float64]
     finite: NDArray[np.bool_]
     seconds: NDArray[np.float64] | None = None
+    fine: NDArray[np.float32] | None = None
 
 
 class _Revived(Executor):
@@ -106,7 +110,18 @@ def answer(path: Path, backend: str | None, images: Sequence[NDArray[np.uint8]],
             np.array([explanation.completeness for explanation in explanations], np.float64),
             np.array([np.isfinite(explanation.features).all() for explanation in explanations]),
             np.diff(moments),
+            _fine(explainer.artifact.arrays.guide, explanations),
         )
+
+
+def _fine(guide: Guide | None, explanations: Sequence[camlite.Explanation]) -> NDArray[np.float32] | None:
+    if guide is None:
+        return None
+    found = np.full((len(explanations), guide.height, guide.width), np.nan, np.float32)
+    for row, explanation in zip(found, explanations, strict=True):
+        if explanation.fine is not None:
+            row[:] = explanation.fine.reshape(row.shape)
+    return found
 
 
 def check(path: Path, backend: str | None) -> camlite.Check:

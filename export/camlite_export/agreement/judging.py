@@ -21,20 +21,23 @@ from numpy.typing import NDArray
 
 from camlite import self_check
 from camlite.artifact import Artifact
-from camlite.artifact.card import Preprocessing
+from camlite.artifact.card import Preprocessing, Window
+from camlite.artifact.map_choice import Guide
 from camlite.artifact.precisions import Precision
 from camlite.backends.interpreter import Tensor
 from camlite.errors import CamliteError
 from camlite.images.labelled_images import UNKNOWN, LabelledImages
-from camlite_export.agreement import gates, rounding_noise, structure
+from camlite_export.agreement import fine_reference, gates, rounding_noise, structure
 from camlite_export.agreement.expected import Expected
 from camlite_export.agreement.gates import Gate, Verdict
 from camlite_export.agreement.measurement import Measurement, join, measure
-from camlite_export.agreement.reference import inputs_of, reference_of
+from camlite_export.agreement.reference import Reference, inputs_of, reference_of
 from camlite_export.agreement.runner import Batch, Runner, batches
 from camlite_export.agreement.structure import Failure
+from camlite_export.cutting.file_cut import FileCut
 from camlite_export.precisions import PRECISIONS
 from camlite_export.rightness import label_evidence
+from camlite_export.sources.source import Floats
 
 Tensors = tuple[Tensor, Mapping[str, Tensor]]
 
@@ -163,7 +166,11 @@ def judge(
             broken = Failure("interpreter", measurement, measurement)
             results.append(Result(runner.artifact, runner.backend, (*failures, broken), None, (), ()))
             continue
-        judges = _judges(runner.artifact, tensors, measurement, limits or {}, ours, noise, expected.cut.source.dtype)
+        if isinstance(expected.cut, FileCut):
+            judges: Mapping[str, Gate] = gates.of_file(runner.artifact.card.precision, limits or {})
+        else:
+            dtype = expected.cut.source.dtype
+            judges = _judges(runner.artifact, tensors, measurement, limits or {}, ours, noise, dtype)
         results.append(_result(runner, failures, measurement, expected, images, judges, shown))
     return Judged(results, images, tuple(unread.values()))
 
@@ -247,15 +254,28 @@ def measure_batch(able: Sequence[Runner], expected: Expected, images: LabelledIm
     """Measure artifacts on a batch of the images."""
     if not batch.indices:
         return Measured(next(iter(batch.unread)), [], batch.unread)
-    reference = reference_of(expected.cut, inputs_of(batch.images, expected.target))
+    inputs = inputs_of(batch.images, expected.target)
+    reference = reference_of(expected.cut, inputs)
     answers = [runner.answer(batch.images, reference.classes) for runner in able]
+    fine = cache(partial(_fine_reference, expected, inputs, reference))
     found: list[Measurement | str] = []
     for runner, answer in zip(able, answers, strict=True):
+        guided = (runner.artifact.card.head.window, runner.artifact.arrays.guide)
         try:
-            found.append(measure(reference, answer(), _truth(images, batch)))
-        except CamliteError as error:  # noqa: PERF203 - waiting takes longer
+            found.append(measure(reference, answer(), _truth(images, batch), fine(*guided)))
+        except CamliteError as error:
             found.append(str(error).removeprefix(f"{runner.artifact.path}: "))
     return Measured(batch.indices[0], found, batch.unread)
+
+
+def _fine_reference(
+    expected: Expected, inputs: Floats, reference: Reference, window: Window, guide: Guide | None
+) -> Floats | None:
+    """The original's fine evidence; None where the artifact has none, or names layers that the original has not."""
+    if guide is None or fine_reference.layers_of(expected.cut, guide) is None:
+        return None
+    classes, evidence = reference.classes, reference.evidence
+    return fine_reference.fine_evidence(expected.cut, inputs, classes, evidence, window, guide)
 
 
 def _truth(images: LabelledImages, batch: Batch) -> NDArray[np.int64] | None:

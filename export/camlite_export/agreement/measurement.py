@@ -36,7 +36,11 @@ class Measurement:
         correlation: Pearson's, of the two evidence maps; 1 for two equal maps.
         overlap: intersection over union of the top fifths of the two maps.
         peak_shift: Euclidean distance of the two peaks, in cells of the feature map.
-        completeness: see `camlite.Explanation.completeness`; NaN where it is None.
+        completeness: see `camlite.Explanation.completeness`, over the largest score where that is above 1, as logits
+            may be; NaN where it is None.
+        fine_correlation: Pearson's, of the two fine maps; NaN where one of them has none.
+        fine_moved, fine_size: half the sum of all differences of fine evidence, and the sum of the magnitudes of the
+            reference's, in logits.
         seconds: how long the artifact took, from pixels to evidence; NaN where nobody asked.
     """
 
@@ -53,6 +57,9 @@ class Measurement:
     overlap: Floats
     peak_shift: Floats
     completeness: Floats
+    fine_correlation: Floats = field(default_factory=lambda: np.empty(0))
+    fine_moved: Floats = field(default_factory=lambda: np.empty(0))
+    fine_size: Floats = field(default_factory=lambda: np.empty(0))
     seconds: Floats = field(default_factory=lambda: np.empty(0))
 
     def __len__(self) -> int:
@@ -64,16 +71,31 @@ class Measurement:
 
         Not over that of the same image: a black one may have none, and any rounding is infinitely more.
         """
-        known = self.evidence_size[~np.isnan(self.evidence_size)]
-        size = known.mean() if len(known) else 0.0
-        return self.evidence_difference / size if size else self.evidence_difference
+        return _over_the_mean(self.evidence_difference, self.evidence_size)
+
+    @property
+    def fine_elsewhere(self) -> Floats:
+        """The share of fine evidence that the artifact has at other places, of the mean of all images' magnitudes."""
+        return _over_the_mean(self.fine_moved, self.fine_size)
 
 
-def measure(reference: Reference, answers: Answers, truth: NDArray[np.int64] | None = None) -> Measurement:
+def _over_the_mean(figure: Floats, sizes: Floats) -> Floats:
+    known = sizes[~np.isnan(sizes)]
+    size = known.mean() if len(known) else 0.0
+    return figure / size if size else figure
+
+
+def measure(
+    reference: Reference,
+    answers: Answers,
+    truth: NDArray[np.int64] | None = None,
+    fine: NDArray[np.float32] | None = None,
+) -> Measurement:
     """Compare the answers for N images.
 
     Args:
         reference, answers: for the same images; evidence of the reference's class.
+        fine: the reference's fine evidence, float32 (N, h', w'), by the guide of the artifact; None where it has none.
         truth: the true classes (N,), where they are known; `camlite.images.labelled_images.UNKNOWN` where one is not.
 
     Raises:
@@ -104,9 +126,33 @@ def measure(reference: Reference, answers: Answers, truth: NDArray[np.int64] | N
         correlation=np.where(comparable, _correlation(expected, received), np.nan),
         overlap=np.where(comparable, _overlap(expected, received), np.nan),
         peak_shift=np.where(comparable, _peak_shift(expected, received, reference.evidence.shape[2]), np.nan),
-        completeness=np.where(finite, answers.completeness, np.nan),
+        completeness=np.where(finite, answers.completeness / _sizes(scores), np.nan),
+        **_fine_figures(fine, answers.fine, comparable),
         seconds=np.full(len(finite), np.nan) if answers.seconds is None else answers.seconds,
     )
+
+
+def _fine_figures(
+    expected: NDArray[np.float32] | None, received: NDArray[np.float32] | None, comparable: NDArray[np.bool_]
+) -> dict[str, Floats]:
+    """The figures of fine evidence, by their names; NaN where there is none to compare."""
+    if expected is None or received is None:
+        return {name: np.full(len(comparable), np.nan) for name in _FINE}
+    if expected.shape != received.shape:
+        raise ValueError(f"fine evidence: the reference's is {expected.shape}, the artifact's {received.shape}")
+    known = comparable & np.isfinite(received).all(axis=(1, 2)) & np.isfinite(expected).all(axis=(1, 2))
+    a = np.where(known[:, np.newaxis], expected.reshape(len(known), -1), 0).astype(np.float64)
+    b = np.where(known[:, np.newaxis], received.reshape(len(known), -1), 0).astype(np.float64)
+    figures = (_correlation(a, b), np.abs(a - b).sum(axis=1) / 2, np.abs(a).sum(axis=1))
+    return {name: np.where(known, figure, np.nan) for name, figure in zip(_FINE, figures, strict=True)}
+
+
+_FINE = ("fine_correlation", "fine_moved", "fine_size")
+
+
+def _sizes(scores: Floats) -> Floats:
+    """Of each image's scores, at least 1."""
+    return np.asarray(np.maximum(1.0, np.abs(scores).max(axis=1)))
 
 
 def join(parts: Sequence[Measurement]) -> Measurement:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from camlite.artifact import Artifact
 from camlite.artifact.card import Preprocessing
 from camlite.backends.interpreter import Tensor
+from camlite_export.agreement import fine_reference
+from camlite_export.cutting.file_cut import FileCut
 from camlite_export.precisions import PRECISIONS
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def failures(artifact: Artifact, image: Tensor, outputs: Mapping[str, Tensor], e
     """
     return [
         *(Failure("names", text, text) for text in _names(artifact, outputs, expected)),
-        *(Failure("dtypes", text, text) for text in _dtypes(artifact, image, outputs)),
+        *(Failure("dtypes", text, text) for text in _dtypes(artifact, image, outputs, expected)),
         *(Failure("shapes", text, text) for text in _shapes(artifact, image, outputs, expected)),
         *(Failure("card", text) for text in _card(artifact, expected)),
     ]
@@ -55,19 +57,31 @@ def _names(artifact: Artifact, outputs: Mapping[str, Tensor], expected: Expected
         yield f"the outputs are {', '.join(sorted(outputs))}, expected {', '.join(sorted(names))}"
 
 
-def _dtypes(artifact: Artifact, image: Tensor, outputs: Mapping[str, Tensor]) -> Iterator[str]:
-    """Integers stand at both ends where the precision says so, and nowhere else."""
-    conversion = PRECISIONS[artifact.card.precision].conversion(artifact.container)
-    integers = conversion is not None and conversion.integer_ends
-    wanted = dict.fromkeys(outputs, np.dtype(np.int8 if integers else np.float32))
-    wanted["image"] = np.dtype(np.uint8 if integers else np.float32)
-    wanted["guide"] = np.dtype(np.float32)  # 8 bits would ruin it
+def _dtypes(artifact: Artifact, image: Tensor, outputs: Mapping[str, Tensor], expected: Expected) -> Iterator[str]:
+    """Integers stand at both ends where the precision says so, and nowhere else; in a file, where it has them."""
+    wanted = _wanted_dtypes(artifact, outputs, expected)
     for name, tensor in {"image": image, **outputs}.items():
-        if tensor.dtype != wanted[name]:
-            yield f"{name} is {tensor.dtype}, expected {wanted[name]} for {artifact.card.precision}"
-        scaled = wanted[name] != np.float32
+        dtype, scaled = wanted[name]
+        if tensor.dtype != dtype:
+            yield f"{name} is {tensor.dtype}, expected {dtype} for {artifact.card.precision}"
         if (tensor.scale != 0) != scaled:
             yield f"{name} has quantization scale {tensor.scale}, expected {'one above' if scaled else 'none, as'} 0"
+
+
+def _wanted_dtypes(
+    artifact: Artifact, outputs: Mapping[str, Tensor], expected: Expected
+) -> dict[str, tuple[np.dtype[Any], bool]]:
+    """Of each tensor, and whether it has a scale."""
+    float32 = (np.dtype(np.float32), False)
+    if isinstance(expected.cut, FileCut):
+        ends = expected.cut.ends.items()
+        return {**dict.fromkeys(outputs, float32), **{name: (one.dtype, one.scale != 0) for name, one in ends}}
+    conversion = PRECISIONS[artifact.card.precision].conversion(artifact.container)
+    if conversion is None or not conversion.integer_ends:
+        return dict.fromkeys(["image", *outputs], float32)
+    of_outputs = dict.fromkeys(outputs, (np.dtype(np.int8), True))
+    # 8 bits would ruin a guide
+    return {**of_outputs, "image": (np.dtype(np.uint8), True), "guide": float32}
 
 
 def _shapes(artifact: Artifact, image: Tensor, outputs: Mapping[str, Tensor], expected: Expected) -> Iterator[str]:
@@ -117,6 +131,12 @@ def _card(artifact: Artifact, expected: Expected) -> Iterator[str]:
     ):
         if received not in able:
             yield f"its {name} is {received}, expected {' or '.join(able)}"
+    guide = artifact.arrays.guide
+    if guide is not None and fine_reference.layers_of(expected.cut, guide) is None:
+        yield (
+            f"its guide is made of {' and '.join(guide.layers)}, {guide.height} x {guide.width}, and {expected.path} "
+            f"has no such layers in front of {expected.cut.layer}, so fine maps are not compared"
+        )
 
 
 def _same_preprocessing(a: Preprocessing, b: Preprocessing) -> bool:

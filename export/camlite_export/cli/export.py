@@ -1,4 +1,4 @@
-"""``camlite export``: a trained Keras classifier in, artifacts, a table and a picture out."""
+"""``camlite export``: a trained classifier in, artifacts, a table and a picture out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CALIBRATED = [precision for precision, traits in PRECISIONS.items() if traits.n
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("classifier", type=Path, help="a trained classifier: .keras, .h5, .hdf5, .model")
+    parser.add_argument("classifier", type=Path, help="a trained classifier: .keras, .h5, .hdf5, .model, .tflite")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: the classifier's path without its suffix")
     parser.add_argument("--name", help="of the artifacts (default: the file's)")
     parser.add_argument("--labels", type=Path, metavar="FILE", help="one label a line, numbered or not, or JSON")
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"representative images, needed for {' and '.join(_CALIBRATED)}: a folder of pictures, or an .npz with "
         "`images`",
     )
-    parser.add_argument("--formats", nargs="+", choices=get_args(Container), default=get_args(Container))
+    parser.add_argument("--formats", nargs="+", choices=get_args(Container), help="default: all")
     parser.add_argument("--precisions", nargs="+", choices=get_args(Precision), help="default: all that can be made")
     parser.add_argument("--sign", type=Path, metavar="KEY", help="sign the artifacts with this key of `camlite keygen`")
     parser.add_argument(
@@ -48,14 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--maps",
         choices=get_args(Maps),
-        default="cam",
-        help="cam: of the last feature map (default); sharp: finer ones besides, by the best guide; auto: whichever is "
-        "measured to be best",
+        default="auto",
+        help="auto: whichever is measured to be best and worth its cost (default); cam: of the last feature map, as "
+        "coarse as that is; sharp: finer ones besides, by the best guide",
     )
     parser.add_argument(
-        "--guide",
-        metavar="NAME",
-        help="of sharp maps, instead of the best one: its name as inspect shows it, as `layercam conv_32`",
+        "--guide", metavar="NAME", help='of sharp maps, instead of the best, as inspect lists them: "layercam conv_32"'
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     options.add_classifier(parser)
@@ -126,9 +124,10 @@ def warnings_as_lines() -> Iterator[None]:
     from camlite_export.cutting.coarse_maps import CoarseMapWarning
     from camlite_export.cutting.measured_places import UnknownPlacesWarning
     from camlite_export.sources.last_activation import SaturationWarning
+    from camlite_export.sources.opening import MendedWarning
     from camlite_export.sources.pixel_conventions import PixelsWarning
 
-    ours = (PixelsWarning, CoarseMapWarning, SaturationWarning, UnknownPlacesWarning)
+    ours = (PixelsWarning, CoarseMapWarning, SaturationWarning, UnknownPlacesWarning, MendedWarning)
     with warnings.catch_warnings():
         show = warnings.showwarning
 

@@ -45,7 +45,12 @@ def add_preprocessing(parser: argparse.ArgumentParser) -> None:
         help="what the classifier was trained on: pixels 0..1, -1..1, by ImageNet's mean and deviation (RGB), by its "
         "mean (BGR), or 0..255 (default: decided by what its layers, its normalizations and labelled pictures say)",
     )
-    parser.add_argument("--mean", type=numbers, metavar="M[,M,M]", help="instead: mean of the pixels, on 0..255")
+    parser.add_argument(
+        "--mean",
+        type=numbers,
+        metavar="M[,M,M]",
+        help="instead: mean of the pixels, on 0..255 (or both on 0..1, as PyTorch's)",
+    )
     parser.add_argument("--std", type=numbers, metavar="S[,S,S]", help="and their standard deviation")
     parser.add_argument(
         "--order",

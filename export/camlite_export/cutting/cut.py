@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from camlite.artifact.card import Activation
 from camlite.artifact.evidence_methods import EvidenceMethod
-from camlite_export.cutting.guide import GuideLayers, GuideMethod
+from camlite.artifact.map_choice import GuideMethod
+from camlite_export.cutting.guide import GuideLayers
 from camlite_export.cutting.heads import AffineHead
 from camlite_export.sources.changed_tensors import ChangeTensor
 from camlite_export.sources.source import Answer, Floats, Source, Step
@@ -136,6 +137,10 @@ class Cut(Protocol):
 
         Says how steady the classifier itself is, see `camlite_export.agreement.rounding_noise`.
         """
+        ...
+
+    def guided_by(self, layers: GuideLayers | None) -> Cut:
+        """The same with a guide made of these layers, or without one."""
         ...
 
 

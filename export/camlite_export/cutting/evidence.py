@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.maps import cam
-from camlite_export.cutting.halves import Halves
+from camlite_export.cutting.halves import HasHead
 
 Floats = NDArray[np.float32]
 
 
-def by_class_weights(halves: Halves, features: Floats, classes: NDArray[np.int64]) -> Floats:
+def by_class_weights(halves: HasHead, features: Floats, classes: NDArray[np.int64]) -> Floats:
     """Evidence of one class an image, float32 (N, h, w), of features (N, h, w, C) and classes (N,)."""
     if halves.affine is None:
         raise ValueError("the head is not affine: it has no class weights")
@@ -22,7 +22,7 @@ def by_class_weights(halves: Halves, features: Floats, classes: NDArray[np.int64
     return np.stack(maps)
 
 
-def by_gradient(halves: Halves, features: Floats, classes: NDArray[np.int64]) -> Floats:
+def by_gradient(halves: HasHead, features: Floats, classes: NDArray[np.int64]) -> Floats:
     """The same by TensorFlow's own gradient: features times d logit / d features, summed over the channels."""
     import tensorflow as tf
 
@@ -35,7 +35,7 @@ def by_gradient(halves: Halves, features: Floats, classes: NDArray[np.int64]) ->
     return np.asarray((features * gradient).sum(axis=-1))
 
 
-REFERENCES: Mapping[EvidenceMethod, Callable[[Halves, Floats, NDArray[np.int64]], Floats]] = {
+REFERENCES: Mapping[EvidenceMethod, Callable[[HasHead, Floats, NDArray[np.int64]], Floats]] = {
     "device": by_class_weights,
     "graph": by_class_weights,
     "gradient": by_gradient,

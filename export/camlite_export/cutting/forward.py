@@ -19,13 +19,14 @@ import numpy as np
 from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.errors import ClassifierError
 from camlite_export import workarounds
-from camlite_export.cutting.halves import Halves
+from camlite_export.cutting.halves import HasHead
+from camlite_export.cutting.heads import AffineHead
 from camlite_export.cutting.plain_operators import plain_operators
 
 Forward = Callable[[Any], dict[str, Any]]
 
 
-def forward(halves: Halves, outputs_of: Forward) -> Forward:
+def forward(halves: HasHead, outputs_of: Forward) -> Forward:
     """The function that is exported.
 
     Args:
@@ -33,7 +34,7 @@ def forward(halves: Halves, outputs_of: Forward) -> Forward:
         outputs_of: image -> features, scores, and what else the model gives.
 
     Returns:
-        image (N, H, W, channels) -> features, scores and, where `Halves.evidence_method` says that the model
+        image (N, H, W, channels) -> features, scores and, where `HasHead.evidence_method` says that the model
         gives it, evidence (N, h, w, K), or (N, h, w, 1) of the top class only.
     """
     evidence = _IN_THE_GRAPH.get(halves.evidence_method)
@@ -46,17 +47,43 @@ def forward(halves: Halves, outputs_of: Forward) -> Forward:
     return compute
 
 
-def _with_class_weights(halves: Halves, features: Any) -> dict[str, Any]:
+def is_in_the_graph(method: EvidenceMethod) -> bool:
+    """Whether the model gives evidence; else the device makes it."""
+    return method in _IN_THE_GRAPH
+
+
+def evidence_of(halves: HasHead, features: Any) -> Any:
+    """Evidence as the model gives it, (N, h, w, K), or (N, h, w, 1) of the top class; None where the device makes it.
+
+    Raises:
+        ClassifierError: the head has a step that cannot be differentiated.
+    """
+    if halves.evidence_method == "graph":
+        return _maps(_affine(halves), features)
+    evidence = _IN_THE_GRAPH.get(halves.evidence_method)
+    return evidence(halves, features)["evidence"] if evidence else None
+
+
+def _affine(halves: HasHead) -> AffineHead:
+    if halves.affine is None:
+        raise ValueError("the head is not affine: it has no class weights")
+    return halves.affine
+
+
+def _maps(head: AffineHead, features: Any) -> Any:
+    import tensorflow as tf
+
+    if head.weights.ndim == 2:
+        return tf.nn.conv2d(features, head.weights[np.newaxis, np.newaxis], 1, "VALID")
+    return tf.squeeze(features[..., tf.newaxis, :] @ head.weights, axis=-2)
+
+
+def _with_class_weights(halves: HasHead, features: Any) -> dict[str, Any]:
     """Evidence of every class, and the scores that follow from it."""
     import tensorflow as tf
 
-    head = halves.affine
-    if head is None:
-        raise ValueError("the head is not affine: it has no class weights")
-    if head.weights.ndim == 2:
-        maps = tf.nn.conv2d(features, head.weights[np.newaxis, np.newaxis], 1, "VALID")
-    else:
-        maps = tf.squeeze(features[..., tf.newaxis, :] @ head.weights, axis=-2)
+    head = _affine(halves)
+    maps = _maps(head, features)
     height, width, classes = maps.shape[1:]
     by_class = tf.transpose(tf.reshape(maps, (-1, height * width, classes)), (0, 2, 1))
     # A product with ones: TFLite's sum overflows in int16x8, and its mean has the steps of the maps in int8.
@@ -65,7 +92,7 @@ def _with_class_weights(halves: Halves, features: Any) -> dict[str, Any]:
     return {"scores": activate(logits), "evidence": maps}
 
 
-def _of_every_class(halves: Halves, features: Any) -> dict[str, Any]:
+def _of_every_class(halves: HasHead, features: Any) -> dict[str, Any]:
     """All classes in one pass: the features once a class, each copy for the logit of its own class."""
     import tensorflow as tf
 
@@ -80,7 +107,7 @@ def _of_every_class(halves: Halves, features: Any) -> dict[str, Any]:
     return {"evidence": tf.transpose(tf.reshape(maps, (-1, classes, height, width)), (0, 2, 3, 1))}
 
 
-def _of_the_top_class(halves: Halves, features: Any) -> dict[str, Any]:
+def _of_the_top_class(halves: HasHead, features: Any) -> dict[str, Any]:
     import tensorflow as tf
 
     with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -108,7 +135,7 @@ def _gradient(tape: Any, logit: Any, features: Any) -> Any:
 
 
 # What the graph adds to features and scores; a method that is not here is the device's.
-_IN_THE_GRAPH: Mapping[EvidenceMethod, Callable[[Halves, Any], dict[str, Any]]] = {
+_IN_THE_GRAPH: Mapping[EvidenceMethod, Callable[[HasHead, Any], dict[str, Any]]] = {
     "graph": _with_class_weights,
     "gradient": _of_every_class,
     "gradient_top": _of_the_top_class,

@@ -17,18 +17,16 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camlite.artifact.map_choice import GuideMethod
+from camlite.errors import ClassifierError
+from camlite_export.cutting.plain_operators import shared_by_all_largest
 from camlite_export.sources.journey import KerasStep
-from camlite_export.sources.keras3 import Keras3Source
-from camlite_export.sources.source import Floats
-
-if TYPE_CHECKING:
-    import keras
+from camlite_export.sources.source import Floats, Source, Step
 
 GUIDE_METHODS: tuple[GuideMethod, ...] = get_args(GuideMethod)
 
@@ -59,7 +57,7 @@ class GuideLayers:
     """
 
     method: GuideMethod
-    steps: tuple[KerasStep, ...]
+    steps: tuple[Step, ...]
     smooth: bool = True
 
     @property
@@ -76,21 +74,26 @@ class GuideLayers:
         return f"{self.method} {' * '.join(self.names)}{', smoothed' if self.smooth else ''}"
 
 
-def finer_steps(source: Keras3Source, last: KerasStep) -> tuple[KerasStep, ...]:
+def finer_steps(source: Source, last: Step, can_begin: Callable[[Any], bool]) -> tuple[Any, ...]:
     """Where a guide can be made: of each finer size the last step from which alone the scores follow.
 
     In the order in which the image meets them; none where there is no finer one.
+
+    Args:
+        source: the classifier.
+        last: its step that gives the features.
+        can_begin: whether the logits follow from one of its steps alone.
     """
-    found: list[KerasStep] = []
+    found: list[Step] = []
     size = last.shape
-    for step in reversed(source.steps[: source.steps.index(last)]):
-        if len(found) < _MOST_SIZES and _is_finer(step, size) and source.head(step) is not None:
+    for step in reversed(list(source.steps)[: list(source.steps).index(last)]):
+        if len(found) < _MOST_SIZES and _is_finer(step, size) and can_begin(step):
             found.append(step)
             size = step.shape
     return tuple(reversed(found))
 
 
-def _is_finer(step: KerasStep, size: Sequence[int | None]) -> bool:
+def _is_finer(step: Step, size: Sequence[int | None]) -> bool:
     """Whether it is a feature map of more cells; not one that only moves those in front of it."""
     if len(step.shape) != 4 or None in step.shape[1:] or step.shape[3] in (1, 3):
         return False
@@ -98,24 +101,32 @@ def _is_finer(step: KerasStep, size: Sequence[int | None]) -> bool:
     return all(cast(int, one) >= _FINER * cast(int, other) for one, other in sides) and not _MOVES.search(step.kind)
 
 
-_MOVES = re.compile("Pad|Crop|Pool")
+_MOVES = re.compile("Pad|Crop|Pool", re.IGNORECASE)
+
+
+Part = Callable[..., Any]
+"""A part of a classifier: a tensor of TensorFlow -> another one; called with ``training=False``, as Keras's models."""
+
+
+def parts_of_keras(image: Any, steps: Sequence[KerasStep], features: Any) -> list[Part]:
+    """See `Guided`; image and features are symbolic."""
+    import keras
+
+    ends = [image, *(step.output for step in steps), features]
+    return [keras.Model(*pair) for pair in itertools.pairwise(ends)]
 
 
 class Guided:
     """A classifier in as many parts as its guide needs: image -> first step -> ... -> features -> logits, scores."""
 
-    def __init__(self, image: Any, steps: Sequence[KerasStep], features: Any, head: keras.Model, scores: Any) -> None:
+    def __init__(self, parts: Sequence[Part], head: Part, scores: Part | None = None) -> None:
         """
         Args:
-            image, features, scores: symbolic.
-            steps: at whose outputs gradients are taken.
+            parts: image -> first step -> ... -> features; gradients are taken at the outputs of all but the last.
             head: features -> logits.
+            scores: features -> scores; None where nobody asks for them.
         """
-        import keras
-
-        ends = [image, *(step.output for step in steps), features]
-        self._parts = [keras.Model(*pair) for pair in itertools.pairwise(ends)]
-        self._head, self._scores = head, keras.Model(features, scores)
+        self._parts, self._head, self._scores = parts, head, scores
 
     def outputs(self, image: Any, layers: GuideLayers) -> dict[str, Any]:
         """Features, scores, and the guide (N, h', w', 1) of the top class, or (N, h', w', K) of few; traced."""
@@ -124,14 +135,17 @@ class Guided:
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             earlier, features = self._forward(tape, image)
             logits = self._head(features, training=False)
-            chosen = list(_of_each_class(logits)) if logits.shape[1] <= MOST_CLASSES else [_of_the_top_class(logits)]
+            chosen = list(_each_class(logits)) if logits.shape[1] <= MOST_CLASSES else [_top_class(logits)]
         make = _METHODS[layers.method]
         guides = [
-            combined([make(*pair) for pair in zip(tape.gradient(own, earlier), earlier, strict=True)], layers)
+            combined(
+                [make(*pair) for pair in zip(_gradients(tape, logits, earlier, own), earlier, strict=True)], layers
+            )
             for own in chosen
         ]
         guide = guides[0] if len(guides) == 1 else tf.concat(guides, axis=-1)
-        return {"features": features, "scores": self._scores(features, training=False), "guide": guide}
+        scores = {} if self._scores is None else {"scores": self._scores(features, training=False)}
+        return {"features": features, "guide": guide, **scores}
 
     def raw(
         self, inputs: Floats, classes: NDArray[np.int64], methods: Sequence[GuideMethod]
@@ -139,7 +153,7 @@ class Guided:
         """What each method says at each step, before it is `combined`: (N, h', w', 1) for each step.
 
         By the framework's own gradients of the logit of one class an image, of inputs (N, H, W, channels) and classes
-        (N,), in batches.
+        (N,), in batches; but for max pooling's, see `shared_by_all_largest`.
         """
         batches = (slice(start, start + _BATCH) for start in range(0, len(inputs), _BATCH))
         found = [self._batch(inputs[batch], classes[batch], methods) for batch in batches]
@@ -156,7 +170,8 @@ class Guided:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             earlier, features = self._forward(tape, tf.constant(inputs))
             own = tf.reduce_sum(tf.gather(self._head(features, training=False), classes, batch_dims=1))
-        pairs = list(zip(tape.gradient(own, earlier), earlier, strict=True))
+        with shared_by_all_largest():
+            pairs = list(zip(_gradients(tape, own, earlier), earlier, strict=True))
         return {method: [np.asarray(_METHODS[method](*pair), np.float32) for pair in pairs] for method in methods}
 
     def _forward(self, tape: Any, image: Any) -> tuple[list[Any], Any]:
@@ -166,6 +181,21 @@ class Guided:
             earlier.append(values)
             values = part(values, training=False)
         return earlier, values
+
+
+def _gradients(tape: Any, logits: Any, earlier: Sequence[Any], own: Any = None) -> Sequence[Any]:
+    """Of the sum of logits, each times its number in `own` where that is given.
+
+    Raises:
+        ClassifierError: on the way back lies a step that cannot be differentiated.
+    """
+    try:
+        found = tape.gradient(logits, earlier, own)
+    except LookupError as error:  # TensorFlow: "gradient registry has no entry for: ..."
+        raise ClassifierError(f"it cannot be differentiated: {' '.join(str(error).split())[:200]}") from error
+    if any(one is None for one in found):
+        raise ClassifierError("it cannot be differentiated: it rounds or compares on the way to the scores")
+    return cast(Sequence[Any], found)
 
 
 def combined(raw: Sequence[Any], layers: GuideLayers) -> Any:
@@ -187,19 +217,19 @@ def combined(raw: Sequence[Any], layers: GuideLayers) -> Any:
 _SMOOTHING = np.outer((1, 2, 1), (1, 2, 1)).astype(np.float32) / 16
 
 
-def _of_each_class(logits: Any) -> Iterator[Any]:
+def _each_class(logits: Any) -> Iterator[Any]:
+    """What makes the gradient of the logits that of the logit of one class, for each."""
     import tensorflow as tf
 
-    # Not by a slice, whose gradient ONNX has no operator for.
-    for own in np.eye(logits.shape[1], dtype=np.float32):
-        yield tf.reduce_sum(logits * tf.cast(own, logits.dtype))
+    for k in range(logits.shape[1]):
+        yield tf.one_hot(tf.fill(tf.shape(logits)[:1], k), logits.shape[1], dtype=logits.dtype)
 
 
-def _of_the_top_class(logits: Any) -> Any:
+def _top_class(logits: Any) -> Any:
+    """The same for the class with the highest score."""
     import tensorflow as tf
 
-    top = tf.one_hot(tf.argmax(logits, axis=-1), logits.shape[1], dtype=logits.dtype)
-    return tf.reduce_sum(logits * tf.stop_gradient(top))
+    return tf.one_hot(tf.argmax(logits, axis=-1), logits.shape[1], dtype=logits.dtype)
 
 
 def _layercam(gradient: Any, features: Any) -> Any:

@@ -1,9 +1,10 @@
-"""A Keras classifier in two halves: what stands in front of its features, and what stands behind."""
+"""A classifier in two halves: what stands in front of its features, and what stands behind."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from camlite.artifact.card import Activation
 from camlite.artifact.evidence_methods import EvidenceMethod
@@ -13,9 +14,43 @@ if TYPE_CHECKING:
     import keras
 
 
+class HasHead(Protocol):
+    """Of what evidence is made, whatever framework the classifier is of."""
+
+    @property
+    def head(self) -> Callable[..., Any]:
+        """Features (N, h, w, C), a tensor of TensorFlow -> logits (N, K); called with ``training=False``."""
+        ...
+
+    @property
+    def affine(self) -> AffineHead | None:
+        """Class weights and bias of the head; None where it is not affine."""
+        ...
+
+    @property
+    def activation(self) -> Activation:
+        """Logits -> scores."""
+        ...
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        ...
+
+    @property
+    def feature_shape(self) -> tuple[int, int, int]:
+        """h, w and C of the features."""
+        ...
+
+    @property
+    def evidence_method(self) -> EvidenceMethod:
+        """How evidence is made."""
+        ...
+
+
 @dataclass(frozen=True)
 class Halves:
-    """Of what features, scores and evidence are made.
+    """A Keras classifier: of what features, scores and evidence are made.
 
     Attributes:
         model: image (N, H, W, channels) -> {"features": (N, h, w, C), "scores": (N, K)}.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from camlite.maps import cam
 
 if TYPE_CHECKING:
     import keras
+
+BlackBox = Callable[..., Any]
 
 # What is known of a head decides how its evidence can be made; the first is the default.
 OF_AFFINE_HEADS: tuple[EvidenceMethod, ...] = tuple(word for word, one in EVIDENCE_METHODS.items() if one.affine)
@@ -46,38 +49,45 @@ def evidence_methods(affine: AffineHead | None, classes: int) -> tuple[EvidenceM
 
 
 def derive(head: keras.Model) -> AffineHead | None:
+    """The class weights of a model of Keras, see `derive_of`."""
+    return derive_of(head, tuple(head.inputs[0].shape[1:]))
+
+
+def derive_of(head: BlackBox, shape: tuple[int, ...]) -> AffineHead | None:
     """Class weights are the head's own Jacobian: no layer is taken apart, and the result is proven.
 
     Args:
-        head: features (N, h, w, C) -> logits (N, K).
+        head: features (N, h, w, C), a tensor of TensorFlow or an array -> logits (N, K).
+        shape: h, w and C.
 
     Returns:
         None where the head is not affine in the features.
     """
-    probes = np.random.default_rng(0).normal(size=(len(_MAGNITUDES), *head.inputs[0].shape[1:])).astype(np.float32)
+    probes = np.random.default_rng(0).normal(size=(len(_MAGNITUDES), *shape)).astype(np.float32)
     probes *= _MAGNITUDES[:, np.newaxis, np.newaxis, np.newaxis]
     if not _looks_affine(head, probes):
         return None
-    affine = AffineHead(_jacobian(head), _logits(head, np.zeros_like(probes[:1]))[0])
+    bias = _logits(head, np.zeros_like(probes[:1]))[0]
+    affine = AffineHead(_jacobian(head, shape, len(bias)), bias)
     return affine if _says_the_same(head, affine, probes) else None
 
 
-def _logits(head: keras.Model, features: NDArray[np.float32]) -> NDArray[np.float32]:
+def _logits(head: BlackBox, features: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(head(features, training=False), np.float32)
 
 
-def _looks_affine(head: keras.Model, probes: NDArray[np.float32]) -> bool:
+def _looks_affine(head: BlackBox, probes: NDArray[np.float32]) -> bool:
     """Whether f(a) + f(-a) == 2 f(0): cheap, and sorts out most heads before a Jacobian is made for each class."""
     plus, minus, zero = (_logits(head, features) for features in (probes, -probes, np.zeros_like(probes[:1])))
     bound = 1e-3 * (np.abs(plus) + np.abs(minus) + np.abs(zero)).max(axis=1, keepdims=True)
     return bool((np.abs(plus + minus - 2 * zero) <= bound).all())
 
 
-def _jacobian(head: keras.Model) -> NDArray[np.float32]:
+def _jacobian(head: BlackBox, shape: tuple[int, ...], classes: int) -> NDArray[np.float32]:
     """d logits / d features at 0: float32 (C, K) where it is the same at every place, else (h, w, C, K)."""
     import tensorflow as tf
 
-    zeros = tf.zeros((1, *head.inputs[0].shape[1:]))
+    zeros = tf.zeros((1, *shape))
 
     @tf.function  # type: ignore[untyped-decorator]
     def gradient(k: Any) -> Any:
@@ -86,7 +96,6 @@ def _jacobian(head: keras.Model) -> NDArray[np.float32]:
             logit = head(zeros, training=False)[0, k]
         return tape.gradient(logit, zeros, unconnected_gradients=tf.UnconnectedGradients.ZERO)[0]
 
-    classes = int(head.outputs[0].shape[1])
     # One class at a time, made small at once: all places of ResNet50's 1,000 classes would be 400 MB.
     rows = [_at_one_place(gradient(tf.constant(k)).numpy()) for k in range(classes)]
     weights = np.stack(np.broadcast_arrays(*rows), axis=-1)
@@ -98,7 +107,7 @@ def _at_one_place(gradient: NDArray[np.float32]) -> NDArray[np.float32]:
     return gradient[:1, :1].copy() if (gradient == gradient[:1, :1]).all() else gradient
 
 
-def _says_the_same(head: keras.Model, affine: AffineHead, probes: NDArray[np.float32]) -> bool:
+def _says_the_same(head: BlackBox, affine: AffineHead, probes: NDArray[np.float32]) -> bool:
     """Compare head and class weights on random features of both signs."""
     for probe, received in zip(probes, _logits(head, probes), strict=True):
         expected = cam.logits(probe, affine.weights, affine.bias)

@@ -22,7 +22,7 @@ _LOCAL = (
 # Of what changes in a feature map when a half of the image changes, the share in its own half is larger by this than
 # when the other half changes: 0.84 to 0.97 right behind such layers in small classifiers, 0.01 and less where an axis
 # is another one.
-_LEAST = 0.1
+LEAST_SHARE = 0.1
 _PROBES = 4
 
 
@@ -45,7 +45,7 @@ def are_kept(source: Source, steps: Sequence[Step]) -> bool:
         return source.answer(images, step).features
 
     axes = [axis for axis in (1, 2) if (step.shape[axis] or 0) > 1]
-    return all(own_share(features_of, source.image_shape, axis) >= _LEAST for axis in axes)
+    return all(own_share(features_of, source.image_shape, axis) >= LEAST_SHARE for axis in axes)
 
 
 def last_mover(steps: Sequence[Step]) -> Step | None:

@@ -74,11 +74,24 @@ def convolution(operation: Any, gradient: Any) -> Any:
     windows = _windows(operation, gradient, (kernel.shape[0], kernel.shape[1]), rate)
     if windows is None:
         return nn_grad._Conv2DGrad(operation, gradient)
+    gradient, scale = _without_scale(gradient)
+    kernel = kernel if scale is None else kernel * scale
     groups = inputs.shape[3] // kernel.shape[2]
     if groups == 1:
         return _of_one_group(operation, windows, gradient, kernel), None
     parts = zip(tf.split(gradient, groups, axis=3), tf.split(kernel, groups, axis=3), strict=True)
     return tf.concat([_of_one_group(operation, windows, *part) for part in parts], axis=3), None
+
+
+def _without_scale(gradient: Any) -> tuple[Any, Any]:
+    """A gradient before it was multiplied by one number for each channel, and those: a kernel takes them in.
+
+    That is what a normalization does on the way back; on the way there, converters do the same.
+    """
+    made = gradient.op
+    if made.type == "Mul" and made.inputs[1].shape.rank == 1 and made.inputs[1].shape[0] == gradient.shape[-1]:
+        return made.inputs[0], made.inputs[1]
+    return gradient, None
 
 
 def _of_one_group(operation: Any, windows: _Windows, gradient: Any, kernel: Any) -> Any:
@@ -107,7 +120,10 @@ def depthwise_convolution(operation: Any, gradient: Any) -> Any:
     windows = _windows(operation, gradient, (rows, columns), _inner(operation.get_attr("dilations")))
     if windows is None:
         return nn_grad._DepthwiseConv2dNativeGrad(operation, gradient)
+    gradient, scale = _without_scale(gradient)
     turned = tf.reshape(kernel[::-1, ::-1], (rows, columns, channels * times, 1))
+    if scale is not None:
+        turned = turned * tf.reshape(scale, (channels * times, 1))
     found = _channel_by_channel(_spread(gradient, windows), turned, windows.rate)
     if times > 1:  # each channel has been seen by several kernels
         together = np.repeat(np.eye(channels, dtype=np.float32), times, axis=0)
@@ -149,7 +165,7 @@ def max_pool(operation: Any, gradient: Any) -> Any:
         return nn_grad._MaxPoolGrad(operation, gradient)
     values, largest = operation.inputs[0], operation.outputs[0]
     if windows.side_by_side:
-        are_largest = tf.cast(tf.equal(values, _repeated(largest, windows)), tf.float32)
+        are_largest = _equal(values, _repeated(largest, windows))
         padding = operation.get_attr("padding").decode()
         shares = tf.nn.avg_pool2d(are_largest, windows.length, windows.stride, padding)
         return are_largest * _repeated(gradient / (shares * _numbers_inside(windows)), windows)
@@ -161,8 +177,6 @@ def max_pool(operation: Any, gradient: Any) -> Any:
 
 def _are_largest(windows: _Windows, values: Any, largest: Any) -> Iterator[tuple[Any, Pair]]:
     """For each number of a window: 1 in those windows where it is the largest, else 0; and where the first one lies."""
-    import tensorflow as tf
-
     inside_rows, inside_columns = _inside(windows)
     padded = _padded(values, windows.begin, _spans(windows))
     for row, column in itertools.product(*map(range, windows.length)):
@@ -170,9 +184,16 @@ def _are_largest(windows: _Windows, values: Any, largest: Any) -> Iterator[tuple
             slice(start, start + (count - 1) * stride + 1, stride)
             for start, count, stride in zip((row, column), windows.count, windows.stride, strict=True)
         )
-        here = tf.cast(tf.equal(padded[:, rows, columns], largest), tf.float32)
+        here = _equal(padded[:, rows, columns], largest)
         inside = np.outer(inside_rows[:, row], inside_columns[:, column])
         yield here if inside.all() else here * _constant(inside), (row - windows.begin[0], column - windows.begin[1])
+
+
+def _equal(values: Any, largest: Any) -> Any:
+    """1 where a number is the largest, else 0. See `plain_operators` for why it is no comparison."""
+    import tensorflow as tf
+
+    return 1 - tf.sign(largest - values)
 
 
 def _numbers_inside(windows: _Windows) -> Any:
@@ -224,6 +245,10 @@ def _between_zeros(values: Any, stride: Pair) -> Any:
 
     if stride == (1, 1):
         return values
+    if stride[0] == stride[1]:
+        channels = values.shape[3]
+        zeros = (0, channels * (stride[0] * stride[1] - 1))
+        return tf.nn.depth_to_space(tf.pad(values, ((0, 0), (0, 0), (0, 0), zeros)), stride[0])
     size = (values.shape[1] * stride[0], values.shape[2] * stride[1])
     rows, columns = (np.arange(side) % step == 0 for side, step in zip(size, stride, strict=True))
     return tf.raw_ops.ResizeNearestNeighbor(images=values, size=size) * _constant(np.outer(rows, columns))

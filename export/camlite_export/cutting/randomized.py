@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from camlite_export.cutting import evidence
 from camlite_export.cutting.cut import Cut
+from camlite_export.cutting.file_cut import FileCut
 from camlite_export.cutting.two_output import TwoOutputModel
+from camlite_export.sources.graph import Key
 from camlite_export.sources.source import Floats
 
 MOST_STAGES = 10
@@ -44,11 +46,14 @@ def cascade(cut: Cut, inputs: Floats, classes: NDArray[np.int64], seed: int = 0)
     classifier is as it was when the iterator ends or is closed.
 
     Args:
-        cut: of Keras.
+        cut: of Keras, or of a file that ships: then its float twin is randomized.
         inputs: float32 (N, H, W, channels).
         classes: the class whose evidence it is, int64 (N,).
         seed: the same gives the same.
     """
+    if isinstance(cut, FileCut):
+        yield from _cascade_of_a_file(cut, inputs, classes, seed)
+        return
     if not isinstance(cut, TwoOutputModel):
         raise TypeError(f"nobody here randomizes a {type(cut).__name__}")
     layers = _learned(cut)
@@ -64,6 +69,20 @@ def cascade(cut: Cut, inputs: Floats, classes: NDArray[np.int64], seed: int = 0)
     finally:
         for layer, weights in zip(layers, kept, strict=True):
             layer.set_weights(weights)
+
+
+def _cascade_of_a_file(cut: FileCut, inputs: Floats, classes: NDArray[np.int64], seed: int) -> Iterator[Stage]:
+    graph = cut.source.graph
+    nodes = [node for node in reversed(graph.nodes) if node.parameters]
+    random, changed = np.random.default_rng(seed), dict[Key, NDArray[Any]]()
+    ends = np.unique(np.linspace(0, len(nodes), min(MOST_STAGES, len(nodes)) + 1).round().astype(int)).tolist()
+    yield Stage(None, 0, cut.twin_evidence(inputs, classes, changed))
+    for start, end in itertools.pairwise(ends):
+        for node in nodes[start:end]:
+            for key in node.inputs:
+                if key is not None and key in graph.constants and graph.constants[key].dtype == np.float32:
+                    changed[key] = _shuffled(graph.constants[key], random)
+        yield Stage(nodes[end - 1].name, end, cut.twin_evidence(inputs, classes, changed))
 
 
 def _learned(cut: TwoOutputModel) -> list[Any]:

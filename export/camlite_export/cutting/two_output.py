@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.artifact.evidence_methods import EvidenceMethod
+from camlite.artifact.map_choice import GuideMethod
 from camlite.errors import ClassifierError
 from camlite_export.cutting import (
     convolutions,
@@ -25,7 +26,7 @@ from camlite_export.cutting import (
     proof,
     saved_model,
 )
-from camlite_export.cutting.guide import GuideLayers, GuideMethod
+from camlite_export.cutting.guide import GuideLayers
 from camlite_export.cutting.halves import Halves
 from camlite_export.sources import changed_tensors
 from camlite_export.sources.changed_tensors import ChangeTensor
@@ -58,7 +59,7 @@ class TwoOutputModel(Halves):
     @cached_property
     def finer_steps(self) -> tuple[KerasStep, ...]:
         """See `camlite_export.cutting.cut.Cut`."""
-        return guide.finer_steps(self.source, self.step)
+        return guide.finer_steps(self.source, self.step, lambda step: self.source.head(step) is not None)
 
     def raw_guides(
         self, inputs: Floats, classes: NDArray[np.int64], steps: Sequence[KerasStep], methods: Sequence[GuideMethod]
@@ -67,9 +68,12 @@ class TwoOutputModel(Halves):
         return self._guided(tuple(steps)).raw(inputs, classes, methods)
 
     def _guided(self, steps: tuple[KerasStep, ...]) -> guide.Guided:
+        import keras
+
         if steps not in self._made:
-            image, scores = self.source.journey.image, self.source.scores
-            self._made[steps] = guide.Guided(image, steps, self.step.output, self.head, scores)
+            parts = guide.parts_of_keras(self.source.journey.image, steps, self.step.output)
+            scores = keras.Model(self.step.output, self.source.scores)
+            self._made[steps] = guide.Guided(parts, self.head, scores)
         return self._made[steps]
 
     @cached_property
@@ -121,7 +125,7 @@ class TwoOutputModel(Halves):
 
     def _outputs(self, image: Any) -> dict[str, Any]:
         if self.guide_layers is not None:
-            return self._guided(self.guide_layers.steps).outputs(image, self.guide_layers)
+            return self._guided(cast(tuple[KerasStep, ...], self.guide_layers.steps)).outputs(image, self.guide_layers)
         outputs: dict[str, Any] = self.model(image, training=False)
         return outputs
 

@@ -8,7 +8,7 @@ several that give other scores, or none, nobody should guess: wrong pixels agree
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,10 @@ class Decision:
     warnings: tuple[str, ...] = ()
     table: tuple[tuple[str, ...], ...] = ()
     labels: LabelVerdict | None = None
+
+    def told_by(self, reason: str) -> Decision:
+        """The same where not the user told, but the classifier's file; `reason` follows "because"."""
+        return replace(self, reason=f"{self.reason.removesuffix(ASKED_FOR)}, because {reason}")
 
 
 def decide(

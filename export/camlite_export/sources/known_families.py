@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from camlite.artifact.card import Fit
+from camlite_export.sources.file_source import GraphStep
 from camlite_export.sources.journey import KerasStep
 
 
@@ -72,6 +73,30 @@ def family_of(journey: Sequence[KerasStep], image_shape: tuple[int, int, int]) -
     if found.name == "MobileNetV2" and _is_teachable_machine(journey, image_shape):
         return _TEACHABLE_MACHINE
     return found
+
+
+def family_of_file(steps: Sequence[GraphStep], image_shape: tuple[int, int, int]) -> Family | None:
+    """The same of a file that ships, for the families whose line says enough where every convolution has a bias.
+
+    Normalizations are folded into convolutions there, so that all have one.
+    """
+    if image_shape[2] != 3:
+        return None
+    line = "".join(f"{word} " for word in map(_word_of_file, steps) if word)
+    if re.match(r"c3/2 (d3/[12] c1/1 ){6,}", line):
+        return Family("MobileNet", "signed")
+    if not re.match(r"c3/2 d3/1 c1/1 (c1/1 d3/[12] c1/1 ){5,}", line) or "d5" in line:
+        return None
+    first, *_, hidden, _ = [step for step in steps if step.parameters]
+    teachable = (first.shape[-1], hidden.shape[-1]) == (_TEACHABLE_FILTERS, _TEACHABLE_HIDDEN)
+    if image_shape == _TEACHABLE_IMAGE and teachable:
+        return _TEACHABLE_MACHINE
+    return Family("MobileNetV2", "signed")
+
+
+def _word_of_file(step: GraphStep) -> str | None:
+    letter = {"CONV_2D": "c", "DEPTHWISE_CONV_2D": "d"}.get(step.kind)
+    return f"{letter}{step.node.window}/{step.node.stride}" if letter and step.node.window else None
 
 
 def as_line(journey: Sequence[KerasStep]) -> str:

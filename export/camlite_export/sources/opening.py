@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,15 @@ from camlite_export.sources import keras_files
 from camlite_export.sources.journey import Size
 from camlite_export.sources.keras2 import Keras2Source, Rebuilt
 from camlite_export.sources.keras3 import Keras3Source
+from camlite_export.sources.onnx import reading as onnx_reading
+from camlite_export.sources.tflite import reading
 
 if TYPE_CHECKING:
     from camlite_export.sources.source import Source
+
+
+class MendedWarning(UserWarning):
+    """A file had to be changed so that interpreters load it, in nothing that it computes."""
 
 
 def open_source(
@@ -28,11 +35,14 @@ def open_source(
     """Open a trained classifier.
 
     Args:
-        classifier: path of a file that Keras 3 or Keras 2 saved, or a model object of either.
+        classifier: path of a file that Keras 3 or Keras 2 saved, or of a `.tflite`; or a model object of Keras.
         size: height and width of the images, for a classifier that takes any.
         default_size: the same where nobody said; does not matter to one that takes a certain size.
         trusted: whether code that the file carries may run.
         structure: file of what ``model.to_json()`` gave, where the classifier's file holds weights only.
+
+    Warns:
+        MendedWarning: see there.
 
     Raises:
         ClassifierError: no such file, nothing that camlite can open, or no classifier of images.
@@ -40,6 +50,10 @@ def open_source(
     if isinstance(classifier, str | Path):
         path, beside = Path(classifier), None if structure is None else Path(structure)
         stages.begin(f"reading {path.name}")
+        if reading.is_one(path):
+            return _of_a_file(path, size, beside)
+        if onnx_reading.is_one(path):
+            return _of_an_onnx_file(path, size, default_size, beside)
         # Importing TensorFlow takes seconds, so what is no classifier is told now.
         keras_files.examine(path, trusted, beside)
         _import_tensorflow()
@@ -53,6 +67,35 @@ def open_source(
     if isinstance(opened, Rebuilt):
         return Keras2Source(opened, size, default_size)
     return Keras3Source(opened, size, default_size)
+
+
+def _of_a_file(path: Path, size: Size | None, structure: Path | None) -> Source:
+    """A `.tflite` file; what is asked for of other kinds does not apply, and is told."""
+    if structure is not None:
+        raise ClassifierError(f"{path}: has its operators with it: leave --structure out")
+    content = reading.examine(path)
+    _import_tensorflow()
+    stages.begin(f"opening {path.name}")
+    source = reading.open_file(path, content)
+    if size is not None and size != source.image_shape[:2]:
+        height, width, _ = source.image_shape
+        raise ClassifierError(f"{path}: takes images of {height} x {width} only: leave --size out")
+    for line in source.mended:
+        warnings.warn(line, MendedWarning, stacklevel=4)
+    return source
+
+
+def _of_an_onnx_file(path: Path, size: Size | None, default_size: Size | None, structure: Path | None) -> Source:
+    """An `.onnx` file, which may take images of any size."""
+    if structure is not None:
+        raise ClassifierError(f"{path}: has its operators with it: leave --structure out")
+    examined = onnx_reading.examine(path)
+    _import_tensorflow()
+    stages.begin(f"opening {path.name}")
+    source = onnx_reading.open_file(path, examined, size, default_size)
+    for line in source.mended:
+        warnings.warn(line, MendedWarning, stacklevel=4)
+    return source
 
 
 def _import_tensorflow() -> None:

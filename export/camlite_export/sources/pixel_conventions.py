@@ -46,7 +46,7 @@ def preprocessing(
         name: ``unit`` 0..1, ``signed`` -1..1, ``imagenet`` mean 0 and deviation 1 of ImageNet's channels,
             ``caffe`` their mean 0 in BGR, ``raw`` 0..255.
         mean, std: on 0..255, one number for all channels or one a channel, in the classifier's order; they replace the
-            named ones.
+            named ones. Both on 0..1, as PyTorch has them, are understood: deviations below 1 are none of 0..255.
         order: of the classifier's colour channels, ``rgb`` or ``bgr`` (as OpenCV reads pictures); by default the named
             one's. The named mean and deviation go with their colours.
 
@@ -55,6 +55,7 @@ def preprocessing(
     """
     height, width, channels = image_shape
     named = NAMED[name]
+    mean, std = _on_255(mean, std)
     if order == "bgr" and channels == 1:
         raise ClassifierError("preprocessing: order bgr, but the classifier's input has 1 channel; leave it out")
     turned = -1 if order not in (None, named.order) else 1
@@ -65,6 +66,34 @@ def preprocessing(
     scale = tuple(1 / deviation for deviation in stds)
     offset = tuple(0.0 - centre / deviation for centre, deviation in zip(means, stds, strict=True))
     return Preprocessing(height, width, channels, scale, offset, fit, order or named.order)
+
+
+def _on_255(
+    mean: Sequence[float] | None, std: Sequence[float] | None
+) -> tuple[Sequence[float] | None, Sequence[float] | None]:
+    """Mean and deviation on 0..255, where they are given on 0..1.
+
+    Raises:
+        ClassifierError: it cannot be told on which they are; says them on both.
+    """
+    small_mean = mean is not None and all(0 <= one <= 1 for one in mean) and any(mean)
+    small_std = std is not None and all(0 < one < 1 for one in std)
+    if small_std and mean is not None and all(0 <= one <= 1 for one in mean):
+        return [255 * one for one in mean], [255 * one for one in std or ()]
+    if (small_mean and (std is None or all(one <= 1 for one in std))) or (small_std and mean is None):
+        told = {"mean": mean, "std": std}
+        given = " ".join(f"--{what} {_text(numbers)}" for what, numbers in told.items() if numbers is not None)
+        meant = [f"--mean {_text([255 * one for one in mean or (0.0,)])}"]
+        meant.append(f"--std {_text([255 * one for one in std or (1.0,)])}")
+        raise ClassifierError(
+            f"preprocessing: {given} looks like numbers on 0..1, and camlite's are on 0..255: "
+            f"if they are on 0..1, give {' '.join(meant)}"
+        )
+    return mean, std
+
+
+def _text(numbers: Sequence[float]) -> str:
+    return ",".join(f"{one:.6g}" for one in numbers)
 
 
 def _per_channel(what: str, numbers: Sequence[float], channels: int) -> tuple[float, ...]:

@@ -33,6 +33,13 @@ def finished(model: bytes) -> bytes:
     return _write(read)
 
 
+def with_small_weights(model: bytes) -> bytes:
+    """A model with its large float32 weights stored as float16."""
+    read = _read(model)
+    _store_small_weights(read)
+    return _write(read)
+
+
 def _only_for_the_guide(model: bytes) -> list[str]:
     """Names of the tensors that only the guide depends on."""
     graph, outputs = _graph(_read(model))
@@ -70,7 +77,7 @@ def _store_small_weights(read: Any) -> None:
     """Large float32 constants as float16, and an operator that makes them float32 when the model is loaded."""
     from tensorflow.lite.python import schema_py_generated as schema
 
-    graph, _ = _graph(read)
+    (graph,) = read.subgraphs
     written = {tensor for operator in graph.operators for tensor in operator.outputs}
     smaller: dict[int, int] = {}  # buffer -> tensor, as equal constants share their buffer
     new: list[Any] = []

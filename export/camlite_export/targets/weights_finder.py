@@ -6,13 +6,19 @@ Of MobileNetV2 for 1000 classes in int8 they would be more than the model itself
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camlite.artifact.weights_in_model import REST_STEPS, Stored, StoredWeights
+from camlite.soundness.flatbuffer import Reader, Table
+from camlite.soundness.tflite_schema import SCHEMA
 
 Floats = NDArray[np.float32]
+
+# Of the largest weight: sums in another order.
+_ROUNDING = 1e-5
 
 # Of the model's bytes. MobileNetV2's 1000 classes would need a third.
 _LARGEST_REST = 0.05
@@ -35,6 +41,8 @@ def find(model: bytes, weights: Floats, places: int) -> StoredWeights | None:
     largest = float(np.abs(weights).max(initial=0))
     if weights.ndim != 2 or not largest > 0:
         return None
+    if model[4:8] == b"TFL3" and (quantized := _in_integers(model, weights, places)):
+        return quantized
     for dtype, tolerance in _TOLERANCE.items():
         scales = (largest / 127,) if dtype == "int8" else (1 / places, 1.0)
         allowed = tolerance if dtype == "int8" else tolerance * largest
@@ -47,6 +55,44 @@ def find(model: bytes, weights: Floats, places: int) -> StoredWeights | None:
     return None
 
 
+def _in_integers(model: bytes, weights: Floats, places: int) -> StoredWeights | None:
+    """Class weights in a constant of 8 bits of a TFLite model, with the scales and the zero point that it says itself.
+
+    Exactly as they are: what was rounded is not the converter's doing but the classifier's own.
+    """
+    channels, classes = weights.shape
+    root = Reader(model, SCHEMA, unread=("Options",)).root("Model")
+    (graph,) = root["subgraphs"]
+    for tensor in graph["tensors"]:
+        dtype = {3: "uint8", 9: "int8"}.get(tensor.get("type", 0))
+        sides = [side for side in tensor.get("shape", ()) if side != 1]
+        data = root["buffers"][tensor.get("buffer", 0)].get("data")
+        scales = tensor.get("quantization", {}).get("scale", ())
+        if dtype is None or data is None or sides != [classes, channels] or len(scales) not in (1, classes):
+            continue
+        stored = _stored(model, data, cast(Stored, dtype), tensor["quantization"])
+        for pooled in dict.fromkeys((1 / places, 1.0)):
+            found = stored._replace(scale=stored.scale * pooled)
+            if _is_nearly(found.read(model, channels, classes), weights):
+                return found
+    return None
+
+
+def _is_nearly(there: Floats, weights: Floats) -> bool:
+    return bool((np.abs(there - weights) <= _ROUNDING * np.abs(weights).max()).all())
+
+
+def _stored(model: bytes, data: memoryview, dtype: Stored, quantization: Table) -> StoredWeights:
+    scales, (zero, *others) = quantization["scale"], quantization["zero_point"]
+    offset = model.index(bytes(data))
+    if len(scales) == 1:
+        return StoredWeights(offset, dtype, True, float(scales[0]), zero)
+    if any(others) or zero:
+        return StoredWeights(offset, dtype, True, 0.0)  # a zero point of each class: none is read so
+    place = model.index(np.array(scales, "<f4").tobytes())
+    return StoredWeights(offset, dtype, True, 1.0, 0, place)
+
+
 def rest(model: bytes, weights: Floats, stored: StoredWeights) -> NDArray[np.int8] | None:
     """What int8 took from class weights (C, K), see `StoredWeights.read`; None where it is not worth its bytes.
 
@@ -55,7 +101,10 @@ def rest(model: bytes, weights: Floats, stored: StoredWeights) -> NDArray[np.int
     """
     if stored.dtype != "int8" or weights.size > _LARGEST_REST * len(model):
         return None
-    numbers = stored.read(model, weights.shape[0], weights.shape[1]) / np.float32(stored.scale)
+    there = stored.read(model, weights.shape[0], weights.shape[1])
+    if _is_nearly(there, weights):
+        return None
+    numbers = there / np.float32(stored.scale)
     steps = np.rint((weights / np.float32(stored.scale) - numbers) * REST_STEPS)
     return np.asarray(steps.clip(-127, 127).astype(np.int8))
 

@@ -4,7 +4,8 @@ Named tuples and their JSON. The arrays that belong to a card (`camlite.artifact
 `camlite.artifact` reads and verifies both.
 
 ``format`` in the JSON is the version. A reader knows every version up to its own, and refuses a later one, whatever
-its fields, in one line that says to update camlite. Each version is exact: no field may be missing or unknown.
+its fields, in one line that says to update camlite. Each version is exact: no field may be missing or unknown, but for
+the layouts, which are left out where they are the usual ones.
 In memory there is only the present one; what older ones said in other words is mapped to it.
 
 To add a field: give it to its named tuple, with a default that is what older cards mean, and to `_check_ranges` if
@@ -29,6 +30,7 @@ FORMAT_VERSION = 2
 Fit = Literal["stretch", "crop"]
 Activation = Literal["softmax", "sigmoid", "linear"]
 ChannelOrder = Literal["rgb", "bgr"]
+Layout = Literal["hwc", "chw"]
 
 _LARGEST_SIDE = 16_384
 _MOST_CLASSES = 1_000_000
@@ -115,6 +117,9 @@ class Card(NamedTuple):
         pixels: why the preprocessing is what it is, one line for people; empty where nobody wrote it down.
         unfit: why the artifact is not fit for use, as measured where it was made, one line for people; empty where
             nothing was found against it.
+        image_layout, features_layout: the order of axes that the model itself has of these two tensors: ``hwc``,
+            (height, width, channels), or ``chw``, as PyTorch has them. Shapes and arrays are (height, width, channels)
+            everywhere else.
     """
 
     name: str
@@ -127,6 +132,12 @@ class Card(NamedTuple):
     made_with: Mapping[str, str]
     pixels: str = ""
     unfit: str = ""
+    image_layout: Layout = "hwc"
+    features_layout: Layout = "hwc"
+
+
+# Left out of the JSON where they are this: what is said of nearly all artifacts need not be said.
+_LEFT_OUT: Mapping[str, Layout] = {"image_layout": "hwc", "features_layout": "hwc"}
 
 
 def to_json(card: Card) -> str:
@@ -137,7 +148,8 @@ def to_json(card: Card) -> str:
 def as_dict(card: Card) -> dict[str, Any]:
     """The card as objects of JSON."""
     head = {**card.head._asdict(), "window": card.head.window._asdict()}
-    return {**card._asdict(), "preprocessing": card.preprocessing._asdict(), "head": head}
+    fields = {**card._asdict(), "preprocessing": card.preprocessing._asdict(), "head": head}
+    return {name: value for name, value in fields.items() if name not in _LEFT_OUT or value != _LEFT_OUT[name]}
 
 
 def from_json(text: str, where: str, has_weights: bool) -> Card:
@@ -166,7 +178,7 @@ def from_json(text: str, where: str, has_weights: bool) -> Card:
     if version == 1:
         card = _from_version_1(typed_json.build(CardVersion1, fields, f"{where}: card"), has_weights)
     else:
-        card = typed_json.build(Card, fields, f"{where}: card")
+        card = typed_json.build(Card, {**_LEFT_OUT, **fields}, f"{where}: card")
     _check_ranges(card, where)
     return card
 

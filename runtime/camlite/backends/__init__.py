@@ -16,6 +16,7 @@ from camlite.texts import printable
 
 if TYPE_CHECKING:
     from camlite.artifact import Artifact, Container
+    from camlite.artifact.card import Card
     from camlite.backends.interpreter import Interpreter
     from camlite.soundness.limits import Proof
 
@@ -95,7 +96,21 @@ def open_interpreter(
     except (RuntimeError, ValueError, ImportError) as error:
         reason = " ".join(str(error).split())[:300]
         raise BackendError(f"{artifact.path}: {name} {version(name)} cannot load it: {printable(reason)}") from error
+    _view_channels_last(interpreter, artifact.card)
     return interpreter
+
+
+def _view_channels_last(interpreter: Interpreter, card: Card) -> None:
+    """Image and features as everything else looks at them, whatever the model's own layout: nothing is copied."""
+    if card.image_layout == "chw" and interpreter.image.ndim == 3:
+        interpreter.image = interpreter.image.transpose(1, 2, 0)
+        interpreter.input = interpreter.input._replace(shape=interpreter.image.shape)
+    features = interpreter.results.get("features")
+    if card.features_layout == "chw" and features is not None and features.ndim == 3:
+        memory = features.transpose(1, 2, 0)
+        tensor = interpreter.outputs["features"]._replace(shape=memory.shape)
+        interpreter.results = {**interpreter.results, "features": memory}
+        interpreter.outputs = {**interpreter.outputs, "features": tensor}
 
 
 def _check_sound(artifact: Artifact, any_card: bool) -> None:

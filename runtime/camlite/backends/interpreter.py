@@ -26,11 +26,15 @@ class Tensor(NamedTuple):
     zero_point: int = 0
 
     def quantize(self, real: NDArray[np.float32]) -> NDArray[Any]:
-        """Real numbers to stored ones: rounded half to even, clipped to the dtype's range."""
-        if not self.scale:
+        """Real numbers to stored ones: rounded half to even, clipped to the dtype's range.
+
+        Integers without a scale stand for themselves.
+        """
+        if self.dtype.kind == "f":
             return real.astype(self.dtype, copy=False)
         limits = np.iinfo(self.dtype)
-        stored: NDArray[Any] = np.rint(real / self.scale + self.zero_point).clip(limits.min, limits.max)
+        steps = real / self.scale + self.zero_point if self.scale else real
+        stored: NDArray[Any] = np.rint(steps).clip(limits.min, limits.max)
         return stored.astype(self.dtype)
 
     def dequantize(self, stored: NDArray[Any]) -> NDArray[np.float32]:
@@ -55,8 +59,9 @@ class Interpreter(Protocol):
 
     - Tensors are found by their names, never by their positions: one input, ``image``, and the outputs ``features``,
       ``scores`` and, where the model gives them, ``evidence`` and ``guide``.
-    - Arrays are of one image, without the batch axis, C-contiguous, in the order of axes that the model has:
-      (height, width, channels).
+    - Arrays are of one image, without the batch axis, C-contiguous, in the order of axes that the model has. Where
+      the card says that this is (channels, height, width), `camlite.backends.open_interpreter` puts views
+      (height, width, channels) of `image` and of the features in their place.
     - `image` and `results` are the interpreter's own memory, or bound to it, and stay where they are for as long as
       this lives. An array that outlives it must keep the memory alive.
     - One thread at a time calls it; Python's lock should be released while the model runs.

@@ -78,8 +78,9 @@ def run(path: Path, backend: str, threads: int = 1) -> Benchmark:
         model = Path(folder, f"model{SUFFIXES[artifact.container]}")
         model.write_bytes(artifact.model)
         timings, ratio, all_classes_ratio = process.submit(_race, path, model, backend, threads).result()
-        explaining = _resident(_EXPLAINING, path, backend, threads, shape)
-        classifying = _resident(_CLASSIFYING, model, backend, threads, shape)
+        options = (backend, threads, artifact.card.image_layout == "chw", *shape)
+        explaining = _resident(_EXPLAINING, path, *options)
+        classifying = _resident(_CLASSIFYING, model, *options)
     return Benchmark(
         artifact=path.name,
         backend=backend,
@@ -149,8 +150,9 @@ def _race(path: Path, model: Path, backend: str, threads: int) -> tuple[dict[str
 
 
 def _bare(explainer: Explainer, model: Path, backend: str, threads: int) -> plain_loop.Classify:
-    target = explainer.artifact.card.preprocessing
-    return plain_loop.classifier(model, backend, threads, target.scale[0], target.offset[0])
+    card = explainer.artifact.card
+    scale, offset = card.preprocessing.scale[0], card.preprocessing.offset[0]
+    return plain_loop.classifier(model, backend, threads, scale, offset, card.image_layout == "chw")
 
 
 def _image(explainer: Explainer) -> NDArray[np.uint8]:
@@ -162,13 +164,13 @@ def _image(explainer: Explainer) -> NDArray[np.uint8]:
 # The bare loop is read from its file: importing it would import camlite.
 _CLASSIFYING = f"""
 import pathlib, runpy, sys, numpy
-path, backend, threads, *shape = sys.argv[1:]
+path, backend, threads, channels_first, *shape = sys.argv[1:]
 classifier = runpy.run_path({plain_loop.__file__!r})["classifier"]
-run = classifier(pathlib.Path(path), backend, int(threads), 1.0, 0.0)
+run = classifier(pathlib.Path(path), backend, int(threads), 1.0, 0.0, channels_first == "True")
 """
 _EXPLAINING = """
 import sys, numpy, camlite
-path, backend, threads, *shape = sys.argv[1:]
+path, backend, threads, _, *shape = sys.argv[1:]
 explainer = camlite.load(path, backend, int(threads))
 run = lambda pixels: explainer.explain(pixels).heatmap
 """
@@ -179,11 +181,11 @@ print("resident:", next(line for line in open("/proc/self/status") if line.start
 """
 
 
-def _resident(source: str, path: Path, backend: str, threads: int, shape: Sequence[int]) -> int | None:
+def _resident(source: str, path: Path, *options: object) -> int | None:
     """Resident memory in kB, as Linux tells it, of a process that runs an image some times; None elsewhere."""
     if not Path("/proc/self/status").exists():
         return None
-    arguments = [str(path), backend, str(threads), *map(str, shape)]
+    arguments = [str(path), *map(str, options)]
     command = [sys.executable, "-c", source + _RUNNING, *arguments]
     finished = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
     return int(finished.stdout.rpartition("resident:")[2])

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 Classify = Callable[[NDArray[np.uint8]], int]
 
 
-def classifier(model: Path, backend: str, threads: int, scale: float, offset: float) -> Classify:
+def classifier(
+    model: Path, backend: str, threads: int, scale: float, offset: float, channels_first: bool = False
+) -> Classify:
     """A function from an image of the input's own size, uint8 (H, W, channels), to the index of the top class.
 
     Args:
@@ -24,9 +26,10 @@ def classifier(model: Path, backend: str, threads: int, scale: float, offset: fl
         backend: name of an installed interpreter.
         threads: how many threads one run may use.
         scale, offset: ``pixel * scale + offset`` is the classifier's input.
+        channels_first: whether that is (channels, H, W).
     """
     if backend == "onnxruntime":
-        return _onnx(model, threads, scale, offset)
+        return _onnx(model, threads, scale, offset, channels_first)
     return _tflite(model, f"{backend.replace('-', '_')}.interpreter", threads, scale, offset)
 
 
@@ -48,7 +51,7 @@ def _tflite(model: Path, module: str, threads: int, scale: float, offset: float)
     return classify
 
 
-def _onnx(model: Path, threads: int, scale: float, offset: float) -> Classify:
+def _onnx(model: Path, threads: int, scale: float, offset: float, channels_first: bool) -> Classify:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -61,7 +64,12 @@ def _onnx(model: Path, threads: int, scale: float, offset: float) -> Classify:
         (scores,) = session.run(["scores"], {name: prepare(pixels)[np.newaxis]})
         return int(scores[0].argmax())
 
-    return classify
+    def classify_channels_first(pixels: NDArray[np.uint8]) -> int:
+        given = np.ascontiguousarray(prepare(pixels).transpose(2, 0, 1)[np.newaxis])
+        (scores,) = session.run(["scores"], {name: given})
+        return int(scores[0].argmax())
+
+    return classify_channels_first if channels_first else classify
 
 
 def _preparation(scale: float, offset: float) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:

@@ -1,4 +1,4 @@
-"""``camlite inspect``: what an artifact says about itself; a Keras model is shown by the exporter."""
+"""``camlite inspect``: what an artifact says about itself; a classifier is shown by the exporter."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from camlite import artifact
 from camlite.artifact import Artifact, map_choice
 from camlite.artifact.card import WHOLE, Window, as_dict
+from camlite.artifact.container import CARD_ENTRY, CARD_KEY, SEAL_MARK, container_of
 from camlite.artifact.map_choice import Guide, MapChoice
 from camlite.cli import options
 from camlite.show import say
@@ -15,13 +16,15 @@ from camlite.system import files
 from camlite.system.extensions import extension
 
 _CLASSIFIERS = (b"\x89HDF", b"PK\x03\x04", b"{")  # HDF5, zip, JSON: a structure, of which the exporter says more
+# What camlite writes behind a model, sound or not; a model that ships has none of it.
+_OF_CAMLITE = (SEAL_MARK, CARD_ENTRY.encode(), CARD_KEY.encode())
 # Of the maps that were measured, the best and the plain one; --json has all.
 _MOST_MAPS = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("file", type=Path, help="an artifact (.tflite, .onnx) or a Keras model (.keras, .h5)")
+    parser.add_argument("file", type=Path, help="an artifact, or a classifier (.keras, .h5, .tflite)")
     parser.add_argument("--layer", help="with a Keras model: cut behind this layer (index or name)")
     parser.add_argument("--size", metavar="HEIGHTxWIDTH", help="with a Keras model that takes images of any size")
     parser.add_argument("--structure", type=Path, metavar="JSON", help="with weights only: what model.to_json() gave")
@@ -44,12 +47,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _is_classifier(path: Path) -> bool:
-    """Whether the exporter is to read it: a folder, or a file that begins as those of Keras do, whatever its name."""
+    """Whether the exporter is to read it: a folder, what begins as files of Keras do, or a model without a card."""
     if path.is_dir():
         return True
     try:
         with files.regular(path) as file:
-            return file.read(8).lstrip().startswith(_CLASSIFIERS)
+            start = file.read(8)
+            if start.lstrip().startswith(_CLASSIFIERS):
+                return True
+            if container_of(start) is None:
+                return False
+            file.seek(0)
+            content = file.read()
+            return not any(mark in content for mark in _OF_CAMLITE)
     except OSError:
         return False
 

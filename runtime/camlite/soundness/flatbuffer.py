@@ -22,7 +22,7 @@ kind       field
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 Schema = Mapping[str, Sequence[str]]
@@ -38,8 +38,13 @@ class Reader:
         ValueError: (all methods) an offset leads out of the file, or a field is there that must be absent.
     """
 
-    def __init__(self, content: bytes, schema: Schema) -> None:
-        self._content, self._schema = content, schema
+    def __init__(self, content: bytes, schema: Schema, unread: Collection[str] = ()) -> None:
+        """
+        Args:
+            content: of the file; schema: see above.
+            unread: tables of which only the place is given, as ``place``: what they are, something else says.
+        """
+        self._content, self._schema, self._unread = content, schema, frozenset(unread)
         self._seen: dict[tuple[int, str], Table] = {}
 
     def root(self, kind: str) -> Table:
@@ -48,6 +53,8 @@ class Reader:
 
     def table(self, start: int, kind: str) -> Table:
         """The table at a place; the same object for the same place, so that no file can ask for more than it holds."""
+        if kind in self._unread:
+            return {"place": start}
         if (start, kind) not in self._seen:
             places, end = self.places(start)
             fields = {}

@@ -45,6 +45,17 @@ def verify(model: bytes) -> Proof:
     return _Walk(model).proof()
 
 
+def tensors(model: bytes) -> Mapping[str, Tensor]:
+    """Shape and dtype of every tensor of a ModelProto by its name, and its numbers where these are known and few.
+
+    Raises:
+        ValueError: see `verify`.
+    """
+    walk = _Walk(model)
+    walk.proof()
+    return walk.tensors
+
+
 class _Walk:
     """Goes through a graph in the order of its operators."""
 
@@ -56,6 +67,11 @@ class _Walk:
         self._account = Account()
         self._tensors: dict[str, Tensor] = {}
         self._declared = {value.get("name", ""): value for value in self._graph.get("value_info", ())}
+
+    @property
+    def tensors(self) -> Mapping[str, Tensor]:
+        """What is known of each tensor, after `proof`."""
+        return self._tensors
 
     def proof(self) -> Proof:
         """Of the whole model."""

@@ -22,20 +22,13 @@ from camlite.soundness.tflite_schema import OPTIONS, SCHEMA
 _LEAST_SCALE, _LARGEST_SCALE = 1e-30, 1e30  # a float32 that kernels can multiply and divide by
 
 
-class _Reader(Reader):
-    """Keeps the place of each operator's options, whose table depends on a number beside it."""
-
-    def table(self, start: int, kind: str) -> Table:
-        return {"place": start} if kind == "Options" else super().table(start, kind)
-
-
 def verify(model: bytes) -> Proof:
     """Prove that a TFLite model is of the structure that an interpreter takes for granted, and not too large.
 
     Raises:
         ValueError: it is not; says where.
     """
-    reader = _Reader(model, {**SCHEMA, **OPTIONS})
+    reader = Reader(model, {**SCHEMA, **OPTIONS}, unread=("Options",))  # their kind is a number beside them
     root = reader.root("Model")
     codes, graphs, buffers = (root.get(name, ()) for name in ("operator_codes", "subgraphs", "buffers"))
     if len(graphs) != 1:
@@ -113,7 +106,7 @@ def _rule(operator: Table, codes: Sequence[Table]) -> Rule:
 
 
 def _check_operator(
-    operator: Table, where: str, rule: Rule, reader: Reader, tensors: Sequence[Tensor], known: set[int]
+    operator: Table, where: str, rule: Rule, reader: Reader, tensors: list[Tensor], known: set[int]
 ) -> tuple[int, int]:
     """Prove that an operator fits its rule, and that its inputs are known before it runs; its outputs are, after.
 
@@ -135,6 +128,8 @@ def _check_operator(
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
     known.update(outputs)
+    if rule.options == "ArgExtreme" and given[0] is not None:  # it counts along one of the axes
+        tensors[outputs[0]] = tensors[outputs[0]]._replace(below=max(given[0].shape))
     return taken
 
 
@@ -168,6 +163,8 @@ def _scales(quantization: Any, shape: Sequence[int], letter: str) -> tuple[float
     if not all(_LEAST_SCALE <= scale <= _LARGEST_SCALE for scale in scales) or len(zero_points) != len(scales):
         raise ValueError("a tensor has a scale that is no scale, or no zero point for each")
     allowed = tflite_rules.QUANTIZED.get(letter)
+    if letter == "u" and not scales:
+        allowed = None  # plain integers, as pixels are: which operators may meet them, the rules say
     if allowed is not None and (not scales or min(zero_points) not in allowed or max(zero_points) not in allowed):
         raise ValueError(f"a tensor has zero points {str(zero_points)[:60]}, expected within {allowed}")
     if len(scales) > 1:

@@ -15,12 +15,16 @@ _INT32, _INT64 = 2, 4
 
 
 class Tensor(NamedTuple):
-    """A tensor as an operator meets it; `data` is None where it is computed."""
+    """A tensor as an operator meets it; `data` is None where it is computed.
+
+    Its integers are known to be 0 or more, and less than `below`, where that is not 0.
+    """
 
     shape: Shape
     type: int
     data: memoryview | None
     scales: tuple[float, ...]
+    below: int = 0
 
 
 class Operator(NamedTuple):

@@ -190,6 +190,10 @@ RULES: Mapping[int, Rule] = {
     150: Rule("GELU", "f c", shapes.same, "Gelu", 116),
     158: _unary("SIGN", "f", 123),
 }
+# They hand uint8 numbers on as they are; all others compute with a scale and a zero point, which must then be there.
+_OF_PLAIN_INTEGERS = frozenset(
+    {"CAST", "EXPAND_DIMS", "GATHER", "RESHAPE", "REVERSE_V2", "SLICE", "SQUEEZE", "STRIDED_SLICE", "TRANSPOSE"}
+)
 # Multiplications of an operator, and bytes that it needs besides.
 _WORK: Mapping[str, Callable[[Operator], tuple[int, int]]] = {
     "AVERAGE_POOL_2D": windows.work_of_pooling,
@@ -221,6 +225,10 @@ def verify(rule: Rule, operator: Operator) -> tuple[int, int]:
     _check_types(rule, operator)
     if rule.options != "None":
         operator.option("activation", 0, 3)
+    if rule.name not in _OF_PLAIN_INTEGERS:
+        for tensor in (*operator.inputs, *operator.outputs):
+            if tensor is not None and TYPES[tensor.type] in QUANTIZED and not tensor.scales:
+                raise ValueError("computes with integers that have no scale")
     expected = rule.shapes(operator)
     received = [tensor.shape for tensor in operator.outputs]
     if list(expected) != received:

@@ -230,8 +230,11 @@ def gathered(operator: Operator) -> list[Shape]:
     shape = operator.shape()
     operator.option("batch_dims", 0, 0)
     axis = operator.option("axis", -len(shape), len(shape) - 1) % len(shape)
-    for place in operator.constants(1):
-        within("place", place, 0, shape[axis] - 1)
+    if operator.value(1).below:
+        within("places below", operator.value(1).below, 1, shape[axis])
+    else:
+        for place in operator.constants(1):
+            within("place", place, 0, shape[axis] - 1)
     return [shape[:axis] + operator.shape(1) + shape[axis + 1 :]]
 
 

@@ -34,6 +34,9 @@ def measurement(**figures: list[float]) -> Measurement:
         "overlap": np.ones(count),
         "peak_shift": np.zeros(count),
         "completeness": np.zeros(count),
+        "fine_correlation": np.full(count, NAN),
+        "fine_moved": np.full(count, NAN),
+        "fine_size": np.full(count, NAN),
     }
     return Measurement(**{**perfect, **{name: np.array(values) for name, values in figures.items()}})
 
@@ -62,6 +65,7 @@ def verdict(figure: str, limit: float, **figures: list[float]) -> Verdict:
         ("overlap_mean", "overlap", [1, 0.5], 0.75),
         ("same_peak", "peak_shift", [0, 1, 1.4, 0], 0.5),
         ("peak_shift_max", "peak_shift", [0, 1, 1.5, 0], 1.5),
+        ("fine_correlation_p5", "fine_correlation", [*np.arange(101) / 100], 0.05),
         ("completeness_mean", "completeness", [0.1, 0.3], 0.2),
         ("completeness_max", "completeness", [0.1, 0.3], 0.3),
     ],
@@ -89,12 +93,24 @@ def test_every_figure_is_tested_above() -> None:
         for mark in test_a_figure_sums_up_its_series.pytestmark
         if mark.name == "parametrize"  # type: ignore[attr-defined]
     )
-    assert {row[0] for row in mark.args[1]} | {"accuracy_loss"} == set(FIGURES)
+    assert {row[0] for row in mark.args[1]} | {"accuracy_loss", "fine_elsewhere_mean"} == set(FIGURES)
 
 
 def test_accuracy_lost_is_what_the_reference_has_more() -> None:
     assert value("accuracy_loss", correct=[1, 0, 0, 1], correct_reference=[1, 1, 0, 1]) == 0.25
     assert value("accuracy_loss", correct=[1, 1, 0, 1], correct_reference=[1, 0, 0, 0]) == -0.5
+
+
+def test_fine_evidence_elsewhere_is_counted_in_what_all_images_have_of_it() -> None:
+    """An image of hardly any evidence does not weigh more than the others."""
+    assert value("fine_elsewhere_mean", fine_moved=[1, 0.5], fine_size=[10, 0.0]) == pytest.approx(0.15)
+
+
+def test_gates_of_fine_maps_are_silent_where_there_are_none() -> None:
+    for precision in ("float32", "int8"):
+        own = {name: gate for name, gate in gates.of(precision, {}).items() if name in gates.OF_FINE_MAPS}
+        assert len(own) == 2
+        assert gates.judge(measurement(), own) == []
 
 
 def test_images_without_a_figure_are_left_out_of_it() -> None:

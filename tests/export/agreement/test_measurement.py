@@ -155,6 +155,39 @@ def test_other_shapes_are_no_comparison(name: str) -> None:
         measured(**{name: getattr(REFERENCE, name)[..., :1]})
 
 
+FINE = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
+
+
+def test_fine_evidence_is_compared_where_both_have_it() -> None:
+    moved = FINE.copy()
+    moved[1] = FINE[1, :, ::-1]  # 2 of each row at both of its ends
+    same = measure(REFERENCE, answers(fine=FINE), fine=FINE)
+    assert same.fine_correlation.tolist() == [1, 1]
+    assert same.fine_elsewhere.tolist() == [0, 0]
+
+    found = measure(REFERENCE, answers(fine=moved), fine=FINE)
+    assert found.fine_correlation[0] == 1
+    assert found.fine_correlation[1] < 1
+    assert found.fine_moved.tolist() == [0, 4]
+    assert found.fine_size.tolist() == [15, 51]
+    assert found.fine_elsewhere == pytest.approx([0, 4 / 33])
+
+
+def test_images_without_fine_evidence_have_no_figure_of_it() -> None:
+    missing = FINE.copy()
+    missing[0] = np.nan
+    for received, expected in ((missing, FINE), (None, FINE), (FINE, None)):
+        found = measure(REFERENCE, answers(fine=received), fine=expected)
+        assert np.isnan(found.fine_correlation[0])
+        assert np.isnan(found.fine_correlation[1]) == (received is not missing)
+        assert found.correlation.tolist() == [1, 1]
+
+
+def test_fine_evidence_of_another_size_is_no_comparison() -> None:
+    with pytest.raises(ValueError, match="fine evidence: the reference's is"):
+        measure(REFERENCE, answers(fine=FINE[:, :, :2]), fine=FINE)
+
+
 def test_batches_join_to_what_they_would_be_as_one() -> None:
     first = measure(
         Reference(REFERENCE.scores[:1], REFERENCE.classes[:1], REFERENCE.evidence[:1]),

@@ -111,6 +111,7 @@ def test_inspect_tells_the_journey_of_the_image(capsys):
     assert status == 0, printed.err
     layers = json.loads(printed.out)["layers"]
     assert [layer["shape"] for layer in layers if layer["cut"]] == [[3, 3, 128]]
+    assert [layer["shape"][:2] for layer in layers if layer["finer"]] == [[28, 28], [14, 14], [7, 7]]
     assert sum(layer["parameters"] for layer in layers) == 98_442
 
 

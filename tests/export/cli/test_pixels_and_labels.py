@@ -14,7 +14,7 @@ from camlite import artifact, cli
 from camlite.images import picture_files
 from support.pixel_classifiers import SHAPES, behind, pictures, trained, trained_on_bgr
 
-ONE = ["--formats", "onnx", "--precisions", "float32"]
+ONE = ["--maps", "cam", "--formats", "onnx", "--precisions", "float32"]
 
 
 @pytest.fixture(scope="module")

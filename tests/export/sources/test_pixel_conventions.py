@@ -57,6 +57,36 @@ def test_mean_and_deviation_are_those_of_a_normalization_layer() -> None:
     np.testing.assert_allclose(received, np.asarray(layer(PIXELS.astype(np.float32))), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("share", [1, 255])
+def test_mean_and_deviation_of_torch_are_on_0_to_1(share: int) -> None:
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    expected = (PIXELS / 255 - np.array(mean)) / np.array(std)
+
+    received = prepared(PIXELS, mean=[share * one for one in mean], std=[share * one for one in std])
+
+    np.testing.assert_allclose(received, expected, rtol=0, atol=ROUNDING)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"mean": (0.485, 0.456, 0.406)}, "--mean 123.675,116.28,103.53 --std 255"),
+        ({"std": (0.5,)}, "--mean 0 --std 127.5"),
+        ({"mean": (0.5,), "std": (1.0,)}, "--mean 127.5 --std 255"),
+    ],
+)
+def test_what_may_be_on_either_scale_is_refused_with_the_numbers(options: dict, told: str) -> None:
+    with pytest.raises(ClassifierError, match=f"if they are on 0..1, give {told}$"):
+        prepared(PIXELS, **options)
+
+
+@pytest.mark.parametrize("options", [{"mean": (0.0,), "std": (1.0,)}, {"mean": (103.9,), "std": (1.0,)}])
+def test_pixels_as_they_are_stay_so(options: dict) -> None:
+    np.testing.assert_allclose(
+        prepared(PIXELS, **options), PIXELS - np.float32(options["mean"][0]), rtol=0, atol=ROUNDING
+    )
+
+
 def test_one_number_stands_for_all_channels() -> None:
     np.testing.assert_array_equal(
         prepared(PIXELS, mean=[100], std=[50]), prepared(PIXELS, mean=[100] * 3, std=[50] * 3)

@@ -88,16 +88,24 @@ def test_json_that_is_no_object_is_refused(text, kind):
     assert f"the card is a JSON {kind}, expected an object" in refusal(text)
 
 
+LAYOUTS = ("image_layout", "features_layout")
 PLACES = {"": SMALL, "preprocessing": SMALL.preprocessing, "head": SMALL.head}
 FIELDS = [(place, name) for place, part in PLACES.items() for name in part._fields]  # of the card and of its two parts
 
 
-@pytest.mark.parametrize(("place", "name"), FIELDS)
+@pytest.mark.parametrize(("place", "name"), [(place, name) for place, name in FIELDS if name not in LAYOUTS])
 def test_a_missing_field_is_named(place, name):
     content = fields()
     del (content[place] if place else content)[name]
 
     assert f"fields missing or unknown: {name}" in refusal(content)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_layout_is_written_only_where_channels_come_first(name):
+    assert name not in fields()
+    assert json.loads(cards.to_json(SMALL._replace(**{name: "chw"})))[name] == "chw"
+    assert cards.from_json(json.dumps({**fields(), name: "hwc"}), WHERE, True) == SMALL
 
 
 @pytest.mark.parametrize("place", PLACES)

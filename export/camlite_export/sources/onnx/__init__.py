@@ -1,0 +1,1 @@
+"""An `.onnx` file as a source: read, proven sound, and described as a graph."""

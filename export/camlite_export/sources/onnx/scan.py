@@ -1,0 +1,125 @@
+"""What kind of `.onnx` file somebody gives, told before anything is made of it; what is refused has its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from camlite.errors import ClassifierError
+from camlite.texts import printable
+
+_FLOAT = 1
+_DETECTING = frozenset({"NonMaxSuppression", "RoiAlign", "MaxRoiPool", "EfficientNMS_TRT"})
+_LOOPING = frozenset({"If", "Loop", "Scan"})
+_CHANNELS = (1, 3)
+
+Sides = tuple[int | str, ...]
+"""A shape in the file; a side that is free is a text."""
+
+
+def sides_of(value: Any) -> Sides:
+    """The shape of an input or output."""
+    return tuple(_side(one) for one in value.type.tensor_type.shape.dim)
+
+
+def _side(dimension: Any) -> int | str:
+    return int(dimension.dim_value) if dimension.dim_value > 0 else str(dimension.dim_param or "any")
+
+
+def examine(model: Any, where: str) -> None:
+    """See that a model holds one classifier of one image, whatever the image's size.
+
+    Args:
+        model: an `onnx.ModelProto`.
+
+    Raises:
+        ClassifierError: it does not; says what to do.
+    """
+    if any(one.key == "camlite.seal" for one in model.metadata_props):
+        raise ClassifierError(
+            f"{where}: an artifact of camlite, which is explained already (camlite explain); "
+            f"give the classifier that it was made from"
+        )
+    graph = model.graph
+    kinds = {node.op_type for node in graph.node}
+    if found := sorted(kinds & _DETECTING):
+        raise ClassifierError(
+            f"{where}: a detector (operator {found[0]!r}), which gives boxes; camlite explains classifiers, which "
+            f"give one score per class: give its backbone with a classifier's head"
+        )
+    if found := sorted(kinds & _LOOPING):
+        raise ClassifierError(
+            f"{where}: its operators depend on what it sees ({found[0]}); export it again for one fixed size "
+            f"(torch.onnx.export(..., dynamo=True), or onnxsim)"
+        )
+    if any(node.domain == "ai.onnx.ml" for node in graph.node):
+        raise ClassifierError(f"{where}: a model of tables (ai.onnx.ml), no classifier of images")
+    constants = {one.name for one in graph.initializer}
+    given = [one for one in graph.input if one.name not in constants]
+    if len(given) != 1:
+        names = printable(", ".join(one.name for one in given)[:80])
+        raise ClassifierError(
+            f"{where}: takes {len(given)} inputs ({names}), expected one image; export it with the others as constants"
+        )
+    _refuse_no_image(given[0], where)
+    _refuse_no_scores(graph.output, where)
+
+
+def _refuse_no_image(value: Any, where: str) -> None:
+    sides = sides_of(value)
+    if value.type.tensor_type.elem_type != _FLOAT:
+        raise ClassifierError(
+            f"{where}: its input is no float32; export the classifier itself in float32, without what prepares pixels"
+        )
+    if len(sides) != 4:
+        raise ClassifierError(
+            f"{where}: its input is {text(sides)}, expected an image (1 x 3 x height x width): sound, its spectrogram, "
+            f"text or tables are not explained by maps; camlite explains classifiers of images"
+        )
+    if isinstance(sides[0], int) and sides[0] != 1:
+        raise ClassifierError(
+            f"{where}: takes {sides[0]} images at once, expected one; export it again with a batch of 1"
+        )
+    if sides[1] not in _CHANNELS and sides[3] not in _CHANNELS:
+        raise ClassifierError(
+            f"{where}: its input is {text(sides)}, expected an image of 1 or 3 channels; "
+            f"spectrograms and other signals are not explained"
+        )
+    if 1 in sides[2:] and 1 in sides[1:3]:
+        raise ClassifierError(
+            f"{where}: its input is {text(sides)}, one value high or wide: a signal, no image; "
+            f"camlite explains classifiers of images"
+        )
+
+
+def _refuse_no_scores(outputs: Sequence[Any], where: str) -> None:
+    if len(outputs) != 1:
+        shown = ", ".join(f"{printable(one.name[:30])} {text(sides_of(one))}" for one in outputs[:4])
+        raise ClassifierError(
+            f"{where}: gives {len(outputs)} outputs ({shown}), expected one score per class: a detector, or several "
+            f"heads; export it with the output of one classifier only"
+        )
+
+
+def refuse_no_scores(shape: Sequence[int], where: str) -> None:
+    """The same for the shape of the output, with a batch of 1, that the proof has found.
+
+    Raises:
+        ClassifierError: it is a map, or several lists.
+    """
+    many = [side for side in shape[1:] if side != 1]
+    if len(shape) == 4 and len(many) > 1:
+        raise ClassifierError(
+            f"{where}: its output is {text(shape)}, a value per place: a segmenter or a depth map, whose output is "
+            f"a map itself; camlite explains classifiers, which give one score per class"
+        )
+    if len(many) > 1:
+        raise ClassifierError(
+            f"{where}: its output is {text(shape)}, expected one score per class (1 x classes): a detector, or a "
+            f"reader of text; give a classifier"
+        )
+
+
+def text(sides: Sequence[int | str]) -> str:
+    """A shape for people."""
+    return printable(" x ".join(map(str, sides))[:80]) or "one number"

@@ -1,0 +1,162 @@
+"""What kind of `.tflite` file somebody gives, told before anything is made of it; what is refused has its remedy.
+
+No interpreter is asked, and no offset of the file is trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from camlite.artifact.container import SEAL_MARK
+from camlite.errors import ClassifierError
+from camlite.soundness.flatbuffer import Reader, Table
+from camlite.soundness.limits import MOST_OPERATORS
+from camlite.soundness.tflite_schema import SCHEMA
+from camlite.texts import printable
+
+# More than the proof of a model reads: what is refused here, and said why.
+_SCHEMA = {
+    **SCHEMA,
+    "OperatorCode": ("deprecated_builtin_code b", "custom_code str", "version i", "builtin_code i"),
+    "Operator": tuple(
+        f"{field.split()[0]} [data]" if field.startswith("custom_options -") else field for field in SCHEMA["Operator"]
+    ),
+}
+_CUSTOM, _DELEGATE = 32, 51
+_MOST_SIGNATURES, _MOST_TENSORS = 16, 1 << 16
+_SEAL_AT_THE_END = 1 << 12
+
+
+def examine(content: bytes, where: str) -> None:
+    """See that a file holds one classifier of one image.
+
+    Raises:
+        ClassifierError: it does not, or is damaged; says what to do.
+    """
+    if content[4:8] != b"TFL3":
+        raise ClassifierError(f"{where}: no TFLite file (it does not begin as one); copy it again")
+    if SEAL_MARK in content[-_SEAL_AT_THE_END:]:
+        raise ClassifierError(
+            f"{where}: an artifact of camlite, which is explained already (camlite explain); "
+            f"give the classifier that it was made from"
+        )
+    try:
+        root = Reader(content, _SCHEMA, unread=("Options",)).root("Model")
+    except ValueError as error:
+        raise ClassifierError(
+            f"{where}: damaged, or no TFLite model ({printable(str(error))}); copy it again"
+        ) from None
+    graphs = root.get("subgraphs", ())
+    if len(graphs) != 1:
+        raise ClassifierError(
+            f"{where}: holds {len(graphs)} graphs, expected 1: a model that loops, keeps a state or has several "
+            f"functions; convert its classifier by itself"
+        )
+    (graph,) = graphs
+    if (
+        len(graph.get("operators", ())) > MOST_OPERATORS
+        or len(graph.get("tensors", ())) > _MOST_TENSORS
+        or len(root.get("signature_defs", ())) > _MOST_SIGNATURES
+    ):
+        raise ClassifierError(f"{where}: more operators, tensors or signatures than any classifier has; copy it again")
+    _refuse_custom_operators(root.get("operator_codes", ()), where)
+    _refuse_other_ends(graph, where)
+
+
+def _refuse_custom_operators(codes: Sequence[Table], where: str) -> None:
+    names = [
+        str(code.get("custom_code", ""))
+        for code in codes
+        if max(code.get("builtin_code", 0), code.get("deprecated_builtin_code", 0)) == _CUSTOM
+    ]
+    for name in names:
+        shown = printable(name[:60])
+        for part, accelerator in (("edgetpu", "an Edge TPU"), ("ethos-u", "an Arm Ethos-U")):
+            if part in name.lower():
+                raise ClassifierError(
+                    f"{where}: compiled for {accelerator} (operator {shown!r}), so nothing of the network can be seen; "
+                    f"give the .tflite file that it was compiled from"
+                )
+        if "detection" in name.lower() or "nms" in name.lower():
+            raise ClassifierError(
+                f"{where}: a detector (operator {shown!r}), which gives boxes; camlite explains classifiers, which "
+                f"give one score per class: give its backbone with a classifier's head"
+            )
+        if name.startswith("Flex"):
+            raise ClassifierError(
+                f"{where}: needs TensorFlow's own operator {shown!r}, which no device has; convert it again with "
+                f"TFLite's operators only (converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS])"
+            )
+    if names:
+        raise ClassifierError(
+            f"{where}: holds an operator of somebody's own ({printable(names[0][:60])!r}), which nobody else can run; "
+            f"give the .tflite file as TensorFlow's converter made it"
+        )
+
+
+def _refuse_other_ends(graph: Table, where: str) -> None:
+    inputs, outputs = (graph.get(name, ()) for name in ("inputs", "outputs"))
+    tensors = graph.get("tensors", ())
+    if not all(0 <= index < len(tensors) for index in (*inputs, *outputs)):
+        raise ClassifierError(f"{where}: damaged: an input or output is no tensor; copy it again")
+    if len(inputs) != 1:
+        raise ClassifierError(
+            f"{where}: takes {len(inputs)} inputs, expected one image; convert it with the others as constants"
+        )
+    shape = _shape(tensors[inputs[0]])
+    _refuse_no_image(shape, where)
+    if len(outputs) != 1:
+        shapes = ", ".join(_sides(_shape(tensors[index])) for index in list(outputs)[:4])
+        raise ClassifierError(
+            f"{where}: gives {len(outputs)} outputs ({shapes}), expected one score per class: a detector, or several "
+            f"heads; convert it with the output of one classifier only"
+        )
+    _refuse_no_scores(_shape(tensors[outputs[0]]), where)
+
+
+def _refuse_no_image(shape: tuple[int, ...], where: str) -> None:
+    if len(shape) == 3 and shape[0] == 1 and min(shape[1:]) > 1:
+        return  # grey, without an axis for it
+    if len(shape) != 4:
+        raise ClassifierError(
+            f"{where}: its input is {_sides(shape)}, expected an image (1 x height x width x channels): sound, its "
+            f"spectrogram or other signals are not explained by maps; camlite explains classifiers of images"
+        )
+    if shape[0] != 1:
+        raise ClassifierError(
+            f"{where}: takes {shape[0]} images at once, expected one; convert it again with a batch of 1"
+        )
+    if shape[3] not in (1, 3):
+        turned = " (its channels stand first)" if shape[1] in (1, 3) else ""
+        raise ClassifierError(
+            f"{where}: its input is {_sides(shape)}{turned}, expected an image of 1 or 3 channels, the last axis; "
+            f"spectrograms and other signals are not explained"
+        )
+    if min(shape[1:3]) <= 1:
+        raise ClassifierError(
+            f"{where}: its input is {_sides(shape)}, one value high or wide: a signal, no image; "
+            f"camlite explains classifiers of images"
+        )
+
+
+def _refuse_no_scores(shape: tuple[int, ...], where: str) -> None:
+    many = [side for side in shape[1:] if side != 1]
+    if len(shape) == 4 and len(many) > 1:
+        raise ClassifierError(
+            f"{where}: its output is {_sides(shape)}, a value per place: a segmenter or a depth map, whose output is "
+            f"a map itself; camlite explains classifiers, which give one score per class"
+        )
+    if len(many) > 1:
+        raise ClassifierError(
+            f"{where}: its output is {_sides(shape)}, expected one score per class (1 x classes): a detector, or a "
+            f"reader of text; give a classifier"
+        )
+
+
+def _shape(tensor: Any) -> tuple[int, ...]:
+    return tuple(tensor.get("shape", ()))
+
+
+def _sides(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape)) or "one number"

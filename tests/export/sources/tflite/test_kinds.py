@@ -1,0 +1,89 @@
+"""Every kind of `.tflite` file: its artifact, held against the file itself and the classifier that it came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from camlite.soundness import tflite_model
+from camlite_export.cutting import file_cut, two_output
+from camlite_export.cutting.file_cut import FileCut
+from camlite_export.sources import original_process
+from camlite_export.sources.opening import MendedWarning, open_source
+from camlite_export.targets import tflite_file
+from support import tflite_files
+from support.tflite_files import KINDS, TfliteKind
+
+# Float32 in another order: 2e-7 was the most.
+EVIDENCE = 1e-5
+
+
+def opened(kind: TfliteKind, folder: Path) -> FileCut:
+    path = folder / "model.tflite"
+    path.write_bytes(tflite_files.file(kind))
+    return file_cut.cut(open_source(path))
+
+
+def inputs(cut: FileCut) -> np.ndarray:
+    images = np.random.default_rng(2).uniform(0, 1, (6, *cut.image_shape)).astype(np.float32)
+    return np.rint(255 * images) if cut.source.takes_pixels else images
+
+
+def answers(cut: FileCut, model: bytes, name: str, images: np.ndarray) -> np.ndarray:
+    """Of an artifact's model, in real numbers, by the interpreter that the file itself is asked of."""
+    port = tflite_model.verify(model).outputs[name]
+    read = tflite_file.flatbuffer.read(model)
+    (signature,) = read.signatureDefs
+    (index,) = [entry.tensorIndex for entry in signature.outputs if entry.name == name.encode()]
+    tensor = tflite_file.reading.TfliteFile(model, read).port(index)
+    assert tensor.shape == port.shape
+    stored = cut.source._stored(images)
+    process = original_process.process_of("tflite")
+    (found,) = process.answer("ai-edge-litert", model, (index,), stored, name)
+    return tensor.dequantize(found)
+
+
+@pytest.mark.filterwarnings("ignore::camlite_export.sources.opening.MendedWarning")
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_the_artifact_is_the_same_classifier_with_its_evidence(kind: TfliteKind, tmp_path: Path) -> None:
+    cut = opened(kind, tmp_path)
+    images = inputs(cut)
+    answer = cut.answer(images)
+    model = tflite_file.convert(cut)
+
+    assert (cut.source.precision, cut.evidence_method) == (kind.precision, kind.evidence)
+    assert np.array_equal(answers(cut, model, "scores", images), answer.scores)
+    assert np.array_equal(answers(cut, model, "features", images), answer.features)
+    assert tflite_file.convert(cut) == model
+
+    classes = answer.scores.argmax(axis=1)
+    expected = cut.evidence(answer.features, classes)
+    if kind.evidence.startswith("gradient"):
+        received = answers(cut, model, "evidence", images)
+        places = classes if kind.evidence == "gradient" else 0 * classes
+        received = received[np.arange(len(images)), ..., places]
+        least = EVIDENCE if kind.precision == "float32" else 2e-3  # large weights are stored in 16 bits
+        assert np.abs(received - expected).max() <= least * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.exact], ids=str)
+def test_evidence_is_that_of_the_classifier_it_was_converted_from(kind: TfliteKind, tmp_path: Path) -> None:
+    cut, original = opened(kind, tmp_path), two_output.cut(tflite_files.classifier(kind))
+    images = inputs(cut)
+    answer, expected = cut.answer(images), original.answer(images)
+    classes = expected.scores.argmax(axis=1)
+
+    assert cut.feature_shape == original.feature_shape
+    assert np.abs(answer.scores - expected.scores).max() <= 1e-5
+    of_the_original = original.evidence(expected.features, classes)
+    difference = cut.evidence(answer.features, classes) - of_the_original
+    assert np.abs(difference).max() <= EVIDENCE * np.abs(of_the_original).max()
+
+
+def test_what_was_mended_is_told(tmp_path: Path) -> None:
+    (kind,) = [kind for kind in KINDS if "axis of quantization" in kind.title]
+
+    with pytest.warns(MendedWarning, match="name an axis of quantization that they have not"):
+        opened(kind, tmp_path)

@@ -1,0 +1,214 @@
+"""`.tflite` files as people have them: what TensorFlow's converter makes of small classifiers.
+
+Each is a classifier of Keras with seeded weights, converted in one of the ways that people convert.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from camlite.artifact.evidence_methods import EvidenceMethod
+from camlite.artifact.precisions import Precision
+from camlite_export.sources.tflite import flatbuffer
+from support import classifier_kinds
+from support.classifier_kinds import CLASSES, SIDE
+
+if TYPE_CHECKING:
+    import keras
+
+Build = Callable[[Any, Any], "keras.Model"]
+Change = Callable[[Any], None]
+
+
+@dataclass(frozen=True, eq=False)
+class TfliteKind:
+    """A `.tflite` file that is explained.
+
+    Attributes:
+        title: as the page says it.
+        build: makes the classifier that it was converted from.
+        precision: the word for it, and how it is converted.
+        evidence: how it is made.
+        ends: of the image and the scores, where the converter is told: ``uint8``, ``int8`` or ``float32``.
+        change: what somebody did to the file, a model of the schema's objects.
+        exact: whether its evidence must be that of the Keras classifier.
+    """
+
+    title: str
+    build: Build
+    precision: Precision = "float32"
+    evidence: EvidenceMethod = "device"
+    ends: str = "float32"
+    change: Change = lambda _: None
+    exact: bool = True
+
+    def __str__(self) -> str:
+        return self.title
+
+
+def _body(ls: Any, *head: Any, image: Any = None) -> keras.Model:
+    import keras
+
+    front = [keras.Input((SIDE, SIDE, 3))] if image is None else list(image)
+    conv = {"padding": "same", "activation": "relu"}
+    parts = [ls.Conv2D(6, 3, **conv), ls.MaxPooling2D(2), ls.Conv2D(8, 3, **conv), *head]
+    return keras.Sequential([*front, *parts], name="classifier")
+
+
+def _pooled(_: Any, ls: Any) -> keras.Model:
+    return _body(ls, ls.GlobalAveragePooling2D(), ls.Dense(CLASSES, activation="softmax"))
+
+
+def _hidden(_: Any, ls: Any) -> keras.Model:
+    hidden = ls.Dense(7, activation="relu")
+    return _body(ls, ls.GlobalAveragePooling2D(), hidden, ls.Dense(CLASSES, activation="softmax"))
+
+
+def _many_classes(_: Any, ls: Any) -> keras.Model:
+    return _body(ls, ls.GlobalAveragePooling2D(), ls.Dense(7, activation="relu"), ls.Dense(70, activation="softmax"))
+
+
+def _as_old_files(model: Any) -> None:
+    """No signature, no metadata, and operators by the first field that they had."""
+    model.signatureDefs = model.metadata = None
+    for code in model.operatorCodes:
+        code.deprecatedBuiltinCode, code.builtinCode = code.builtinCode, 0
+
+
+def _as_person_detect(model: Any) -> None:
+    """The axis of a bias is that of its weights, which it has not."""
+    for tensor in model.subgraphs[0].tensors:
+        if tensor.shape is not None and len(tensor.shape) == 1 and tensor.quantization.scale is not None:
+            tensor.quantization.quantizedDimension = 3
+
+
+KINDS = (
+    TfliteKind("float32, global pooling and a dense layer", _pooled),
+    TfliteKind("old: no signature, operators in the schema's first field", _pooled, change=_as_old_files),
+    TfliteKind(
+        "a dense layer of all places (Flatten), whose shape is computed in the file",
+        lambda _, ls: _body(ls, ls.Flatten(), ls.Dense(CLASSES, activation="softmax")),
+    ),
+    TfliteKind("weights in float16", _pooled, "float16", exact=False),
+    TfliteKind(
+        "weights in 8 bits (dynamic range)",
+        lambda _, ls: _body(ls, ls.Conv2D(32, 3, activation="relu"), ls.GlobalAveragePooling2D(), _softmax(ls)),
+        "dynamic",
+        exact=False,
+    ),
+    TfliteKind("int8 throughout, a scale per channel", _pooled, "int8", ends="int8", exact=False),
+    TfliteKind("uint8 pixels and scores", _pooled, "int8", ends="uint8", exact=False),
+    TfliteKind("int8 inside, float32 at both ends", _pooled, "int8", exact=False),
+    TfliteKind("int16 with weights in 8 bits", _pooled, "int16x8", exact=False),
+    TfliteKind(
+        "biases with an axis of quantization that they have not",
+        _pooled, "int8", ends="int8", change=_as_person_detect, exact=False,
+    ),
+    TfliteKind(
+        "pixels as they are (uint8 without a scale), and floats behind them",
+        lambda k, ls: _body(
+            ls, ls.GlobalAveragePooling2D(), _softmax(ls),
+            image=[k.Input((SIDE, SIDE, 3), dtype="uint8"), ls.Rescaling(1 / 255)],
+        ),
+    ),
+    TfliteKind(
+        "grey images without an axis of channels",
+        lambda k, ls: _body(
+            ls, ls.GlobalAveragePooling2D(), _softmax(ls), image=[k.Input((SIDE, SIDE)), ls.Reshape((SIDE, SIDE, 1))]
+        ),
+    ),
+    TfliteKind(
+        "one sigmoid for two classes",
+        lambda _, ls: _body(ls, ls.GlobalAveragePooling2D(), ls.Dense(1, activation="sigmoid")),
+    ),
+    TfliteKind(
+        "one sigmoid for two classes, in 8 bits",
+        lambda _, ls: _body(ls, ls.GlobalAveragePooling2D(), ls.Dense(1, activation="sigmoid")),
+        "int8", ends="uint8", exact=False,
+    ),
+    TfliteKind(
+        "several sigmoids",
+        lambda _, ls: _body(ls, ls.GlobalAveragePooling2D(), ls.Dense(CLASSES, activation="sigmoid")),
+    ),
+    TfliteKind("logits", lambda _, ls: _body(ls, ls.GlobalAveragePooling2D(), ls.Dense(CLASSES))),
+    TfliteKind("a hidden layer in front of the scores, as Teachable Machine has", _hidden, evidence="gradient"),
+    TfliteKind(
+        "the same in 8 bits", _hidden, "int8", "gradient", "uint8", exact=False,
+    ),
+    TfliteKind(
+        "a hidden layer with hard swish",
+        lambda _, ls: _body(ls, ls.GlobalAveragePooling2D(), ls.Dense(7, activation="hard_swish"), _softmax(ls)),
+        evidence="gradient",
+    ),
+    TfliteKind(
+        "the maxima of the places (GlobalMaxPooling2D)",
+        lambda _, ls: _body(ls, ls.GlobalMaxPooling2D(), _softmax(ls)),
+        evidence="gradient",
+    ),
+    TfliteKind(
+        "a hidden layer, and more than 64 classes: of the top class only",
+        _many_classes,
+        evidence="gradient_top",
+    ),
+)  # fmt: skip
+
+
+def _softmax(ls: Any) -> Any:
+    return ls.Dense(CLASSES, activation="softmax")
+
+
+@cache
+def classifier(kind: TfliteKind) -> keras.Model:
+    """What the file was converted from, built once a process."""
+    import keras
+
+    return classifier_kinds.lively(kind.build(keras, keras.layers))
+
+
+@cache
+def file(kind: TfliteKind) -> bytes:
+    """The file, converted once a process."""
+    model = flatbuffer.read(converted(classifier(kind), kind.precision, kind.ends))
+    kind.change(model)
+    return flatbuffer.write(model)
+
+
+def converted(model: keras.Model, precision: Precision = "float32", ends: str = "float32") -> bytes:
+    """A classifier as TensorFlow's converter makes a file of it."""
+    import tensorflow as tf
+
+    from camlite_export import workarounds
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if precision in ("int8", "int16x8"):
+        converter.representative_dataset = lambda: ([one[np.newaxis]] for one in images(model, 20))
+        sets = {
+            "int8": tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
+            "int16x8": tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+        }
+        converter.target_spec.supported_ops = [sets[precision]]
+        if ends != "float32":
+            converter.inference_input_type = converter.inference_output_type = tf.dtypes.as_dtype(ends)
+    with workarounds.silent_native_code(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it misses statistics that it finds by itself
+        made: bytes = converter.convert()
+    return made
+
+
+def images(model: keras.Model, count: int) -> np.ndarray:
+    """Seeded inputs (N, ...) of a classifier: 0..1, or pixels where it takes integers."""
+    entrance = model.inputs[0]
+    found = np.random.default_rng(1).uniform(0, 1, (count, *entrance.shape[1:]))
+    if "int" in str(entrance.dtype):
+        return np.rint(255 * found).astype(np.uint8)
+    return found.astype(np.float32)
