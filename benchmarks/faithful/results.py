@@ -14,6 +14,7 @@ from camlite.confidence import intervals
 from camlite.faithfulness.measures import MEASURES, NAMES
 
 _BETTER = {measure.name: 1 if measure.better == "higher" else -1 for measure in MEASURES}
+_GOALS = ("pointing", "inside", "insertion", "deletion")
 _SHOWN = (*league.MEASURES, "difference", "increase", "complexity")
 
 
@@ -104,17 +105,19 @@ def _row(
     return row
 
 
-def goals(folder: Path) -> dict[str, dict[str, list[float]]]:
-    """Figures of camlite's own maps on all pictures, for the goals: [mean, low, high]."""
-    found = {}
+def goals(folder: Path) -> dict[str, dict[str, Any]]:
+    """Figures of camlite's own maps on all pictures that they have, for the goals: `pictures`, and [mean, low, high]."""
+    found: dict[str, dict[str, Any]] = {}
     for one in league.CAMLITE:
         path = folder / "judged" / f"{one.name}.npz"
         if path.exists():
-            values = np.load(path)["values"]
-            wanted = [NAMES.index(name) for name in ("pointing", "inside", "insertion", "deletion")]
-            columns = intervals(values[:, wanted])
-            names = ("pointing", "inside", "insertion", "deletion")
-            found[one.name] = {name: [round(float(x), 4) for x in of] for name, of in zip(names, columns, strict=True)}
+            with np.load(path) as stored:
+                values = stored["values"][:, [NAMES.index(name) for name in _GOALS]]
+            known = values[~np.isnan(values).any(axis=1)]
+            figures = {
+                name: [round(float(x), 4) for x in of] for name, of in zip(_GOALS, intervals(known), strict=True)
+            }
+            found[one.name] = {"pictures": len(known), **figures}
     return found
 
 

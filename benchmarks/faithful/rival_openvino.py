@@ -14,7 +14,6 @@ import numpy as np
 import openvino
 import openvino_xai
 import turns
-from openvino_xai.explainer.explainer import ExplainMode
 
 _SETTINGS = {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY"}
 
@@ -40,33 +39,9 @@ def _white_box(method: str) -> Callable[[openvino.Model], Explain]:
     return made
 
 
-def _black_box(method: str) -> Callable[[openvino.Model], Explain]:
-    """A method that asks the model about changed pictures, as often as its default says."""
-
-    def made(model: openvino.Model) -> Explain:
-        explainer = openvino_xai.Explainer(
-            model,
-            task=openvino_xai.Task.CLASSIFICATION,
-            preprocess_fn=lambda image: image[np.newaxis],
-            postprocess_fn=lambda found: found["scores"],
-            explain_mode=ExplainMode.BLACKBOX,
-            explain_method=openvino_xai.Method[method],
-        )
-
-        def explain(image: np.ndarray, k: int) -> np.ndarray:
-            found = explainer(image, targets=[k], resize=False, colormap=False, overlay=False)
-            (heat,) = found.saliency_map.values()
-            return heat
-
-        return explain
-
-    return made
-
-
 _CONTENDERS = {
     "openvino.reciprocam": _white_box("RECIPROCAM"),
     "openvino.activationmap": _white_box("ACTIVATIONMAP"),
-    "openvino.aise": _black_box("AISE"),
 }
 
 

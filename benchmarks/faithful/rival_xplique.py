@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 import turns
 
-_RISE_SAMPLES, _RISE_CELLS = 500, 7
-
 Explain = Callable[[np.ndarray, int], np.ndarray]
 
 
@@ -25,12 +23,6 @@ def _class_map(method: str, layer: int) -> Callable[[Any, turns.Task], Explain]:
         return _explain(getattr(attributions, method)(model, conv_layer=task.layers[layer]), model)
 
     return made
-
-
-def _rise(model: Any, _task: turns.Task) -> Explain:
-    from xplique import attributions
-
-    return _explain(attributions.Rise(model, nb_samples=_RISE_SAMPLES, grid_size=_RISE_CELLS), model)
 
 
 def _explain(explainer: Any, model: Any) -> Explain:
@@ -48,7 +40,6 @@ _CONTENDERS = {
     "xplique.gradcam": _class_map("GradCAM", 0),
     "xplique.gradcampp": _class_map("GradCAMPP", 0),
     "xplique.gradcampp.finer": _class_map("GradCAMPP", 1),
-    "xplique.rise": _rise,
 }
 
 
