@@ -100,7 +100,7 @@ def text(found: Mapping[str, Any]) -> str:
         date=found["date"], count=len(league.MEASURES), measures=", ".join(_TITLES[one] for one in league.MEASURES)
     )
     sections = [_section(name, found["networks"][name]) for name in shown]
-    failed = "".join(f"- {name} could not be run: {why}\n" for name, why in found["failed"].items())
+    failed = "".join(f"- Not run: {name}: {why}.\n" for name, why in found["failed"].items())
     return "\n".join([top, *sections, _goals(found["goals"])]) + _BOTTOM.format(failed=failed + "\n" if failed else "")
 
 
