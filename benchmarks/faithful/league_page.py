@@ -47,9 +47,9 @@ original's, on onnxruntime, in float32. Each library has the same network in its
 
 Six measures were chosen before there was a table: {measures}.
 **Bold** is the first, and whoever is not significantly behind it: the 95 % interval of the difference, picture by
-picture, by the bootstrap, reaches 0. `of {count}` counts them. The time is that of the heatmap, forward
-pass and all, over the library's own bare forward pass of one picture: one thread, turn by turn, medians. Wins and
-losses alike. Only camlite's maps add up to the score, and only they are made on a device, in eight bits, too.
+picture, by the bootstrap, reaches 0. `of {count}` counts them. The time is the processor's for a heatmap,
+forward pass and all, over that for the library's own bare forward pass of one picture: one thread, turn by turn,
+medians. Wins and losses alike. What no column shows: camlite's fine maps still add up to the score.
 """
 
 _BOTTOM = """
@@ -68,7 +68,8 @@ _BOTTOM = """
 - The maps of `--maps sharp` were chosen on 16 of the pictures by insertion and deletion, so there they have an
   advantage of which nobody knows the size.
 
-The machine is shared and was busy: times are ratios, and worth two digits. Where one is missing, it was not taken.
+The machine is shared and was busy, so times are those of the processor, not of a clock on the wall, and worth one or
+two digits. Where one is missing, it was not taken.
 
 {failed}Not run: methods for transformers (LeGrad); those that ask the network hundreds of times (SS-CAM, IS-CAM,
 Ablation-CAM, Shapley-CAM; the black boxes RISE and AISE, whose maps have no place without heat to count from, besides);
@@ -99,7 +100,7 @@ def text(found: Mapping[str, Any]) -> str:
         date=found["date"], count=len(league.MEASURES), measures=", ".join(_TITLES[one] for one in league.MEASURES)
     )
     sections = [_section(name, found["networks"][name]) for name in shown]
-    failed = "".join(f"- {name} could not be run: {why}\n" for name, why in found["failed"].items())
+    failed = "".join(f"- Not run: {name}: {why}.\n" for name, why in found["failed"].items())
     return "\n".join([top, *sections, _goals(found["goals"])]) + _BOTTOM.format(failed=failed + "\n" if failed else "")
 
 
@@ -210,7 +211,7 @@ def _panel(axis: Any, network: Mapping[str, Any], name: str) -> None:
     axis.xaxis.set_major_formatter("{x:g}")
     axis.xaxis.set_minor_formatter("")
     axis.set_title(_NETWORKS[name][0], fontsize=9)
-    axis.set_xlabel("time of a map / bare forward pass", fontsize=8)
+    axis.set_xlabel("processor time of a map / bare forward pass", fontsize=8)
     axis.set_ylabel("insertion less deletion", fontsize=8)
     axis.spines[["top", "right"]].set_visible(False)
 
