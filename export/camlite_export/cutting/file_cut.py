@@ -124,11 +124,8 @@ class FileCut:
         twins = cam.activate(self.source.logits(features[finite], self.step), self.activation)
         size = max(1.0, float(np.abs(scores[finite]).max()))
         differences = np.abs(twins - scores[finite]).max(axis=1) / size
-        in_integers = self.source.precision in (
-            "dynamic",
-            "int8",
-            "int16x8",
-        )  # clipped where pixels are none of its own
+        # In integers scores are clipped where pixels are none that it was made for.
+        in_integers = self.source.precision in ("dynamic", "int8", "int16x8")
         worst = float(np.median(differences) if in_integers else differences.max())
         if not worst <= _ROUNDING[self.source.precision]:
             raise ClassifierError(
@@ -256,6 +253,26 @@ def cut(source: FileSource, layer: int | str | None = None, evidence_method: Evi
     found = FileCut(source, step, affine, method)
     found.prove(same_answers.probes(source.image_shape))
     return found
+
+
+def refuse_embedding(cut: FileCut) -> None:
+    """For a file whose scores nobody has named.
+
+    Raises:
+        ClassifierError: what it gives are features, not scores of classes: nothing was learned behind the last map, or
+            they are normalized to the length 1.
+    """
+    source = cut.source
+    if source.activation != "linear":
+        return
+    nodes = source.graph.between([cut.step.key], [source.graph.scores]) or ()
+    normalized = any(node.kind in ("L2_NORMALIZATION", "LpNormalization") for node in nodes)
+    if normalized or not any(node.parameters for node in nodes):
+        what = "normalized to the length 1" if normalized else "the last feature map, pooled"
+        raise ClassifierError(
+            f"{source.name}: an embedding: its {source.classes} numbers are {what}, no scores of classes; give a file "
+            f"with a classifier's head, or --labels where they are classes all the same"
+        )
 
 
 def _is_one(source: FileSource) -> bool:
