@@ -284,7 +284,7 @@ REFUSALS = (
     TfliteRefusal("a segmenter", "a segmenter", _giving_a_map),
     TfliteRefusal("several inputs", "takes 2 inputs", _taking_two_images),
     TfliteRefusal("sound", "expected an image", _of_shape(1, 15600)),
-    TfliteRefusal("a signal of six axes", "expected an image of 1 or 3 channels", _of_shape(1, 16, 16, 6)),
+    TfliteRefusal("a signal of six channels", "expected an image of 1 or 3 channels", _of_shape(1, 16, 16, 6)),
     TfliteRefusal("several images at once", "takes 8 images at once", _of_shape(8, 16, 16, 3)),
     TfliteRefusal("several graphs", "holds 2 graphs", _twice),
     TfliteRefusal("a transformer", "camlite explains convolutional", build=_transformer),
