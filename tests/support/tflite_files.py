@@ -24,6 +24,8 @@ from support.classifier_kinds import CLASSES, SIDE
 if TYPE_CHECKING:
     import keras
 
+HIDDEN = 600
+
 Build = Callable[[Any, Any], "keras.Model"]
 Change = Callable[[Any], None]
 
@@ -68,7 +70,7 @@ def _pooled(_: Any, ls: Any) -> keras.Model:
 
 
 def _hidden(_: Any, ls: Any) -> keras.Model:
-    hidden = ls.Dense(7, activation="relu")
+    hidden = ls.Dense(HIDDEN, activation="relu")
     return _body(ls, ls.GlobalAveragePooling2D(), hidden, ls.Dense(CLASSES, activation="softmax"))
 
 
