@@ -89,5 +89,5 @@ def test_a_transformer_is_refused_with_a_remedy():
 
 
 def test_a_classifier_of_any_size_asks_for_it():
-    with pytest.raises(ClassifierError, match="takes images of any size .*--size"):
+    with pytest.raises(ClassifierError, match=r"takes images of any size .*--size"):
         open_source(Path(FOLDER, "ch_ppocr_mobile_v2.0_cls_infer.onnx"))

@@ -45,9 +45,10 @@ def convert(cut: FileCut) -> bytes:
     try:
         onnx_model.verify(written)
     except ValueError as error:
+        newer = ", or convert it to operators of set 17 first (onnx.version_converter)" if splice.opset < 13 else ""
         raise ClassifierError(
             f"{cut.source.name}: no device would take it with its evidence, as camlite cannot prove it sound: {error}; "
-            f"cut it at another --layer"
+            f"cut it at another --layer{newer}"
         ) from None
     return written
 
