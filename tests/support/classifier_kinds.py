@@ -803,6 +803,7 @@ def _page() -> Any:
     yield ""
     yield from _applications()
     yield from _tflite_files()
+    yield from _onnx_files()
     yield "## Classifiers in 8 bits"
     yield ""
     yield from inspect.cleandoc("""
@@ -833,6 +834,13 @@ def _page() -> Any:
         reason = str(cut(kind)).removeprefix("classifier: ").replace("|", r"\|")
         yield f"| {kind.title} | {reason} |"
     yield ""
+
+
+def _onnx_files() -> Any:
+    from support import onnx_files  # which imports sources only where it needs them
+
+    with tempfile.TemporaryDirectory() as folder:
+        yield from onnx_files.section(Path(folder))
 
 
 def _tflite_files() -> Any:

@@ -380,16 +380,16 @@ def refusal(kind: OnnxRefusal, folder: Path) -> str:
 
 def section(folder: Path) -> Iterator[str]:
     """The part of docs/classifiers.md that is about these files."""
-    yield "## An `.onnx` file"
+    yield "## The file that ships: `.onnx`"
     yield ""
     yield from inspect.cleandoc("""
-        The artifact is the same file with its map: its operators, weights and scores stay as they are, to the bit;
-        `--formats` and `--precisions` do not apply. See [From PyTorch](pytorch.md). Both of PyTorch's exporters,
-        tf2onnx, and files that were quantized.
+        `camlite export model.onnx`, [from PyTorch](pytorch.md), tf2onnx or another exporter, makes an artifact of
+        exactly that file, as of a `.tflite`: the same scores, to the bit. Layouts stay as they are in the file. Of a
+        file that takes images of any size, scores are those of the same file for the size that was given.
     """).splitlines()
     yield ""
-    yield from ("| file | evidence |", "|---|---|")
-    yield from (f"| {kind.title} | `{kind.evidence}` |" for kind in KINDS)
+    yield from ("| file | precision | evidence |", "|---|---|---|")
+    yield from (f"| {kind.title} | {kind.precision} | {kind.evidence} |" for kind in KINDS)
     yield ""
     yield from ("| file that is refused | what camlite says |", "|---|---|")
     for number, kind in enumerate(REFUSALS):
