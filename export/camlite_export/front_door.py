@@ -85,7 +85,8 @@ def export(
 
     Args:
         classifier: path of a ``.keras``, ``.h5``, ``.hdf5`` or ``.model`` file, or a model object of Keras 3 or
-            tf_keras; or path of a ``.tflite`` or ``.onnx`` file, whose artifact is the same file with its map. Left as it is.
+            tf_keras; or path of a ``.tflite`` or ``.onnx`` file, whose artifact is the same file with its map. Left as
+            it is.
         output: folder of the artifacts; by default the path of the classifier without its suffix.
         name: of the artifacts, ``NAME.PRECISION.tflite`` and ``NAME.PRECISION.onnx``; by default the file's or the
             model's.

@@ -28,7 +28,8 @@ EVIDENCE, COMPLETENESS = 2e-5, 1e-4
 
 def agree(folder: Path, name: str, exporter: str, output: Path) -> None:
     file = folder / f"{name}.{exporter}.onnx"
-    exported = camlite_export.export(file, output, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+    labels = [f"class {k}" for k in range(NETWORKS[name].classes)]  # of SqueezeNet only these say that it is one
+    exported = camlite_export.export(file, output, labels=labels, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
     (made,) = exported.artifacts
     assert made.verdict == "checked", made.failures
 
