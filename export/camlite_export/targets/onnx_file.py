@@ -23,6 +23,7 @@ from camlite_export.sources.onnx import layouts, reading
 _LATEST = 18
 """The latest set of operators that tf2onnx writes; later ones read it as it is."""
 _FLOAT = 1
+_TURNS = {2: (1, 0), 4: (1, 0, 2, 3)}  # from inputs to outputs and back, of a product and of a convolution
 _SMALL = 64  # numbers that are stored again rather than turned
 
 
@@ -83,9 +84,9 @@ class Splice:
         self.opset = min(own, _LATEST)
         self._stored = {_digest(values): name for name, values in _values(model.graph)}
         self._turned = {
-            _digest(values.T): name
+            _digest(values.transpose(_TURNS[values.ndim])): name
             for name, values in _values(model.graph)
-            if values.ndim == 2 and values.size > _SMALL
+            if values.ndim in _TURNS and values.size > _SMALL
         }
 
     def scores(self, is_pair: bool) -> str:
@@ -162,7 +163,7 @@ class Splice:
 
         digest = _digest(values)
         if digest not in self._stored and digest in self._turned:
-            self._stored[digest] = self._node("Transpose", [self._turned[digest]], name, perm=(1, 0))
+            self._stored[digest] = self._node("Transpose", [self._turned[digest]], name, perm=_TURNS[values.ndim])
         elif digest not in self._stored:
             self._graph.initializer.append(numpy_helper.from_array(values, f"camlite/{name}"))
             self._stored[digest] = f"camlite/{name}"
