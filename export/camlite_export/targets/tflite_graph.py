@@ -111,12 +111,11 @@ class TfliteGraph:
         return len(self.model.operatorCodes) - 1
 
     def drop_unused(self) -> None:
-        """Operators that nothing depends on, and the content of constants that no operator takes."""
+        """Operators that nothing depends on, and what no tensor of an operator holds."""
         self.graph.operators = self.needed_for([int(tensor) for tensor in self.graph.outputs])
         taken = {int(tensor) for operator in self.graph.operators for tensor in operator.inputs if tensor >= 0}
-        taken |= {int(tensor) for tensor in self.graph.outputs}
-        kept = {self.graph.tensors[tensor].buffer for tensor in taken}
+        kept = {self.graph.tensors[tensor].buffer for tensor in taken.union(map(int, self.graph.outputs))}
         kept |= {metadata.buffer for metadata in self.model.metadata or ()}
-        for index, tensor in enumerate(self.graph.tensors):
-            if index not in taken and tensor.buffer not in kept:
-                self.model.buffers[tensor.buffer].data = None
+        for index, buffer in enumerate(self.model.buffers):
+            if index not in kept:
+                buffer.data = None
