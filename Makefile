@@ -15,7 +15,7 @@ PARITY_IMAGES = $(if $(FASHION_MNIST_DIR),$(TEST_IMAGES),$(REFERENCE).calibratio
 FUZZ_SECONDS = 200
 WORKERS = 2
 
-.PHONY: help export bench tanks tanks-seeds test test-applications classifiers-page vectors endurance fuzz test-ray coverage mutants docs sbom audit-dependencies test-devices test-lowest test-aarch64 load train lint typecheck check parity wheel constraints clean distclean
+.PHONY: help export bench faithful tanks tanks-seeds test test-applications classifiers-page vectors endurance fuzz test-ray coverage mutants docs sbom audit-dependencies test-devices test-lowest test-aarch64 load train lint typecheck check parity wheel constraints clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,12 @@ tanks-seeds: $(READY) ## the same over 20 seeds of data and training, an hour
 
 bench: export ## measure what an explanation costs, beside others, and write docs/performance.md
 	$(PYTHON) benchmarks
+
+faithful: $(READY) $(if $(FASHION_MNIST_DIR),$(TEST_IMAGES)) artifacts/tanks/1/tank/tank.keras ## compare maps with those of other libraries, and write docs/faithfulness.md (an hour)
+	$(PYTHON) benchmarks/faithful
+
+artifacts/tanks/1/tank/tank.keras: | $(READY)
+	PYTHONPATH=examples $(PYTHON) -m tanks --output artifacts/tanks
 
 train: $(READY) ## train the reference classifier again, from Fashion-MNIST
 	PYTHONPATH=examples $(PYTHON) -m fashion_mnist.recipe

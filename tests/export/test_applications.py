@@ -200,7 +200,9 @@ def correlations(cut: TwoOutputModel, inputs: np.ndarray, seen: list[Any]) -> tu
     made = np.asarray(guide.combined(raw[cut.guide_layers.method], cut.guide_layers))[..., 0]
     fine = Redistribution(cut.feature_shape[:2], WHOLE, bare_artifacts.guide_of(cut))(evidence, made)
     return (
-        min(float(np.corrcoef(one.evidence.ravel(), own.ravel())[0, 1]) for one, own in zip(seen, evidence, strict=True)),
+        min(
+            float(np.corrcoef(one.evidence.ravel(), own.ravel())[0, 1]) for one, own in zip(seen, evidence, strict=True)
+        ),
         min(float(np.corrcoef(one.fine.ravel(), own.ravel())[0, 1]) for one, own in zip(seen, fine, strict=True)),
     )
 

