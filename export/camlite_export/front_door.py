@@ -22,7 +22,8 @@ from camlite_export.agreement import report as reports
 from camlite_export.agreement.compare import Comparison, compare
 from camlite_export.agreement.expected import Given
 from camlite_export.agreement.gates import FEWEST_IMAGES
-from camlite_export.cutting import coarse_maps, cutter
+from camlite_export.cutting import coarse_maps, cutter, file_cut
+from camlite_export.cutting.file_cut import FileCut
 from camlite_export.cutting.heads import OF_AFFINE_HEADS
 from camlite_export.results import Export, Inspection
 from camlite_export.rightness.pixel_decision import Decision, UndecidedPixelsError, decide
@@ -84,7 +85,8 @@ def export(
 
     Args:
         classifier: path of a ``.keras``, ``.h5``, ``.hdf5`` or ``.model`` file, or a model object of Keras 3 or
-            tf_keras; or path of a ``.tflite`` file, whose artifact is the same file with its map. Left as it is.
+            tf_keras; or path of a ``.tflite`` or ``.onnx`` file, whose artifact is the same file with its map. Left as
+            it is.
         output: folder of the artifacts; by default the path of the classifier without its suffix.
         name: of the artifacts, ``NAME.PRECISION.tflite`` and ``NAME.PRECISION.onnx``; by default the file's or the
             model's.
@@ -153,6 +155,8 @@ def export(
     if source.saturation:
         warnings.warn(f"{source.name}: {last_activation.saturation_text(source.saturation)}", SaturationWarning, 2)
     class_labels, labels_from = label_files.choose(labels, calibration, source.labels, cut.classes)
+    if isinstance(cut, FileCut) and labels is None and class_labels == label_files.of(None, cut.classes):
+        file_cut.refuse_embedding(cut)
     calibrated, affine = calibration is not None, cut.affine is not None
     wanted = exporting.kinds_of(source, containers, wanted_precisions, calibrated, affine)
     images, unread, notes = _pictures(calibration, class_labels)

@@ -59,10 +59,10 @@ def least_errors(cut: Cut) -> Tolerance:
     """How far an artifact may be from the original on another interpreter, whatever it is on this one.
 
     A file that ships is no further from itself than its interpreters are from each other. In 8 bits those were by
-    up to 0.14 in a score and 0.14 in evidence (ai-edge-litert 2.3, tflite-runtime 2.14; ResNet8, MobileNetV2 on noise).
+    up to 0.14 in a score and 0.19 in evidence (ai-edge-litert 2.3, tflite-runtime 2.14; ResNet8, MobileNetV2 on noise).
     """
     in_integers = isinstance(cut, FileCut) and cut.source.precision in ("dynamic", "int8", "int16x8")
-    return Tolerance(0.05, 0.1, 0.05) if in_integers else _NONE
+    return Tolerance(0.05, 0.15, 0.05) if in_integers else _NONE
 
 
 def _largest_side(cut: Cut) -> int:

@@ -382,6 +382,27 @@ def copies_collected() -> Iterator[None]:
             gc.collect()
 
 
+@contextlib.contextmanager
+def signs_transposed() -> Iterator[None]:
+    """Let tf2onnx move transpositions past Sign, as it does past Relu; else two stand around each.
+
+    tf2onnx 1.17 has a list of operators in which Sign is missing. Ends when it is there.
+    """
+    from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer
+
+    kept = TransposeOptimizer._initialize_handlers
+
+    def with_sign(self: Any) -> None:
+        kept(self)
+        self._handler_map["Sign"] = self._simple_through_handler
+
+    TransposeOptimizer._initialize_handlers = with_sign
+    try:
+        yield
+    finally:
+        TransposeOptimizer._initialize_handlers = kept
+
+
 def in_canonical_order(model: Any) -> None:
     """Order and name what is inside an ONNX model by the graph alone, so that two exports give the same bytes.
 

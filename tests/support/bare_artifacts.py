@@ -14,17 +14,27 @@ from camlite.artifact import Container
 from camlite.artifact.arrays import Arrays
 from camlite.artifact.card import Card, Head, Preprocessing
 from camlite.artifact.evidence_methods import EVIDENCE_METHODS
+from camlite.artifact.map_choice import Guide, MapChoice
+from camlite.artifact.precisions import Precision
 from camlite_export.agreement import interpreter_process, measurement
 from camlite_export.agreement.reference import Reference
+from camlite_export.cutting.guide import MOST_CLASSES
 from camlite_export.cutting.two_output import TwoOutputModel
 
 
-def write(model: TwoOutputModel, target: Preprocessing, container: Container, content: bytes, path: Path) -> Path:
+def write(
+    model: TwoOutputModel,
+    target: Preprocessing,
+    container: Container,
+    content: bytes,
+    path: Path,
+    precision: Precision = "float32",
+) -> Path:
     """Seal what a converter has made; the one golden sample is black, and wrong."""
     height, width, channels = model.feature_shape
     card = Card(
         name="classifier",
-        precision="float32",
+        precision=precision,
         labels=tuple(f"class {k}" for k in range(model.classes)),
         preprocessing=target,
         head=Head(model.layer, height, width, channels, model.activation, model.evidence_method),
@@ -37,8 +47,20 @@ def write(model: TwoOutputModel, target: Preprocessing, container: Container, co
     traits = EVIDENCE_METHODS[model.evidence_method]
     weights = model.affine.weights if model.affine and traits.has_weights else None
     bias = model.affine.bias if model.affine and traits.adds_up else None
-    path.write_bytes(artifact.pack(container, content, card, Arrays(weights, bias, golden, scores, evidence)))
+    arrays = Arrays(weights, bias, golden, scores, evidence)
+    if (guide := guide_of(model)) is not None:
+        fine = np.zeros((1, guide.height, guide.width), np.float32)
+        arrays = arrays._replace(maps=MapChoice(guide), golden_fine=fine)
+    path.write_bytes(artifact.pack(container, content, card, arrays))
     return path
+
+
+def guide_of(model: TwoOutputModel) -> Guide | None:
+    """What an artifact says of the guide that its model gives, all over the image; None where it gives none."""
+    layers = model.guide_layers
+    if layers is None:
+        return None
+    return Guide(*layers.shape, "all" if model.classes <= MOST_CLASSES else "top", layers.names)
 
 
 @dataclass(frozen=True)

@@ -802,6 +802,8 @@ def _page() -> Any:
     yield from (f"- {kind.title}" for kind in OTHER_HEADS)
     yield ""
     yield from _applications()
+    yield from _tflite_files()
+    yield from _onnx_files()
     yield "## Classifiers in 8 bits"
     yield ""
     yield from inspect.cleandoc("""
@@ -831,6 +833,37 @@ def _page() -> Any:
     for kind in REFUSALS:
         reason = str(cut(kind)).removeprefix("classifier: ").replace("|", r"\|")
         yield f"| {kind.title} | {reason} |"
+    yield ""
+
+
+def _onnx_files() -> Any:
+    from support import onnx_files  # which imports sources only where it needs them
+
+    with tempfile.TemporaryDirectory() as folder:
+        yield from onnx_files.section(Path(folder))
+
+
+def _tflite_files() -> Any:
+    from support import tflite_files  # which builds on this module
+
+    yield "## The file that ships: `.tflite`"
+    yield ""
+    yield from inspect.cleandoc("""
+        `camlite export model.tflite` makes an artifact of exactly that file: its operators and weights stay as they
+        are, features become one more output, and where the head is not affine, the operators of its gradient are
+        appended. So the scores are those of the file, to the bit; `camlite parity model.tflite ARTIFACT` allows no
+        difference. There is one artifact, of the file's own precision; `int8` stands for 8-bit integers, signed or
+        not. Labels and the normalization of pixels come from the file's metadata, where it has them; of integer
+        inputs, pixels are the integers. `--maps sharp` appends a guide, in float32.
+    """).splitlines()
+    yield ""
+    yield from ("| file | precision | evidence |", "|---|---|---|")
+    yield from (f"| {kind.title} | {kind.precision} | {kind.evidence} |" for kind in tflite_files.KINDS)
+    yield ""
+    yield from ("| file that is refused | what camlite says |", "|---|---|")
+    for kind in tflite_files.REFUSALS:
+        with tempfile.TemporaryDirectory() as folder:
+            yield f"| {kind.title} | {tflite_files.refusal(kind, Path(folder) / 'model.tflite')} |"
     yield ""
 
 

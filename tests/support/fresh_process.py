@@ -73,6 +73,7 @@ class Seen:
     classes: tuple[int, ...]
     features: np.ndarray
     evidence: np.ndarray
+    fine: np.ndarray | None
     heatmap: np.ndarray
     completeness: float | None
     overlay: np.ndarray
@@ -152,6 +153,7 @@ def _seen(given: np.ndarray, explanation: camlite.Explanation) -> Seen:
         classes=explanation.classes,
         features=explanation.features,
         evidence=explanation.evidence,
+        fine=explanation.fine,
         heatmap=explanation.heatmap,
         completeness=explanation.completeness,
         overlay=explanation.overlay(),

@@ -53,6 +53,11 @@ KINDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = 
     ),
     "guided": (("float32.tflite", "int8.tflite", "float32.onnx"), ("--preprocess", "unit"), _GREY[:2]),
     "guided_top": (("float32.tflite", "float32.onnx"), ("--preprocess", "unit"), _GREY[:2]),
+    "channels_first": (
+        ("float32.onnx",),
+        ("--preprocess", "imagenet", "--fit", "crop"),
+        ("colour_8x8.ppm", "colour_19x7.ppm", "grey_13x21.pgm"),
+    ),
 }
 
 
@@ -177,6 +182,36 @@ def export(folder: Path) -> None:
                     guide = spec_guided.GUIDES[name]
                     content = spec_guided.exported_with_a_guide(exported, model, _calibration(model), guide)
                 (folder / exported.name).write_bytes(content)
+        export_channels_first(folder, Path(scratch))
+
+
+def export_channels_first(folder: Path, scratch: Path) -> None:
+    """The artifact of somebody's ONNX file: 8 x 12 RGB -> features 4 x 6 x 4, both with their channels in front."""
+    from camlite import cli
+    from support.onnx_models import model, node
+
+    random = np.random.default_rng(5)
+    nodes = [
+        node("Conv", "image kernel", "convolved", pads=[1, 1, 1, 1], strides=[2, 2]),
+        node("Relu", "convolved", "map"),
+        node("GlobalAveragePool", "map", "pooled"),
+        node("Flatten", "pooled", "flat"),
+        node("Gemm", "flat dense bias", "logits"),
+        node("Softmax", "logits", "probabilities", axis=1),
+    ]
+    constants = {
+        "kernel": random.normal(size=(4, 3, 3, 3)).astype(np.float32),
+        "dense": random.normal(size=(4, 3)).astype(np.float32),
+        "bias": np.float32([0.1, -0.2, 0.0]),
+    }
+    name, ((kind,), options, _) = "channels_first", KINDS["channels_first"]
+    source, labels = scratch / f"{name}.onnx", scratch / f"{name}.txt"
+    source.write_bytes(model(nodes, [1, 3, 8, 12], {"probabilities": [1, 3]}, constants))
+    labels.write_text("\n".join(_STRIPES))
+    command = ["export", source, "--maps", "cam", "--labels", labels, *options, "--output", scratch / name]
+    if cli.main(list(map(str, command))):
+        raise SystemExit(f"{name}: the export failed")
+    (folder / f"{name}.{kind}").write_bytes((scratch / name / f"{name}.{kind}").read_bytes())
 
 
 def _key_text() -> str:

@@ -1,6 +1,6 @@
 """Make the test vectors of runtime/spec: ``python -m support.spec_vectors FOLDER``, or ``make vectors``.
 
-Eight classifiers whose weights are set by hand or by a seed, exported in several kinds, and what the Python runtime
+Nine classifiers whose weights are set by hand or by a seed, exported in several kinds, and what the Python runtime
 answers for a few pictures, in files that any language reads. FOLDER gets
 
 - ``pictures/NAME.pgm`` and ``NAME.ppm``: binary Netpbm, a header of three lines and then the pixels;
@@ -76,7 +76,7 @@ def read_netpbm(content: bytes) -> np.ndarray:
 def answers(path: Path, backend: str, given: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], bytes]:
     """What belongs into ``ARTIFACT.json`` and ``ARTIFACT.bin``; runs in the process of a backend."""
     explainer = camlite.load(path, backend)
-    interpreter, arrays = explainer._interpreter, explainer.artifact.arrays
+    interpreter, arrays, card = explainer._interpreter, explainer.artifact.arrays, explainer.artifact.card
     block = bytearray()
 
     def stored(array: np.ndarray) -> dict[str, Any]:
@@ -90,7 +90,8 @@ def answers(path: Path, backend: str, given: Mapping[str, np.ndarray]) -> tuple[
     for name, pixels in given.items():
         explanation = explainer.explain(pixels)
         results = {one: np.array(memory) for one, memory in interpreter.results.items()}
-        image = np.array(interpreter.image)
+        results["features"] = as_the_model_has_it(results["features"], card.features_layout)
+        image = as_the_model_has_it(np.array(interpreter.image), card.image_layout)
         every = explainer.explain(pixels, range(len(explainer.labels)) if explainer.any_class else explanation.classes)
         prepared = preprocessing.prepare(preprocessing.check(pixels), explainer.artifact.card.preprocessing)
         case = {"picture": f"pictures/{name}", "prepared": stored(prepared), "input": stored(image)}
@@ -103,8 +104,10 @@ def answers(path: Path, backend: str, given: Mapping[str, np.ndarray]) -> tuple[
             case |= {"fine_classes": list(sharp.classes), "fine": stored(fine)}
         case |= {"overlay": stored(explanation.overlay()), "explanation": json_record.of(explanation)}
         cases.append(case)
-    tensors = {"input": _described(interpreter.input)}
-    tensors |= {"outputs": {name: _described(interpreter.outputs[name]) for name in sorted(interpreter.outputs)}}
+    tensors = {"input": _described(interpreter.input, card.image_layout)}
+    layouts = {"features": card.features_layout}
+    outputs = {name: _described(interpreter.outputs[name], layouts.get(name)) for name in sorted(interpreter.outputs)}
+    tensors |= {"outputs": outputs}
     tolerances = [one._asdict() for one in self_check._tolerances(explainer.artifact)]
     signer = explainer.artifact.signer
     described = {"artifact": path.name, "made_on": backend, "signed_with": signer and signer.hex()}
@@ -112,9 +115,16 @@ def answers(path: Path, backend: str, given: Mapping[str, np.ndarray]) -> tuple[
     return {**described, "self_check_tolerances": tolerances, "cases": cases}, bytes(block)
 
 
-def _described(tensor: Any) -> dict[str, Any]:
+def as_the_model_has_it(values: np.ndarray, layout: str) -> np.ndarray:
+    """A tensor (height, width, channels) in the model's own layout."""
+    return np.ascontiguousarray(values.transpose(2, 0, 1)) if layout == "chw" else values
+
+
+def _described(tensor: Any, layout: str | None = None) -> dict[str, Any]:
     quantization = {"scale": tensor.scale, "zero_point": tensor.zero_point} if tensor.scale else None
-    return {"dtype": tensor.dtype.name, "shape": list(tensor.shape), "quantization": quantization}
+    shape = list(tensor.shape)
+    shape = [shape[2], *shape[:2]] if layout == "chw" else shape
+    return {"dtype": tensor.dtype.name, "shape": shape, "quantization": quantization}
 
 
 def _json(described: Mapping[str, Any]) -> str:

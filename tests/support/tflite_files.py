@@ -9,18 +9,22 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.artifact.precisions import Precision
+from camlite.errors import ClassifierError
 from camlite_export.sources.tflite import flatbuffer
 from support import classifier_kinds
 from support.classifier_kinds import CLASSES, SIDE
 
 if TYPE_CHECKING:
     import keras
+
+HIDDEN = 600
 
 Build = Callable[[Any, Any], "keras.Model"]
 Change = Callable[[Any], None]
@@ -66,7 +70,7 @@ def _pooled(_: Any, ls: Any) -> keras.Model:
 
 
 def _hidden(_: Any, ls: Any) -> keras.Model:
-    hidden = ls.Dense(7, activation="relu")
+    hidden = ls.Dense(HIDDEN, activation="relu")
     return _body(ls, ls.GlobalAveragePooling2D(), hidden, ls.Dense(CLASSES, activation="softmax"))
 
 
@@ -212,3 +216,112 @@ def images(model: keras.Model, count: int) -> np.ndarray:
     if "int" in str(entrance.dtype):
         return np.rint(255 * found).astype(np.uint8)
     return found.astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class TfliteRefusal:
+    """A `.tflite` file that is refused; `why` is part of the reason that is given."""
+
+    title: str
+    why: str
+    change: Change = lambda _: None
+    build: Build = _pooled
+
+    def __str__(self) -> str:
+        return self.title
+
+
+def _with_custom_operator(name: bytes) -> Change:
+    def change(model: Any) -> None:
+        code = model.operatorCodes[0]
+        code.builtinCode = code.deprecatedBuiltinCode = 32
+        code.customCode = name
+
+    return change
+
+
+def _giving_its_features_too(model: Any) -> None:
+    (graph,) = model.subgraphs
+    graph.outputs = np.array([*graph.outputs, graph.operators[0].outputs[0]], np.int32)
+
+
+def _giving_a_map(model: Any) -> None:
+    (graph,) = model.subgraphs
+    graph.outputs = graph.operators[0].outputs
+
+
+def _taking_two_images(model: Any) -> None:
+    (graph,) = model.subgraphs
+    graph.inputs = np.array([*graph.inputs, graph.inputs[0]], np.int32)
+
+
+def _of_shape(*sides: int) -> Change:
+    def change(model: Any) -> None:
+        (graph,) = model.subgraphs
+        graph.tensors[int(graph.inputs[0])].shape = np.array(sides, np.int32)
+
+    return change
+
+
+def _twice(model: Any) -> None:
+    model.subgraphs = [*model.subgraphs, model.subgraphs[0]]
+
+
+def _transformer(k: Any, ls: Any) -> keras.Model:
+    image = k.Input((SIDE, SIDE, 3))
+    tokens = ls.Reshape((16, 8))(ls.Conv2D(8, 4, strides=4)(image))
+    mixed = ls.MultiHeadAttention(2, 4)(tokens, tokens)
+    return k.Model(image, _softmax(ls)(ls.GlobalAveragePooling1D()(mixed)))
+
+
+REFUSALS = (
+    TfliteRefusal("compiled for an Edge TPU", "compiled for an Edge TPU", _with_custom_operator(b"edgetpu-custom-op")),
+    TfliteRefusal("compiled for an Arm Ethos-U", "compiled for an Arm Ethos-U", _with_custom_operator(b"ethos-u")),
+    TfliteRefusal(
+        "a detector with its own operator", "a detector", _with_custom_operator(b"TFLite_Detection_PostProcess")
+    ),
+    TfliteRefusal("TensorFlow's own operators", "TFLITE_BUILTINS", _with_custom_operator(b"FlexErf")),
+    TfliteRefusal("an operator of somebody's own", "an operator of somebody's own", _with_custom_operator(b"mine")),
+    TfliteRefusal("several outputs, as a detector has", "gives 2 outputs", _giving_its_features_too),
+    TfliteRefusal("a segmenter", "a segmenter", _giving_a_map),
+    TfliteRefusal("several inputs", "takes 2 inputs", _taking_two_images),
+    TfliteRefusal("sound", "expected an image", _of_shape(1, 15600)),
+    TfliteRefusal("a signal of six channels", "expected an image of 1 or 3 channels", _of_shape(1, 16, 16, 6)),
+    TfliteRefusal("several images at once", "takes 8 images at once", _of_shape(8, 16, 16, 3)),
+    TfliteRefusal("several graphs", "holds 2 graphs", _twice),
+    TfliteRefusal("a transformer", "camlite explains convolutional", build=_transformer),
+    TfliteRefusal(
+        "one number without a sigmoid",
+        "gives one number that is no probability",
+        build=lambda _, ls: _body(ls, ls.GlobalAveragePooling2D(), ls.Dense(1)),
+    ),
+    TfliteRefusal(
+        "an embedding, without `--labels`", "an embedding", build=lambda _, ls: _body(ls, ls.GlobalAveragePooling2D())
+    ),
+)
+
+
+@cache
+def _plain(build: Build) -> bytes:
+    import keras
+
+    return converted(classifier_kinds.lively(build(keras, keras.layers)))
+
+
+def refused_file(kind: TfliteRefusal) -> bytes:
+    """The file."""
+    model = flatbuffer.read(_plain(kind.build))
+    kind.change(model)
+    return flatbuffer.write(model)
+
+
+def refusal(kind: TfliteRefusal, path: Path) -> str:
+    """Write the file to an empty place, and try to export it."""
+    import camlite_export
+
+    path.write_bytes(refused_file(kind))
+    try:
+        camlite_export.export(path, path.with_suffix(""), preprocess="unit")
+    except ClassifierError as error:
+        return str(error).removeprefix(f"{path}: ").removeprefix(f"{path.name}: ")
+    raise AssertionError(f"{kind.title} was exported")

@@ -24,7 +24,9 @@ _CALIBRATED = [precision for precision, traits in PRECISIONS.items() if traits.n
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("classifier", type=Path, help="a trained classifier: .keras, .h5, .hdf5, .model, .tflite")
+    parser.add_argument(
+        "classifier", type=Path, help="a trained classifier: .keras, .h5, .hdf5, .model, .tflite, .onnx"
+    )
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: the classifier's path without its suffix")
     parser.add_argument("--name", help="of the artifacts (default: the file's)")
     parser.add_argument("--labels", type=Path, metavar="FILE", help="one label a line, numbered or not, or JSON")
@@ -53,7 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "coarse as that is; sharp: finer ones besides, by the best guide",
     )
     parser.add_argument(
-        "--guide", metavar="NAME", help='of sharp maps, instead of the best, as inspect lists them: "layercam conv_32"'
+        "--guide",
+        metavar="NAME",
+        help="of sharp maps, instead of the best one: its name as inspect shows it, as `layercam conv_32`",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     options.add_classifier(parser)

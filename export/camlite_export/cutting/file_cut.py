@@ -124,11 +124,8 @@ class FileCut:
         twins = cam.activate(self.source.logits(features[finite], self.step), self.activation)
         size = max(1.0, float(np.abs(scores[finite]).max()))
         differences = np.abs(twins - scores[finite]).max(axis=1) / size
-        in_integers = self.source.precision in (
-            "dynamic",
-            "int8",
-            "int16x8",
-        )  # clipped where pixels are none of its own
+        # In integers scores are clipped where pixels are none that it was made for.
+        in_integers = self.source.precision in ("dynamic", "int8", "int16x8")
         worst = float(np.median(differences) if in_integers else differences.max())
         if not worst <= _ROUNDING[self.source.precision]:
             raise ClassifierError(
@@ -258,16 +255,38 @@ def cut(source: FileSource, layer: int | str | None = None, evidence_method: Evi
     return found
 
 
+def refuse_embedding(cut: FileCut) -> None:
+    """For a file whose scores nobody has named.
+
+    Raises:
+        ClassifierError: what it gives are features, not scores of classes: nothing was learned behind the last map, or
+            they are normalized to the length 1.
+    """
+    source = cut.source
+    if source.activation != "linear":
+        return
+    nodes = source.graph.between([cut.step.key], [source.graph.scores]) or ()
+    normalized = any(node.kind in ("L2_NORMALIZATION", "LpNormalization") for node in nodes)
+    if normalized or not any(node.parameters for node in nodes):
+        what = "normalized to the length 1" if normalized else "the last feature map, pooled"
+        raise ClassifierError(
+            f"{source.name}: an embedding: its {source.classes} numbers are {what}, no scores of classes; give a file "
+            f"with a classifier's head, or --labels where they are classes all the same"
+        )
+
+
 def _is_one(source: FileSource) -> bool:
     return int(np.prod(source.graph.shapes[source.graph.scores])) == 1
 
 
 def _last_feature_map(source: FileSource) -> GraphStep:
-    moved = None
-    steps = source.steps
+    moved = last = None
+    steps, probes = source.steps, same_answers.probes(source.image_shape)
     for index, step in reversed(list(enumerate(steps))):
         before = steps[: index + 1]
-        if not _is_feature_map(step) or source.head(step) is None:
+        if last is not None and step.shape[1:3] not in (last.shape[1:3], (1, 1)):
+            break
+        if not _is_feature_map(step) or source.head(step) is None or not _is_real(source, step):
             continue
         if not any(one.parameters for one in before):
             break  # no more than the image scaled or normalized
@@ -281,7 +300,15 @@ def _last_feature_map(source: FileSource) -> GraphStep:
                 f"({mixing!r}), which mixes its places: a transformer; give a convolutional classifier, or explain "
                 f"this one by its gradient with --layer {step.name}"
             )
-        return step
+        if source.keeps_scores(probes, step):
+            return step
+        last = last or step  # one in front of it, of the same places, may be given at no cost
+    if last is not None:
+        return last
+    if (kind := _unknown(source)) is not None:
+        raise ClassifierError(
+            f"{source.name}: its head has an operator {kind}, of which camlite knows no gradient; please report it"
+        )
     if moved is not None:
         raise ClassifierError(
             f"{source.name}: its cells are not where they are in the image: {moved.name!r} ({moved.kind}) moves them, "
@@ -291,6 +318,17 @@ def _last_feature_map(source: FileSource) -> GraphStep:
         f"{source.name}: no feature map: no learned operator gives (1, height, width, channels) with more than one "
         f"place from which alone the scores follow; camlite explains convolutional image classifiers"
     )
+
+
+def _is_real(source: FileSource, step: GraphStep) -> bool:
+    """Whether what it gives are real numbers, or integers of which it is known what they stand for."""
+    port = source.file.port(step.key)
+    return port.dtype == np.float32 or bool(port.dtype.kind in "iu" and port.scale)
+
+
+def _unknown(source: FileSource) -> str | None:
+    """The kind of an operator without a twin behind the last map through which all goes; None where there is none."""
+    return next((kind for step in reversed(source.steps) if (kind := source.unknown_behind(step))), None)
 
 
 def _is_feature_map(step: Step) -> bool:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from camlite.artifact.map_choice import GuideMethod
 from camlite.errors import ClassifierError
-from camlite_export.cutting.plain_operators import shared_by_all_largest
+from camlite_export.cutting.plain_operators import plain_operators, shared_by_all_largest
 from camlite_export.sources.journey import KerasStep
 from camlite_export.sources.source import Floats, Source, Step
 
@@ -137,12 +137,9 @@ class Guided:
             logits = self._head(features, training=False)
             chosen = list(_each_class(logits)) if logits.shape[1] <= MOST_CLASSES else [_top_class(logits)]
         make = _METHODS[layers.method]
-        guides = [
-            combined(
-                [make(*pair) for pair in zip(_gradients(tape, logits, earlier, own), earlier, strict=True)], layers
-            )
-            for own in chosen
-        ]
+        with plain_operators(signs=True):  # in files of integers, too, guides stay float32
+            gradients = [_gradients(tape, logits, earlier, own) for own in chosen]
+        guides = [combined([make(*pair) for pair in zip(one, earlier, strict=True)], layers) for one in gradients]
         guide = guides[0] if len(guides) == 1 else tf.concat(guides, axis=-1)
         scores = {} if self._scores is None else {"scores": self._scores(features, training=False)}
         return {"features": features, "guide": guide, **scores}

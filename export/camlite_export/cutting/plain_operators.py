@@ -7,8 +7,9 @@ sums reshape to a shape that tf2onnx 1.17 gets wrong where the batch is dynamic.
 In a graph, TensorFlow hands a gradient only the inputs and outputs that its own one uses, and None for the others:
 so the gradients of activations below are written with the output alone where TensorFlow's are.
 
-Where a gradient passes or does not is written with signs, products and minima: TFLite's XNNPACK computes them, but
-neither comparisons nor choices, so that a pass of ReLU6 at 14 x 14 x 576 takes 30 microseconds instead of 600.
+Where a gradient passes or does not is compared and chosen, or, where it stays float32, written with signs, products and
+minima: TFLite's XNNPACK computes these, but neither comparisons nor choices, so that a pass of ReLU6 at 14 x 14 x 576
+takes 30 microseconds instead of 600. In 8 bits it refuses the product of a gradient and a sign.
 """
 
 from __future__ import annotations
@@ -44,18 +45,22 @@ def shared_by_all_largest() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def plain_operators() -> Iterator[None]:
-    """While it lasts, TensorFlow uses the functions below; for tracing in one thread."""
+def plain_operators(signs: bool = False) -> Iterator[None]:
+    """While it lasts, TensorFlow uses the functions below; for tracing in one thread.
+
+    With signs where what is traced stays float32.
+    """
     import tensorflow as tf
     from tensorflow.python.framework import ops
     from tensorflow.python.ops import gen_math_ops, math_grad
 
     registry = ops.gradient_registry._registry
-    kept = {name: registry[name] for name in _GRADIENTS}
+    gradients = {**_GRADIENTS, **_BY_SIGNS} if signs else _GRADIENTS
+    kept = {name: registry[name] for name in gradients}
     gelu, convolution, reduced = tf.nn.gelu, tf.nn.convolution, math_grad._ReduceGradientArgs
     add_n = gen_math_ops.add_n
     try:
-        for name, gradient in _GRADIENTS.items():
+        for name, gradient in gradients.items():
             registry[name] = {**kept[name], "type": gradient}
         tf.nn.gelu, tf.nn.convolution = _gelu, functools.partial(_convolution, convolution)
         math_grad._ReduceGradientArgs, gen_math_ops.add_n = _reduced_to_operands, _added
@@ -69,36 +74,34 @@ def plain_operators() -> Iterator[None]:
 def _relu(operation: Any, gradient: Any) -> Any:
     import tensorflow as tf
 
-    return gradient * tf.sign(operation.outputs[0])
+    return tf.where(operation.outputs[0] > 0, gradient, tf.zeros_like(gradient))
 
 
 def _relu6(operation: Any, gradient: Any) -> Any:
     import tensorflow as tf
 
     output = operation.outputs[0]
-    return gradient * tf.sign(output * (6 - output))
+    return tf.where(tf.logical_and(output > 0, output < 6), gradient, tf.zeros_like(gradient))
 
 
 def _leaky_relu(operation: Any, gradient: Any) -> Any:
     import tensorflow as tf
 
-    alpha = operation.get_attr("alpha")
-    below = tf.maximum(tf.sign(-operation.inputs[0]), 0)
-    return gradient * (1 - (1 - alpha) * below)
+    return tf.where(operation.inputs[0] > 0, gradient, gradient * operation.get_attr("alpha"))
 
 
 def _elu(operation: Any, gradient: Any) -> Any:
     import tensorflow as tf
 
-    return gradient * tf.minimum(operation.outputs[0] + 1, 1)
+    output = operation.outputs[0]
+    return tf.where(output > 0, gradient, gradient * (output + 1))
 
 
 def _selu(operation: Any, gradient: Any) -> Any:
     import tensorflow as tf
 
     output = operation.outputs[0]
-    below = tf.maximum(tf.sign(-output), 0)
-    return gradient * (_SELU_SCALE + below * (output + (_SELU_SCALE * _SELU_ALPHA - _SELU_SCALE)))
+    return tf.where(output < 0, gradient * (output + _SELU_SCALE * _SELU_ALPHA), gradient * _SELU_SCALE)
 
 
 def _sigmoid(operation: Any, gradient: Any) -> Any:
@@ -185,7 +188,7 @@ def _reduced_to(operand: Any, other: Any, gradient: Any) -> Any:
     return tf.reduce_sum(gradient, range(extra)) if extra else gradient
 
 
-def _added(inputs: Any, name: str | None = None) -> Any:
+def _added(inputs: Any, name: str | None = None) -> Any:  # noqa: ARG001 - as TensorFlow calls it
     """What comes back on several ways, added: TFLite's XNNPACK has no sum of more than two."""
     import tensorflow as tf
 
@@ -250,6 +253,41 @@ def _concat(operation: Any, gradient: Any) -> Any:
     return [*tf.split(gradient, [part.shape[place] for part in parts], place), None]
 
 
+def _relu_by_signs(operation: Any, gradient: Any) -> Any:
+    import tensorflow as tf
+
+    return gradient * tf.sign(operation.outputs[0])
+
+
+def _relu6_by_signs(operation: Any, gradient: Any) -> Any:
+    import tensorflow as tf
+
+    output = operation.outputs[0]
+    return gradient * tf.sign(output * (6 - output))
+
+
+def _leaky_relu_by_signs(operation: Any, gradient: Any) -> Any:
+    import tensorflow as tf
+
+    alpha = operation.get_attr("alpha")
+    below = tf.maximum(tf.sign(-operation.inputs[0]), 0)
+    return gradient * (1 - (1 - alpha) * below)
+
+
+def _elu_by_signs(operation: Any, gradient: Any) -> Any:
+    import tensorflow as tf
+
+    return gradient * tf.minimum(operation.outputs[0] + 1, 1)
+
+
+def _selu_by_signs(operation: Any, gradient: Any) -> Any:
+    import tensorflow as tf
+
+    output = operation.outputs[0]
+    below = tf.maximum(tf.sign(-output), 0)
+    return gradient * (_SELU_SCALE + below * (output + (_SELU_SCALE * _SELU_ALPHA - _SELU_SCALE)))
+
+
 _GRADIENTS: Mapping[str, Gradient] = {
     "AvgPool": plain_windows.average_pool,
     "ConcatV2": _concat,
@@ -270,4 +308,13 @@ _GRADIENTS: Mapping[str, Gradient] = {
     "Sqrt": _sqrt,
     "Sum": _sum,
     "Tanh": _tanh,
+}
+
+_BY_SIGNS: Mapping[str, Gradient] = {
+    "Elu": _elu_by_signs,
+    "LeakyRelu": _leaky_relu_by_signs,
+    "MaxPool": functools.partial(plain_windows.max_pool, equal=plain_windows.equal_by_signs),
+    "Relu": _relu_by_signs,
+    "Relu6": _relu6_by_signs,
+    "Selu": _selu_by_signs,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pair = tuple[int, int]
+
+Equal = Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def average_pool(operation: Any, gradient: Any) -> Any:
     return _channel_by_channel(_spread(shares, windows), np.ones((*windows.length, gradient.shape[3], 1), np.float32))
 
 
-def max_pool(operation: Any, gradient: Any) -> Any:
+def max_pool(operation: Any, gradient: Any, equal: Equal | None = None) -> Any:
     """Shared by all that are the largest of a window.
 
     TensorFlow gives all to the first of them. Of real numbers two are hardly ever equal; of features in 8 bits they
@@ -165,17 +167,17 @@ def max_pool(operation: Any, gradient: Any) -> Any:
         return nn_grad._MaxPoolGrad(operation, gradient)
     values, largest = operation.inputs[0], operation.outputs[0]
     if windows.side_by_side:
-        are_largest = _equal(values, _repeated(largest, windows))
+        are_largest = (equal or _equal)(values, _repeated(largest, windows))
         padding = operation.get_attr("padding").decode()
         shares = tf.nn.avg_pool2d(are_largest, windows.length, windows.stride, padding)
         return are_largest * _repeated(gradient / (shares * _numbers_inside(windows)), windows)
-    found = list(_are_largest(windows, values, largest))
+    found = list(_are_largest(windows, values, largest, equal or _equal))
     each = gradient / tf.add_n([here for here, _ in found])
     placed = (_padded(_between_zeros(here * each, windows.stride), start, windows.size) for here, start in found)
     return functools.reduce(tf.add, placed)
 
 
-def _are_largest(windows: _Windows, values: Any, largest: Any) -> Iterator[tuple[Any, Pair]]:
+def _are_largest(windows: _Windows, values: Any, largest: Any, equal: Equal) -> Iterator[tuple[Any, Pair]]:
     """For each number of a window: 1 in those windows where it is the largest, else 0; and where the first one lies."""
     inside_rows, inside_columns = _inside(windows)
     padded = _padded(values, windows.begin, _spans(windows))
@@ -184,13 +186,20 @@ def _are_largest(windows: _Windows, values: Any, largest: Any) -> Iterator[tuple
             slice(start, start + (count - 1) * stride + 1, stride)
             for start, count, stride in zip((row, column), windows.count, windows.stride, strict=True)
         )
-        here = _equal(padded[:, rows, columns], largest)
+        here = equal(padded[:, rows, columns], largest)
         inside = np.outer(inside_rows[:, row], inside_columns[:, column])
         yield here if inside.all() else here * _constant(inside), (row - windows.begin[0], column - windows.begin[1])
 
 
 def _equal(values: Any, largest: Any) -> Any:
-    """1 where a number is the largest, else 0. See `plain_operators` for why it is no comparison."""
+    """1 where a number is the largest, else 0."""
+    import tensorflow as tf
+
+    return tf.cast(tf.equal(values, largest), tf.float32)
+
+
+def equal_by_signs(values: Any, largest: Any) -> Any:
+    """The same without a comparison, see `camlite_export.cutting.plain_operators`."""
     import tensorflow as tf
 
     return 1 - tf.sign(largest - values)

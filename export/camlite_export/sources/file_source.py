@@ -186,6 +186,16 @@ class FileSource:
         (found,) = self._run(self.file.with_outputs((key,)), (key,), self._stored(images))
         return cast(Floats, self.graph.with_channels_last(found, key))
 
+    def keeps_scores(self, images: Floats, step: Step) -> bool:
+        """Whether the file gives the same scores, to the bit, when it gives a step's output besides.
+
+        Interpreters put operators together, or in another order, where nobody looks at what is between.
+        """
+        stored, key = self._stored(images), cast(GraphStep, step).key
+        models = (self.file.model, self.file.with_outputs((key,)))
+        one, other = (self._run(model, (self.graph.scores,), stored)[0] for model in models)
+        return bool(np.array_equal(one, other, equal_nan=True))
+
     def scores_of(self, given: Floats) -> Floats:
         """Float32 (N, K) of what the file gives, (N, ...); of one sigmoid p, 1 - p and p."""
         flat = given.reshape(len(given), -1)

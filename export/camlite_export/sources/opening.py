@@ -35,7 +35,8 @@ def open_source(
     """Open a trained classifier.
 
     Args:
-        classifier: path of a file that Keras 3 or Keras 2 saved, or of a `.tflite`; or a model object of Keras.
+        classifier: path of a file that Keras 3 or Keras 2 saved, or of a `.tflite` or an `.onnx`; or a model object
+            of Keras.
         size: height and width of the images, for a classifier that takes any.
         default_size: the same where nobody said; does not matter to one that takes a certain size.
         trusted: whether code that the file carries may run.

@@ -79,7 +79,7 @@ def _on_255(
     small_mean = mean is not None and all(0 <= one <= 1 for one in mean) and any(mean)
     small_std = std is not None and all(0 < one < 1 for one in std)
     if small_std and mean is not None and all(0 <= one <= 1 for one in mean):
-        return [255 * one for one in mean], [255 * one for one in std or ()]
+        return [round(255 * one, 9) for one in mean], [round(255 * one, 9) for one in std or ()]
     if (small_mean and (std is None or all(one <= 1 for one in std))) or (small_std and mean is None):
         told = {"mean": mean, "std": std}
         given = " ".join(f"--{what} {_text(numbers)}" for what, numbers in told.items() if numbers is not None)

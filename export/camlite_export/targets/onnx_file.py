@@ -23,6 +23,8 @@ from camlite_export.sources.onnx import layouts, reading
 _LATEST = 18
 """The latest set of operators that tf2onnx writes; later ones read it as it is."""
 _FLOAT = 1
+_TURNS = {2: (1, 0), 4: (1, 0, 2, 3)}  # from inputs to outputs and back, of a product and of a convolution
+_SMALL = 64  # numbers that are stored again rather than turned
 
 
 def convert(cut: FileCut) -> bytes:
@@ -45,9 +47,10 @@ def convert(cut: FileCut) -> bytes:
     try:
         onnx_model.verify(written)
     except ValueError as error:
+        newer = ", or convert it to operators of set 17 first (onnx.version_converter)" if splice.opset < 13 else ""
         raise ClassifierError(
             f"{cut.source.name}: no device would take it with its evidence, as camlite cannot prove it sound: {error}; "
-            f"cut it at another --layer"
+            f"cut it at another --layer{newer}"
         ) from None
     return written
 
@@ -79,7 +82,12 @@ class Splice:
         self._model, self._graph, self._file = model, model.graph, file
         own = max(one.version for one in model.opset_import if one.domain in ("", "ai.onnx"))
         self.opset = min(own, _LATEST)
-        self._stored = {_digest(one): one.name for one in model.graph.initializer}
+        self._stored = {_digest(values): name for name, values in _values(model.graph)}
+        self._turned = {
+            _digest(values.transpose(_TURNS[values.ndim])): name
+            for name, values in _values(model.graph)
+            if values.ndim in _TURNS and values.size > _SMALL
+        }
 
     def scores(self, is_pair: bool) -> str:
         """Scores (1, K): those of the file where it gives them so; of one probability p, 1 - p and p."""
@@ -99,14 +107,8 @@ class Splice:
     def behind(self, given: str, other: Any, name: str) -> str:
         """Append another model of one input and one output behind a tensor; returns the tensor of its output."""
         places = {layouts.image_of(other.graph): given, "": ""}
-        for constant in other.graph.initializer:
-            digest = _digest(constant)
-            if digest not in self._stored:
-                self._stored[digest] = f"camlite/{name}/{constant.name}"
-                own = self._graph.initializer.add()
-                own.CopyFrom(constant)
-                own.name = self._stored[digest]
-            places[constant.name] = self._stored[digest]
+        for constant, values in _values(other.graph):
+            places[constant] = self._constant(values, f"{name}/{constant}")
         for node in other.graph.node:
             own = self._graph.node.add()
             own.CopyFrom(node)
@@ -156,16 +158,25 @@ class Splice:
         return output
 
     def _constant(self, values: Any, name: str) -> str:
+        """Where the model has these numbers, or what makes them of such: interpreters do that once, as they load it."""
         from onnx import numpy_helper
 
-        self._graph.initializer.append(numpy_helper.from_array(values, f"camlite/{name}"))
-        return f"camlite/{name}"
+        digest = _digest(values)
+        if digest not in self._stored and digest in self._turned:
+            self._stored[digest] = self._node("Transpose", [self._turned[digest]], name, perm=_TURNS[values.ndim])
+        elif digest not in self._stored:
+            self._graph.initializer.append(numpy_helper.from_array(values, f"camlite/{name}"))
+            self._stored[digest] = f"camlite/{name}"
+        return self._stored[digest]
 
 
-def _digest(tensor: Any) -> bytes:
-    """Of the numbers of a constant, with shape and type."""
+def _values(graph: Any) -> list[tuple[str, Any]]:
+    """Names and numbers of all constants."""
     from onnx import numpy_helper
 
-    values = numpy_helper.to_array(tensor)
-    head = f"{values.dtype} {values.shape}".encode()
-    return hashlib.sha256(head + values.tobytes()).digest()
+    return [(one.name, numpy_helper.to_array(one)) for one in graph.initializer]
+
+
+def _digest(values: Any) -> bytes:
+    """Of the numbers of a constant, with shape and type."""
+    return hashlib.sha256(f"{values.dtype} {values.shape}".encode() + values.tobytes()).digest()

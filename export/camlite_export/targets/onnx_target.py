@@ -14,7 +14,7 @@ from camlite.soundness import onnx_model
 from camlite_export import workarounds
 from camlite_export.cutting.cut import TraceableCut
 from camlite_export.precisions import PRECISIONS
-from camlite_export.targets import quantize_onnx, rounding
+from camlite_export.targets import onnx_kernels, quantize_onnx, rounding
 
 if TYPE_CHECKING:
     import onnx
@@ -67,7 +67,8 @@ def _trace(cut: TraceableCut) -> onnx.ModelProto:
     signature = [tf.TensorSpec((None, *cut.image_shape), tf.float32, name="image")]
     function = tf.function(cut.function(), input_signature=signature, autograph=False)
     model: onnx.ModelProto
-    with workarounds.silent_native_code(), workarounds.silent_log("tf2onnx"), workarounds.copies_collected():
+    quiet = workarounds.silent_native_code(), workarounds.silent_log("tf2onnx")
+    with quiet[0], quiet[1], workarounds.copies_collected(), workarounds.signs_transposed():
         model, _ = tf2onnx.convert.from_function(function, signature, opset=_OPSET)
     workarounds.constants_for_captured_tensors(model, function.get_concrete_function())
     model.ir_version = _IR_VERSION
@@ -78,4 +79,6 @@ def _trace(cut: TraceableCut) -> onnx.ModelProto:
         reason = f"it has no operator {missing[1]}" if missing else " ".join(str(error).split())[:300]
         raise ClassifierError(f"ONNX cannot express this classifier: {reason}") from error
     workarounds.in_canonical_order(model)
+    if cut.guide_layers is not None:
+        onnx_kernels.share(model)
     return model

@@ -24,7 +24,9 @@ from camlite_export.targets import tflite_guide
 _SIGNATURE = b"serving_default"
 _FLOAT32, _INT32 = 0, 2
 _INT8, _INT16 = 9, 7
-_CONCATENATION, _DEQUANTIZE, _RESHAPE, _SUB = 2, 6, 22, 41
+_CONCATENATION, _DEQUANTIZE, _FULLY_CONNECTED, _RESHAPE, _SUB, _BATCH_MATMUL = 2, 6, 9, 22, 41, 126
+_MUL = 18
+_LARGE = 4096  # bytes: below, two operators are not worth it
 
 
 def convert(cut: FileCut) -> bytes:
@@ -95,19 +97,67 @@ class Splice:
     def behind(self, key: int, other: Any) -> int:
         """Append another model of one input and one output behind a tensor; returns the tensor of its output."""
         (theirs,) = other.subgraphs
+        known = {id(operator): self._own_matrix(theirs, operator, other) for operator in theirs.operators}
+        unneeded = {int(operator.inputs[1]) for operator in theirs.operators if known[id(operator)]}
         places = {int(theirs.inputs[0]): self._in_float32(key)}
         for index, tensor in enumerate(theirs.tensors):
-            if index not in places:
+            if index not in places and index not in unneeded:
                 tensor.buffer = self._buffer(other.buffers[tensor.buffer])
                 tensor.name = b"camlite/" + (tensor.name or b"")
                 places[index] = self._add_tensor(tensor)
         for operator in theirs.operators:
+            own = known[id(operator)]
+            if own is not None:
+                self._product(places[int(operator.inputs[0])], *own, places[int(operator.outputs[0])])
+                continue
             code = other.operatorCodes[operator.opcodeIndex]
             operator.opcodeIndex = self._code(code_of(other, operator), code.version)
             operator.inputs = _moved(operator.inputs, places)
             operator.outputs = _moved(operator.outputs, places)
             self._graph.operators.append(operator)
         return places[int(theirs.outputs[0])]
+
+    def _own_matrix(self, theirs: Any, operator: Any, other: Any) -> tuple[int, float] | None:
+        """A constant of the model that a dense layer multiplies by, turned and perhaps times a factor; None for others.
+
+        A gradient takes the kernel of a dense layer the other way round, and converters fold a pooling's 1 / (h * w)
+        into it.
+        """
+        inputs = [int(index) for index in operator.inputs]
+        if code_of(other, operator) != _FULLY_CONNECTED or any(index >= 0 for index in inputs[2:]):
+            return None
+        weights = theirs.tensors[inputs[1]]
+        data, users = (
+            other.buffers[weights.buffer].data,
+            sum(inputs[1] in map(int, one.inputs) for one in theirs.operators),
+        )
+        plain = not operator.builtinOptions.fusedActivationFunction and len(theirs.tensors[inputs[0]].shape) == 2
+        if weights.type != _FLOAT32 or data is None or len(data) < _LARGE or users > 1 or not plain:
+            return None
+        wanted = np.frombuffer(bytes(data), np.float32).reshape(weights.shape).T
+        for index, tensor in enumerate(self._graph.tensors):
+            content = self._model.buffers[tensor.buffer].data
+            if (
+                tensor.type != _FLOAT32
+                or content is None
+                or tuple(map(int, () if tensor.shape is None else tensor.shape)) != wanted.shape
+            ):
+                continue
+            there = np.frombuffer(bytes(content), np.float32).reshape(wanted.shape)
+            place = np.unravel_index(np.abs(there).argmax(), there.shape)
+            factor = np.float32(wanted[place] / there[place]) if there[place] else np.float32(0)
+            if factor and np.allclose(there * factor, wanted, rtol=1e-6, atol=1e-6 * np.abs(wanted).max()):
+                return index, float(factor)
+        return None
+
+    def _product(self, given: int, matrix: int, factor: float, output: int) -> None:
+        made = output
+        if factor != 1:
+            made = self._computed(tuple(map(int, self._graph.tensors[output].shape)), b"camlite/product")
+        self._operator(_BATCH_MATMUL, 1, [given, matrix], made, 101, self._options("BatchMatMulOptionsT"))
+        if factor != 1:
+            scale = self._constant(np.array([factor], np.float32), b"camlite/factor")
+            self._operator(_MUL, 1, [made, scale], output, 21, self._options("MulOptionsT"))
 
     def pair(self, probability: int) -> int:
         """Append the two scores 1 - p and p of one probability p, in float32; p stays as it is, to the bit."""

@@ -43,8 +43,8 @@ def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32]
             missing = re.search(r"TF Select ops: ([\w, ]+)|operation '(?:tf\.)?(\w+)'", str(error))
             reason = f"it has no operator {missing[1] or missing[2]}" if missing else " ".join(str(error).split())[:300]
             raise ClassifierError(f"TFLite cannot express this classifier in {precision}: {reason}") from error
-    if has_floating_guide:
-        model = tflite_guide.finished(model)
+    if cut.guide_layers is not None:
+        model = tflite_guide.finished(model, has_floating_guide)
     try:
         tflite_model.verify(model)
     except ValueError as error:

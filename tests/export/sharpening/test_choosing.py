@@ -12,6 +12,7 @@ from keras import layers
 
 from camlite.artifact.card import WHOLE
 from camlite.errors import ClassifierError
+from camlite.faithfulness import insertion_deletion
 from camlite_export.cutting import cutter, two_output
 from camlite_export.sharpening.choosing import Chosen, Maps, choose
 from camlite_export.sources.opening import open_source
@@ -51,7 +52,7 @@ def test_what_was_measured_goes_with_the_choice(chosen):
     assert maps.guide is not None
     assert maps.guide.layers == chosen["auto"].layers.names
     assert maps.guide.classes == "top"
-    assert {one.map for one in maps.measured} >= {"cam", str(chosen["auto"].layers)}
+    assert {one.map for one in maps.measured} >= {"cam", "hirescam conv_16, smoothed"}
     assert re.fullmatch(r".+: insertion less deletion 0\.\d\d on 10 pictures, plain maps -?0\.\d\d", maps.chosen)
 
 
@@ -109,3 +110,51 @@ def test_pictures_are_taken_from_all_folders_not_from_the_first():
 
     assert len(seen) == 16
     assert (seen[0], seen[-1]) == (0, 39)
+
+
+POOLED = [
+    layers.Conv2D(4, 3, padding="same", activation="relu", name="fine"),
+    layers.MaxPooling2D(2),
+    layers.Conv2D(4, 3, padding="same", activation="relu", name="middle"),
+    layers.MaxPooling2D(4),
+    layers.Conv2D(4, 3, padding="same", activation="relu", name="last"),
+]
+
+
+def test_a_guide_that_is_asked_for_is_the_only_one_that_is_measured():
+    cut = untrained([layer.__class__.from_config(layer.get_config()) for layer in POOLED])
+
+    found = choose(cut, preprocessing(cut.image_shape), WHOLE, NOISE, "sharp", "layercam fine * middle")
+
+    assert [one.map for one in found.maps.measured] == ["cam", "layercam fine * middle"]
+    assert found.layers is not None
+    assert found.layers.names == ("fine", "middle")
+    assert not found.layers.smooth
+
+
+def test_a_guide_that_cannot_be_made_is_refused_with_those_that_can():
+    cut = untrained([layer.__class__.from_config(layer.get_config()) for layer in POOLED])
+
+    with pytest.raises(ClassifierError, match=r"no guide 'layercam last' can be made.*'layercam fine', .*'hirescam"):
+        choose(cut, preprocessing(cut.image_shape), WHOLE, NOISE, "sharp", "layercam last")
+
+
+def test_only_the_best_guides_of_each_length_are_measured_on_all_pictures(monkeypatch):
+    """Of 12 guides and two other maps on 16 pictures: 14 on 4, 6 on the rest, and not 14 on all."""
+    asked = []
+    measure = insertion_deletion.measure
+
+    def counted(score, image, heats, k, steps):
+        asked.append(len(heats))
+        return measure(score, image, heats, k, steps)
+
+    monkeypatch.setattr(insertion_deletion, "measure", counted)
+    cut = untrained([layer.__class__.from_config(layer.get_config()) for layer in POOLED])
+
+    found = choose(cut, preprocessing(cut.image_shape), WHOLE, NOISE * 5, "sharp")
+
+    assert asked == [14] * 4 + [6] * 12
+    assert found.maps.measured_on == 16
+    assert len(found.maps.measured) == 5  # without the random one
+    firsts = [one.map.split()[1].rstrip(",") for one in found.maps.measured if one.map != "cam"]
+    assert sorted(firsts) == ["fine", "fine", "middle", "middle"]

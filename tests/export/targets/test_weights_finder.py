@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from camlite_export.sources.tflite import flatbuffer, tflite_graph
 from camlite_export.targets import weights_finder
+from support import tflite_files
 
 PLACES = 9
 KERNEL = np.random.default_rng(0).normal(size=(20, 7)).astype(np.float32)
@@ -67,3 +69,20 @@ def test_a_rest_of_more_than_a_twentieth_of_the_model_is_left_out():
     model = stored("int8").T.tobytes() + bytes(10 * WEIGHTS.size)
 
     assert weights_finder.rest(model, WEIGHTS, weights_finder.find(model, WEIGHTS, PLACES)) is None
+
+
+@pytest.mark.parametrize("ends", ["int8", "uint8"])
+def test_integers_of_a_tflite_file_are_read_with_its_own_scales(ends: str) -> None:
+    kind = next(kind for kind in tflite_files.KINDS if kind.ends == ends)
+    model = tflite_files.file(kind)
+    graph = tflite_graph.read(flatbuffer.read(model), "file")
+    (kernel,) = [graph.constants[node.inputs[1]] for node in graph.nodes if node.kind == "FULLY_CONNECTED"]
+    weights = kernel.T / np.float32(64)
+
+    place = weights_finder.find(model, weights, 64)
+
+    assert place is not None
+    assert place.dtype == "int8"
+    np.testing.assert_allclose(place.read(model, *weights.shape), weights, rtol=1e-6, atol=0)
+    assert weights_finder.rest(model, weights, place) is None
+    assert weights_finder.find(model, weights + np.abs(weights).max(), 64) is None

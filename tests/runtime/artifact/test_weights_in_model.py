@@ -38,6 +38,32 @@ def test_a_block_is_read_in_its_dtype_and_order(dtype, classes_first):
     assert not weights.flags.writeable
 
 
+def test_integers_have_a_zero_point_and_a_step_of_each_class():
+    numbers = np.array([[250, 251], [3, 4], [128, 129]], np.uint8)  # 3 classes, 2 channels
+    steps = np.array([0.5, 0.25, 2.0], "<f4")
+    stored = StoredWeights(12, "uint8", True, 0.5, 128, 0)
+
+    weights = stored.read(steps.tobytes() + numbers.tobytes(), 2, 3)
+
+    assert np.array_equal(weights, ((numbers.astype(np.float32) - 128) * (0.5 * steps[:, np.newaxis])).T)
+    assert weights_in_model.from_json(stored.to_json()) == stored
+
+
+def test_what_is_as_usual_is_not_said():
+    assert set(json.loads(STORED.to_json())) == {"offset", "dtype", "classes_first", "scale"}
+
+
+@pytest.mark.parametrize("odd", [{"zero_point": 256}, {"zero_point": 0.5}, {"scales_offset": -2}, {"scales": 3}])
+def test_a_zero_point_or_a_place_of_steps_that_is_none_is_refused(odd):
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever it says
+        weights_in_model.from_json(json.dumps({**STORED._asdict(), **odd}))
+
+
+def test_steps_outside_of_the_model_are_refused():
+    with pytest.raises(ValueError, match="of a model of"):
+        StoredWeights(0, "int8", True, 1.0, 0, 20).read(bytes(30), 2, 3)
+
+
 def test_weights_that_the_model_has_are_not_carried_again(tmp_path):
     path = tmp_path / "small.tflite"
     path.write_bytes(carried(WEIGHTS))

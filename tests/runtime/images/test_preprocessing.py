@@ -235,3 +235,15 @@ def test_a_frame_of_a_camera_is_resized_as_by_the_matrices(size):
     expected = np.einsum("yi,ijc,xj->yxc", rows, frame, columns, optimize=True)
     # Three products and sums of float32, of pixels up to 255: 255 * 3 * 6e-8.
     np.testing.assert_allclose(prepared, expected, rtol=0, atol=5e-5)
+
+
+def test_an_input_of_integers_without_a_scale_takes_pixels_rounded_to_the_nearest():
+    """Resized pixels lie between two; cut off, they would be darker."""
+    tensor = Tensor("image", (2, 2, 1), np.dtype(np.uint8))
+    memory = np.zeros((2, 2, 1), np.uint8)
+    image = np.array([[10, 20, 250, 255]] * 4, np.uint8)
+    wanted = target(2, 2)
+
+    preprocessing.Preparation(wanted, tensor, memory)(image)
+
+    assert np.array_equal(memory, np.rint(preprocessing.prepare(preprocessing.check(image), wanted)))

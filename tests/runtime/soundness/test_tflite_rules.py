@@ -293,3 +293,16 @@ def test_a_comparison_of_large_scales_is_told():
 def test_inputs_too_many_or_too_few_are_told():
     with pytest.raises(ValueError, match="inputs 1, expected 2 to 2"):
         verify("ADD", [IMAGE], [IMAGE])
+
+
+def pixels(*shape: int) -> Tensor:
+    return Tensor(shape, 3, None, ())
+
+
+def test_integers_without_a_scale_are_handed_on_and_not_computed_with():
+    """Kernels that compute with them would divide by a scale of 0."""
+    verify("CAST", [pixels(1, 4, 4, 3)], [floats(1, 4, 4, 3)])
+    with pytest.raises(ValueError, match="have no scale"):
+        verify("RELU", [pixels(1, 4, 4, 3)], [pixels(1, 4, 4, 3)])
+    with pytest.raises(ValueError, match="have no scale"):
+        verify("QUANTIZE", [pixels(1, 4, 4, 3)], [bytes8(1, 4, 4, 3)])

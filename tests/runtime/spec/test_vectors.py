@@ -73,13 +73,17 @@ def check_case(read: artifact.Artifact, tensors: dict[str, Any], case: dict[str,
     outputs = {one: spec_vectors.array(of, block) for one, of in case["outputs"].items()}
     expected = {one: spec_vectors.array(case[one], block) for one in ("scores", "evidence", "heatmap", "overlay")}
     known = {one: tensor(one, of) for one, of in tensors["outputs"].items()}
+    if read.card.features_layout == "chw":
+        outputs["features"] = outputs["features"].transpose(1, 2, 0)
+        known["features"] = known["features"]._replace(shape=outputs["features"].shape)
     scores, image = known["scores"].dequantize(outputs["scores"]), picture(case)
     checked, target = preprocessing.check(image), read.card.preprocessing
     top = int(outputs["scores"].argmax())
 
     prepared = preprocessing.prepare(checked, target)
     assert near(prepared, spec_vectors.array(case["prepared"], block), REAL)
-    stored = tensor("input", tensors["input"]).quantize(prepared).astype(np.float64)
+    own = spec_vectors.as_the_model_has_it(prepared, read.card.image_layout)
+    stored = tensor("input", tensors["input"]).quantize(own).astype(np.float64)
     most = 1 if tensors["input"]["quantization"] else REAL * max(1, np.abs(stored).max())
     assert np.abs(stored - spec_vectors.array(case["input"], block)).max() <= most
 

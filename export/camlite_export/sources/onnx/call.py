@@ -52,7 +52,7 @@ class Call(NamedTuple):
 
 
 Twin = Callable[[Call, Sequence[Any]], Any]
-"""Tensors of TensorFlow, or arrays of constants (None: left out), in the layout of the file, with any batch -> output."""
+"""Tensors of TensorFlow or arrays of constants (None: left out), in the file's layout, with any batch -> output."""
 
 
 def has_batch(call: Call) -> bool:

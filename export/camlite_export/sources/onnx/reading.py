@@ -194,7 +194,8 @@ def _fix_size(model: Any, size: Size | None, default_size: Size | None, where: s
     wanted = size or (default_size if free else None)
     if free and (wanted is None or not _fits(own, wanted)):
         raise ClassifierError(
-            f"{where}: takes images of any size ({scan.text(sides)}): say which it was trained on, with --size HEIGHT WIDTH"
+            f"{where}: takes images of any size ({scan.text(sides)}): say which it was trained on,"
+            f" with --size HEIGHTxWIDTH"
         )
     dimensions[0].dim_value = 1
     if free and wanted is not None:

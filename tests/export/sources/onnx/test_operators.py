@@ -171,7 +171,7 @@ IMAGE = (2 * RANDOM.normal(size=SHAPE)).astype(np.float32)
 def expected() -> Iterator[dict[str, list[np.ndarray]]]:
     with fresh_process() as process:
         found = process.submit(run, [content(case) for case in CASES], IMAGE).result()
-    yield dict(zip(map(str, CASES), found, strict=True))
+    return dict(zip(map(str, CASES), found, strict=True))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -87,3 +87,12 @@ def test_what_was_mended_is_told(tmp_path: Path) -> None:
 
     with pytest.warns(MendedWarning, match="name an axis of quantization that they have not"):
         opened(kind, tmp_path)
+
+
+def test_kernels_that_the_file_has_are_not_stored_again(tmp_path: Path) -> None:
+    """The gradient of a dense layer takes its kernel the other way round."""
+    (kind,) = [kind for kind in KINDS if "Teachable Machine" in kind.title]
+    cut = opened(kind, tmp_path)
+    kernel_bytes = 4 * cut.feature_shape[2] * tflite_files.HIDDEN
+
+    assert len(tflite_file.convert(cut)) <= len(cut.source.content) + kernel_bytes / 2

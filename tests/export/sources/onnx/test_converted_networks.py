@@ -1,0 +1,94 @@
+"""Networks that people know, through tf2onnx to plain files: as from Keras, and to the bit as the file.
+
+Those of the long share take minutes each to convert.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from camlite_export import workarounds
+from camlite_export.cutting import file_cut, two_output
+from camlite_export.sources import original_process
+from camlite_export.sources.opening import open_source
+from camlite_export.targets import onnx_file
+
+pytest.importorskip("tf2onnx")
+
+# What is promised; 1e-6 was measured of MobileNet.
+EVIDENCE = 1e-3
+
+SMALL = {"MobileNet": 64}
+LARGE = {
+    "MobileNetV2": 96,
+    "MobileNetV3Small": 96,
+    "EfficientNetB0": 96,
+    "EfficientNetV2B0": 96,
+    "ResNet50": 64,
+    "ResNet50V2": 64,
+    "DenseNet121": 64,
+    "InceptionV3": 96,
+    "Xception": 96,
+    "NASNetMobile": 224,
+    "ConvNeXtTiny": 64,
+    "VGG16": 64,
+}
+
+
+def network(name: str, side: int) -> tuple[Any, np.ndarray]:
+    """With random weights, and normalizations that normalize the images that are returned with it."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    options = {"alpha": 0.25} if name == "MobileNet" else {}
+    model = getattr(keras.applications, name)(weights=None, input_shape=(side, side, 3), classes=1000, **options)
+    images = np.random.default_rng(0).uniform(-1, 1, (2, side, side, 3)).astype(np.float32)
+    for layer in model.layers:
+        if type(layer).__name__ == "BatchNormalization":
+            layer.momentum = 0.0
+    for _ in range(3):
+        model(images, training=True)
+    return model, images
+
+
+def write(model: Any, path: Path) -> Path:
+    """As people convert it: nothing of camlite is in it."""
+    import tensorflow as tf
+    import tf2onnx
+
+    signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="input_1")]
+    function = tf.function(lambda image: model(image, training=False), input_signature=signature, autograph=False)
+    with workarounds.silent_native_code(), workarounds.silent_log("tf2onnx"), workarounds.copies_collected():
+        converted, _ = tf2onnx.convert.from_function(function, signature, opset=17)
+    workarounds.constants_for_captured_tensors(converted, function.get_concrete_function())
+    path.write_bytes(converted.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [*SMALL.items(), *(pytest.param(*one, marks=pytest.mark.applications) for one in LARGE.items())],
+)
+def test_a_network_is_cut_and_explained_as_from_keras(name: str, side: int, tmp_path: Path) -> None:
+    model, images = network(name, side)
+    original = two_output.cut(model)
+    path = write(model, tmp_path / "model.onnx")
+
+    cut = file_cut.cut(open_source(path))
+
+    answer, expected = cut.answer(images), original.answer(images)
+    classes = expected.scores.argmax(axis=1)
+    evidence = original.evidence(expected.features, classes)
+    assert (cut.feature_shape, cut.evidence_method) == (original.feature_shape, original.evidence_method)
+    made = onnx_file.convert(cut)
+    stored = cut.source._stored(images)
+    (scores,) = original_process.process_of("onnx").answer("onnxruntime", made, ("scores",), stored, "artifact")
+    np.testing.assert_array_equal(scores, answer.scores)  # to the bit
+    difference = np.abs(cut.evidence(answer.features, classes) - evidence).max()
+    assert difference <= EVIDENCE * np.abs(evidence).max()
+    if cut.affine is not None:
+        assert len(made) <= 1.002 * path.stat().st_size

@@ -1,0 +1,76 @@
+"""Every kind of `.onnx` file: its artifact, held against the file itself; and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from camlite.soundness import onnx_model
+from camlite_export.cutting import file_cut
+from camlite_export.cutting.file_cut import FileCut
+from camlite_export.sources import original_process
+from camlite_export.sources.opening import open_source
+from camlite_export.targets import onnx_file
+from support import onnx_files
+from support.onnx_files import KINDS, REFUSALS, SIDE, OnnxKind, OnnxRefusal
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+# Float32 in another order: 6e-7 was the most.
+EVIDENCE = 1e-5
+IMAGES = np.random.default_rng(2).uniform(-1, 1, (4, SIDE, SIDE, 3)).astype(np.float32)
+
+
+def opened(kind: OnnxKind, folder: Path) -> FileCut:
+    path = onnx_files.write(kind, folder / "model.onnx")
+    return file_cut.cut(open_source(path, size=kind.size))
+
+
+def answers(cut: FileCut, model: bytes, name: str) -> np.ndarray:
+    """Of an artifact's model, as onnxruntime gives them."""
+    process = original_process.process_of("onnx")
+    (found,) = process.answer("onnxruntime", model, (name,), cut.source._stored(IMAGES), name)
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_the_artifact_is_the_same_classifier_with_its_evidence(kind: OnnxKind, tmp_path: Path) -> None:
+    cut = opened(kind, tmp_path)
+    answer = cut.answer(IMAGES)
+    model = onnx_file.convert(cut)
+
+    assert cut.feature_shape == (SIDE // 2, SIDE // 2, 8 if "per class, pooled" not in kind.title else 3)
+    assert (cut.source.precision, cut.evidence_method, cut.activation) == (
+        kind.precision,
+        kind.evidence,
+        kind.activation,
+    )
+    assert (cut.source.image_layout, cut.source.layout_of(cut.step)) == kind.layouts
+    assert answer.scores.shape == (len(IMAGES), kind.classes)
+    np.testing.assert_array_equal(answers(cut, model, "scores"), answer.scores)  # to the bit
+    features = answers(cut, model, "features")
+    features = features.transpose(0, 2, 3, 1) if kind.layouts[1] == "chw" else features
+    np.testing.assert_array_equal(features, answer.features)
+    assert onnx_file.convert(cut) == model
+    assert set(onnx_model.verify(model).outputs) == {"features", "scores"} | (
+        {"evidence"} if kind.evidence.startswith("gradient") else set()
+    )
+
+    classes = answer.scores.argmax(axis=1)
+    expected = cut.evidence(answer.features, classes)
+    if kind.evidence.startswith("gradient"):
+        places = classes if kind.evidence == "gradient" else 0 * classes
+        received = answers(cut, model, "evidence")[np.arange(len(IMAGES)), ..., places]
+        assert np.abs(received - expected).max() <= EVIDENCE * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("kind", REFUSALS, ids=str)
+def test_what_is_no_classifier_is_refused_with_a_remedy(kind: OnnxRefusal, tmp_path: Path) -> None:
+    told = onnx_files.refusal(kind, tmp_path)
+
+    assert "\n" not in told
+    remedies = ("export", "give ", "save it", "copy", "convert", "--layer", "--size", "expected", "camlite explains")
+    assert any(remedy in told for remedy in remedies), told
