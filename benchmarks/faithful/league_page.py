@@ -174,7 +174,7 @@ def _table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def draw(networks: Mapping[str, Any], path: Path) -> None:
-    """A panel a network: insertion less deletion over the time, camlite in colour."""
+    """A panel a network: how good maps are over their time, camlite in colour."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -191,8 +191,9 @@ def draw(networks: Mapping[str, Any], path: Path) -> None:
 
 
 def _panel(axis: Any, network: Mapping[str, Any], name: str) -> None:
+    measure = "inside" if "inside" in network["measures"] else "difference"
     for row in network["rows"]:
-        value = row["figures"]["difference"][0]
+        value = row["figures"][measure][0]
         if row["name"].startswith("control"):
             axis.axhline(value, color="#9a9a9a", linewidth=0.8, linestyle="--" if "random" in row["name"] else ":")
             continue
@@ -212,7 +213,7 @@ def _panel(axis: Any, network: Mapping[str, Any], name: str) -> None:
     axis.xaxis.set_minor_formatter("")
     axis.set_title(_NETWORKS[name][0], fontsize=9)
     axis.set_xlabel("processor time of a map / bare forward pass", fontsize=8)
-    axis.set_ylabel("insertion less deletion", fontsize=8)
+    axis.set_ylabel(_TITLES[measure], fontsize=8)
     axis.spines[["top", "right"]].set_visible(False)
 
 
