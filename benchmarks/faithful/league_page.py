@@ -163,7 +163,7 @@ def _goals(found: Mapping[str, Mapping[str, Any]]) -> str:
                     "" if near is None else "yes" if near else "no",
                 ]
             )
-    count = min(one["pictures"] for one in found.values())
+    count = min(found[name]["pictures"] for name in _GOALS if name in found)
     table = _table(["EfficientNet-Lite0", "float32", "goal", "reached", "int8", "within 0.03"], lines)
     return f"## Goals\n\nWhat camlite has set itself for fine maps, on {count} pictures.\n\n{table}\n"
 
