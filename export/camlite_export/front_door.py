@@ -49,8 +49,8 @@ _NO_PICTURES = (
 
 # Noise says little of maps, and a guide may double a file that is to stay as it is.
 _PLAIN_MAPS = (
-    "plain maps, as there are no pictures to measure finer ones on: give --calibration, or --maps sharp; finer maps make "
-    "the file larger"
+    "plain maps, as there are no pictures to measure finer ones on: give --calibration, or --maps sharp; finer maps "
+    "make the file larger"
 )
 
 _NO_CLASSES = (
@@ -106,8 +106,8 @@ def export(
         sign: file of a private key (``camlite keygen``) that the artifacts are signed with.
         evidence: ``device`` or ``graph``: where the evidence of an affine head is computed.
         maps: ``auto``: whichever insertion and deletion on the calibration images (golden samples, where there are
-            none) find best and worth its cost, those of the last features or fine ones besides, which add up to the
-            same; where a precision spoils the fine ones, it has plain ones only. ``cam``: those of the last features,
+            none; then a file that ships keeps its plain maps) find best and worth its cost, those of the last features
+            or fine ones besides, which add up to the same; where a precision spoils the fine ones, it has plain ones only. ``cam``: those of the last features,
             as coarse as these. ``sharp``: the best fine ones.
         guide: of ``sharp`` maps, instead of the best one: its name as `camlite inspect ARTIFACT` lists those that were
             measured, ``layercam conv_32``.
