@@ -107,8 +107,8 @@ def export(
         evidence: ``device`` or ``graph``: where the evidence of an affine head is computed.
         maps: ``auto``: whichever insertion and deletion on the calibration images (golden samples, where there are
             none; then a file that ships keeps its plain maps) find best and worth its cost, those of the last features
-            or fine ones besides, which add up to the same; where a precision spoils the fine ones, it has plain ones only. ``cam``: those of the last features,
-            as coarse as these. ``sharp``: the best fine ones.
+            or fine ones besides, which add up to the same; where a precision spoils the fine ones, it has plain ones
+            only. ``cam``: those of the last features, as coarse as these. ``sharp``: the best fine ones.
         guide: of ``sharp`` maps, instead of the best one: its name as `camlite inspect ARTIFACT` lists those that were
             measured, ``layercam conv_32``.
         layer: cut behind this one, an index (-3 is the last but two) or a name; by default it is found.
