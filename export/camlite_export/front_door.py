@@ -47,6 +47,12 @@ _NO_PICTURES = (
     f"{FEWEST_IMAGES} pictures or more"
 )
 
+# Noise says little of maps, and a guide may double a file that is to stay as it is.
+_PLAIN_MAPS = (
+    "plain maps, as there are no pictures to measure finer ones on: give --calibration, or --maps sharp; finer maps make "
+    "the file larger"
+)
+
 _NO_CLASSES = (
     "the pictures have no classes, so no accuracy is measured: put them in a folder per label, or give an .npz with "
     "`classes`"
@@ -160,6 +166,8 @@ def export(
     calibrated, affine = calibration is not None, cut.affine is not None
     wanted = exporting.kinds_of(source, containers, wanted_precisions, calibrated, affine)
     images, unread, notes = _pictures(calibration, class_labels)
+    if isinstance(source, FileSource) and maps == "auto" and calibration is None:
+        maps, notes = "cam", (*notes, _PLAIN_MAPS)
     shown_name = str(path or source.name)
     used_name = given_name or _check_name(source.name)
     output_folder.check(folder, [exporting.file_name(used_name, *one) for one in wanted])
