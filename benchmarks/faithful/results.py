@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -95,18 +97,19 @@ def _row(
     if maps.exists():
         with np.load(maps) as stored:
             bare, explained = stored["seconds"].T
-            row |= {
-                "bare_ms": round(float(np.median(bare)) * 1e3, 3),
-                "explain_ms": round(float(np.median(explained)) * 1e3, 3),
-                "ratio": round(float(np.median(explained / bare)), 2),
-            }
+            if not np.isnan(bare).any():  # maps from elsewhere have no times
+                row |= {
+                    "bare_ms": round(float(np.median(bare)) * 1e3, 3),
+                    "explain_ms": round(float(np.median(explained)) * 1e3, 3),
+                    "ratio": round(float(np.median(explained / bare)), 2),
+                }
             if not np.isnan(stored["worst"]):
                 row["scores_differ"] = float(f"{float(stored['worst']):.1e}")
     return row
 
 
 def goals(folder: Path) -> dict[str, dict[str, Any]]:
-    """Figures of camlite's own maps on all pictures that they have, for the goals: `pictures`, and [mean, low, high]."""
+    """Figures of camlite's maps on all pictures that they have, for the goals: `pictures`, and [mean, low, high]."""
     found: dict[str, dict[str, Any]] = {}
     for one in league.CAMLITE:
         path = folder / "judged" / f"{one.name}.npz"
@@ -119,6 +122,12 @@ def goals(folder: Path) -> dict[str, dict[str, Any]]:
             }
             found[one.name] = {"pictures": len(known), **figures}
     return found
+
+
+def as_text(content: Mapping[str, Any]) -> str:
+    """JSON with a line for each list of numbers."""
+    spread = json.dumps(content, indent=1)
+    return re.sub(r"\[[^][{}]*\]", lambda found: " ".join(found[0].split()), spread) + "\n"
 
 
 def _text(path: Path) -> str:

@@ -62,9 +62,9 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def run(task: Task, bare: Bare, explain: Explain, indices: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Maps of some pictures, float32 (n, H, W) in 0..1 at the size of the input, and seconds, (n, 2): bare, explained.
+    """Maps of some pictures, float32 (n, H, W) in 0..1, and seconds of the processor, (n, 2): bare, explained.
 
-    A map that is smaller is enlarged bilinearly; what is below 0 is no heat.
+    Maps are of the size of the input: one that is smaller is enlarged bilinearly; what is below 0 is no heat.
     """
     indices = list(indices)
     for index in indices[:_WARM_UP]:
@@ -74,11 +74,11 @@ def run(task: Task, bare: Bare, explain: Explain, indices: Iterable[int]) -> tup
     heats, seconds = [], []
     for index in indices:
         bare(task.inputs[index])  # what comes first after other work finds caches cold and threads asleep
-        start = time.perf_counter()
+        start = time.process_time()
         bare(task.inputs[index])
-        between = time.perf_counter()
+        between = time.process_time()
         heat = explain(task.inputs[index], int(task.classes[index]))
-        seconds.append((between - start, time.perf_counter() - between))
+        seconds.append((between - start, time.process_time() - between))
         heats.append(_finished(np.asarray(heat, np.float64), task.inputs.shape[1:3]))
     return np.stack(heats), np.array(seconds)
 
