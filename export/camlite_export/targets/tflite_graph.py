@@ -63,7 +63,9 @@ class TfliteGraph:
                 waiting += [int(tensor) for tensor in operator.inputs]
         return [operator for operator in self.graph.operators if id(operator) in needed]
 
-    def add_tensor(self, name: bytes, shape: Sequence[int], kind: int, buffer: int = 0, quantization: Any = None) -> int:
+    def add_tensor(
+        self, name: bytes, shape: Sequence[int], kind: int, buffer: int = 0, quantization: Any = None
+    ) -> int:
         """A new tensor, on a buffer that is there or without one, where it is computed; its number."""
         from tensorflow.lite.python import schema_py_generated as schema
 
@@ -82,7 +84,9 @@ class TfliteGraph:
         self.model.buffers.append(buffer)
         return len(self.model.buffers) - 1
 
-    def operator(self, kind: int, version: int, inputs: Sequence[int], output: int, options: tuple[int, Any] = (0, None)) -> Any:  # fmt: skip
+    def operator(
+        self, kind: int, version: int, inputs: Sequence[int], output: int, options: tuple[int, Any] = (0, None)
+    ) -> Any:
         """A new operator, which is in the graph where its caller puts it.
 
         Args:

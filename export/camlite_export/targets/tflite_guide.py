@@ -36,7 +36,7 @@ def finished(model: bytes, quantized: bool) -> bytes:
     graph = TfliteGraph(model)
     if quantized:
         _give_out_floating_guide(graph)
-    tflite_kernels.share(graph, _GUIDE)
+    tflite_kernels.share(graph)
     if quantized:
         _store_small_weights(graph)
     return graph.to_bytes()
@@ -68,7 +68,9 @@ def _give_out_floating_guide(graph: TfliteGraph) -> None:
     if graph.kind(last) == QUANTIZE:
         operators.remove(last)
         before = graph.outputs[_GUIDE] = int(last.inputs[0])
-        graph.graph.outputs = np.array([before if tensor == given else tensor for tensor in graph.graph.outputs], np.int32)
+        graph.graph.outputs = np.array(
+            [before if tensor == given else tensor for tensor in graph.graph.outputs], np.int32
+        )
         for named in graph.model.signatureDefs[0].outputs:
             if named.tensorIndex == given:
                 named.tensorIndex = before
