@@ -185,7 +185,7 @@ def _reduced_to(operand: Any, other: Any, gradient: Any) -> Any:
     return tf.reduce_sum(gradient, range(extra)) if extra else gradient
 
 
-def _added(inputs: Any, name: str | None = None) -> Any:
+def _added(inputs: Any, **_: Any) -> Any:
     """What comes back on several ways, added: TFLite's XNNPACK has no sum of more than two."""
     import tensorflow as tf
 
