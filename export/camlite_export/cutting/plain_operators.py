@@ -188,7 +188,7 @@ def _reduced_to(operand: Any, other: Any, gradient: Any) -> Any:
     return tf.reduce_sum(gradient, range(extra)) if extra else gradient
 
 
-def _added(inputs: Any, name: str | None = None) -> Any:  # noqa: ARG001 - as TensorFlow calls it
+def _added(inputs: Any, **_: Any) -> Any:
     """What comes back on several ways, added: TFLite's XNNPACK has no sum of more than two."""
     import tensorflow as tf
 
@@ -320,7 +320,6 @@ _GRADIENTS: Mapping[str, Gradient] = {
 _BY_SIGNS: Mapping[str, Gradient] = {
     "Elu": _elu_by_signs,
     "LeakyRelu": _leaky_relu_by_signs,
-    "MaxPool": functools.partial(plain_windows.max_pool, equal=plain_windows.equal_by_signs),
     "Relu": _relu_by_signs,
     "Relu6": _relu6_by_signs,
     "Selu": _selu_by_signs,
