@@ -47,6 +47,12 @@ _NO_PICTURES = (
     f"{FEWEST_IMAGES} pictures or more"
 )
 
+# Noise says little of maps, and a guide may double a file that is to stay as it is.
+_PLAIN_MAPS = (
+    "plain maps, as there are no pictures to measure finer ones on: give --calibration, or --maps sharp; finer maps "
+    "make the file larger"
+)
+
 _NO_CLASSES = (
     "the pictures have no classes, so no accuracy is measured: put them in a folder per label, or give an .npz with "
     "`classes`"
@@ -100,9 +106,9 @@ def export(
         sign: file of a private key (``camlite keygen``) that the artifacts are signed with.
         evidence: ``device`` or ``graph``: where the evidence of an affine head is computed.
         maps: ``auto``: whichever insertion and deletion on the calibration images (golden samples, where there are
-            none) find best and worth its cost, those of the last features or fine ones besides, which add up to the
-            same; where a precision spoils the fine ones, it has plain ones only. ``cam``: those of the last features,
-            as coarse as these. ``sharp``: the best fine ones.
+            none; then a file that ships keeps its plain maps) find best and worth its cost, those of the last features
+            or fine ones besides, which add up to the same; where a precision spoils the fine ones, it has plain ones
+            only. ``cam``: those of the last features, as coarse as these. ``sharp``: the best fine ones.
         guide: of ``sharp`` maps, instead of the best one: its name as `camlite inspect ARTIFACT` lists those that were
             measured, ``layercam conv_32``.
         layer: cut behind this one, an index (-3 is the last but two) or a name; by default it is found.
@@ -160,6 +166,8 @@ def export(
     calibrated, affine = calibration is not None, cut.affine is not None
     wanted = exporting.kinds_of(source, containers, wanted_precisions, calibrated, affine)
     images, unread, notes = _pictures(calibration, class_labels)
+    if isinstance(source, FileSource) and maps == "auto" and calibration is None:
+        maps, notes = "cam", (*notes, _PLAIN_MAPS)
     shown_name = str(path or source.name)
     used_name = given_name or _check_name(source.name)
     output_folder.check(folder, [exporting.file_name(used_name, *one) for one in wanted])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -199,12 +199,13 @@ def correlations(cut: TwoOutputModel, inputs: np.ndarray, seen: list[Any]) -> tu
     raw = cut.raw_guides(inputs, classes, cut.guide_layers.steps, [cut.guide_layers.method])
     made = np.asarray(guide.combined(raw[cut.guide_layers.method], cut.guide_layers))[..., 0]
     fine = Redistribution(cut.feature_shape[:2], WHOLE, bare_artifacts.guide_of(cut))(evidence, made)
-    return (
-        min(
-            float(np.corrcoef(one.evidence.ravel(), own.ravel())[0, 1]) for one, own in zip(seen, evidence, strict=True)
-        ),
-        min(float(np.corrcoef(one.fine.ravel(), own.ravel())[0, 1]) for one, own in zip(seen, fine, strict=True)),
-    )
+    return least([one.evidence for one in seen], evidence), least([one.fine for one in seen], fine)
+
+
+def least(maps: Sequence[np.ndarray], expected: np.ndarray) -> float:
+    """Correlation of the least alike."""
+    pairs = zip(maps, expected, strict=True)
+    return min(float(np.corrcoef(one.ravel(), own.ravel())[0, 1]) for one, own in pairs)
 
 
 def keep(application: Application, measured: Mapping[str, Any]) -> None:

@@ -60,7 +60,9 @@ def guide_of(model: TwoOutputModel) -> Guide | None:
     layers = model.guide_layers
     if layers is None:
         return None
-    return Guide(*layers.shape, "all" if model.classes <= MOST_CLASSES else "top", layers.names)
+    return Guide(
+        *layers.shape, "all" if model.classes <= MOST_CLASSES else "top", layers.names, layers.method, layers.smooth
+    )
 
 
 @dataclass(frozen=True)

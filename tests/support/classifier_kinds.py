@@ -873,12 +873,14 @@ def _applications() -> Any:
     yield from inspect.cleandoc("""
         With random weights, normalizations that normalize and 1,000 classes, at their own input size; four images.
         The largest differences from Keras in float32, over three backends: of a score, of evidence (of the image's
-        largest), and of what evidence adds up to. `pytest -m applications` measures them.
+        largest), and of what evidence adds up to. In the last column, where it was measured, the correlation of fine
+        maps (LayerCAM at two earlier layers, 96 x 96 pixels) with Keras's own, of the least alike image and backend.
+        `pytest -m applications` measures them.
     """).splitlines()
     yield ""
     yield from (
-        "| network | cut at | features | method | scores | evidence | completeness |",
-        "|---|---|---|---|---|---|---|",
+        "| network | cut at | features | method | scores | evidence | completeness | fine maps |",
+        "|---|---|---|---|---|---|---|---|",
     )
     for name, measured in json.loads(APPLICATION_FIGURES.read_text()).items():
         backends = [one for one in measured.values() if isinstance(one, dict)]
@@ -886,7 +888,9 @@ def _applications() -> Any:
         whole = [one["completeness"] for one in backends if one["completeness"] is not None]
         figures = " | ".join(f"{cell:.0e}" for cell in (*cells, *([max(whole)] if whole else [])))
         features = " x ".join(map(str, measured["features"]))
-        row = (name, measured["layer"], features, measured["method"], figures + ("" if whole else " | "))
+        alike = [one for key, one in measured.items() if key.startswith("fine float32 ")]
+        fine = f"{min(alike):.6f}" if alike else ""
+        row = (name, measured["layer"], features, measured["method"], figures + ("" if whole else " | "), fine)
         yield f"| {' | '.join(row)} |"
     yield ""
 

@@ -187,7 +187,8 @@ def _hidden(kind: str, classes: int = CLASSES) -> Callable[[], tuple[Nodes, Cons
             node(kind, "hidden", "bent"),
             node("Gemm", "bent w b", "answer", transB=1),
         ]
-        weights = {"w0": _random(7, 7, FILTERS), "b0": _random(8, 7), "w": _random(5, classes, 7)}
+        alive = np.abs(_random(8, 7)) / 4
+        weights = {"w0": 2 * _random(7, 7, FILTERS), "b0": alive, "w": _random(5, classes, 7)}
         return nodes, {**weights, "b": _random(6, classes)}
 
     return head

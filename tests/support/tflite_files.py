@@ -269,9 +269,9 @@ def _twice(model: Any) -> None:
 
 def _transformer(k: Any, ls: Any) -> keras.Model:
     image = k.Input((SIDE, SIDE, 3))
-    tokens = ls.Reshape((16, 8))(ls.Conv2D(8, 4, strides=4)(image))
-    mixed = ls.MultiHeadAttention(2, 4)(tokens, tokens)
-    return k.Model(image, _softmax(ls)(ls.GlobalAveragePooling1D()(mixed)))
+    tokens = ls.Reshape((16, 8))(ls.Conv2D(8, 4, strides=4, name="patches")(image))
+    mixed = ls.MultiHeadAttention(2, 4, name="attention")(tokens, tokens)
+    return k.Model(image, _softmax(ls)(ls.GlobalAveragePooling1D()(mixed)), name="classifier")
 
 
 REFUSALS = (
@@ -289,7 +289,7 @@ REFUSALS = (
     TfliteRefusal("a signal of six channels", "expected an image of 1 or 3 channels", _of_shape(1, 16, 16, 6)),
     TfliteRefusal("several images at once", "takes 8 images at once", _of_shape(8, 16, 16, 3)),
     TfliteRefusal("several graphs", "holds 2 graphs", _twice),
-    TfliteRefusal("a transformer", "camlite explains convolutional", build=_transformer),
+    TfliteRefusal("a transformer", "stands attention", build=_transformer),
     TfliteRefusal(
         "one number without a sigmoid",
         "gives one number that is no probability",

@@ -166,7 +166,7 @@ class FileCut:
     ) -> dict[GuideMethod, list[Floats]]:
         """By the float twin's gradients, from the file's own features at the first of the steps."""
         first = self.source.features(inputs, steps[0])
-        with plain_operators(), workarounds.convolutions_in_groups_as_they_are():
+        with workarounds.convolutions_in_groups_as_they_are():
             return self._guided(steps).raw(first, classes, methods)
 
     def _guided(self, steps: Sequence[Step]) -> guide.Guided:

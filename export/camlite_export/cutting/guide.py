@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from camlite.artifact.map_choice import GuideMethod
 from camlite.errors import ClassifierError
 from camlite_export.cutting.plain_operators import plain_operators, shared_by_all_largest
+from camlite_export.cutting.plain_windows import shared_by_nearly_largest
 from camlite_export.sources.journey import KerasStep
 from camlite_export.sources.source import Floats, Source, Step
 
@@ -137,9 +138,10 @@ class Guided:
             logits = self._head(features, training=False)
             chosen = list(_each_class(logits)) if logits.shape[1] <= MOST_CLASSES else [_top_class(logits)]
         make = _METHODS[layers.method]
-        with plain_operators(signs=True):  # in files of integers, too, guides stay float32
+        # Signs: in files of integers, too, guides stay float32.
+        with plain_operators(signs=True), shared_by_nearly_largest():
             gradients = [_gradients(tape, logits, earlier, own) for own in chosen]
-        guides = [combined([make(*pair) for pair in zip(one, earlier, strict=True)], layers) for one in gradients]
+        guides = [combined([make(*pair) for pair in zip(each, earlier, strict=True)], layers) for each in gradients]
         guide = guides[0] if len(guides) == 1 else tf.concat(guides, axis=-1)
         scores = {} if self._scores is None else {"scores": self._scores(features, training=False)}
         return {"features": features, "guide": guide, **scores}
@@ -167,7 +169,7 @@ class Guided:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             earlier, features = self._forward(tape, tf.constant(inputs))
             own = tf.reduce_sum(tf.gather(self._head(features, training=False), classes, batch_dims=1))
-        with shared_by_all_largest():
+        with shared_by_all_largest(), shared_by_nearly_largest():
             pairs = list(zip(_gradients(tape, own, earlier), earlier, strict=True))
         return {method: [np.asarray(_METHODS[method](*pair), np.float32) for pair in pairs] for method in methods}
 

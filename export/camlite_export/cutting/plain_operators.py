@@ -188,7 +188,7 @@ def _reduced_to(operand: Any, other: Any, gradient: Any) -> Any:
     return tf.reduce_sum(gradient, range(extra)) if extra else gradient
 
 
-def _added(inputs: Any, name: str | None = None) -> Any:  # noqa: ARG001 - as TensorFlow calls it
+def _added(inputs: Any, **_: Any) -> Any:
     """What comes back on several ways, added: TFLite's XNNPACK has no sum of more than two."""
     import tensorflow as tf
 
@@ -238,11 +238,18 @@ def _matrix_product(operation: Any, gradient: Any) -> Any:
     import tensorflow as tf
     from tensorflow.python.ops import math_grad
 
-    chosen = gradient.op
+    chosen = getattr(gradient, "op", None)  # outside of a graph nobody knows what made a tensor
     plain = not (operation.get_attr("transpose_a") or operation.get_attr("transpose_b"))
-    if plain and chosen.type == "OneHot" and [tf.get_static_value(one) for one in chosen.inputs[2:]] == [1, 0]:
+    if plain and chosen is not None and chosen.type == "OneHot" and _is_one_or_none(chosen):
         return tf.gather(tf.transpose(operation.inputs[1]), chosen.inputs[0]), None
     return math_grad._MatMulGrad(operation, gradient)
+
+
+def _is_one_or_none(chosen: Any) -> bool:
+    """Whether a OneHot gives 1 and 0."""
+    import tensorflow as tf
+
+    return [tf.get_static_value(one) for one in chosen.inputs[2:]] == [1, 0]
 
 
 def _concat(operation: Any, gradient: Any) -> Any:
@@ -313,7 +320,6 @@ _GRADIENTS: Mapping[str, Gradient] = {
 _BY_SIGNS: Mapping[str, Gradient] = {
     "Elu": _elu_by_signs,
     "LeakyRelu": _leaky_relu_by_signs,
-    "MaxPool": functools.partial(plain_windows.max_pool, equal=plain_windows.equal_by_signs),
     "Relu": _relu_by_signs,
     "Relu6": _relu6_by_signs,
     "Selu": _selu_by_signs,

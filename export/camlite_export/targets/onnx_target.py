@@ -39,6 +39,8 @@ def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32]
         raise ValueError(f"{precision} does not exist in ONNX")
     with rounding.made_up_for(cut, conversion.rounding, images):
         model = _trace(cut)
+    if conversion.change != "static" and cut.guide_layers is not None:
+        onnx_kernels.share(model)
     if conversion.change == "float16":
         from onnxruntime.transformers.float16 import convert_float_to_float16
 
@@ -79,6 +81,4 @@ def _trace(cut: TraceableCut) -> onnx.ModelProto:
         reason = f"it has no operator {missing[1]}" if missing else " ".join(str(error).split())[:300]
         raise ClassifierError(f"ONNX cannot express this classifier: {reason}") from error
     workarounds.in_canonical_order(model)
-    if cut.guide_layers is not None:
-        onnx_kernels.share(model)
     return model

@@ -84,7 +84,9 @@ class TfliteGraph:
         self.model.buffers.append(buffer)
         return len(self.model.buffers) - 1
 
-    def operator(self, kind: int, version: int, inputs: Sequence[int], output: int, options: tuple[int, Any] = (0, None)) -> Any:  # fmt: skip
+    def operator(
+        self, kind: int, version: int, inputs: Sequence[int], output: int, options: tuple[int, Any] = (0, None)
+    ) -> Any:
         """A new operator, which is in the graph where its caller puts it.
 
         Args:

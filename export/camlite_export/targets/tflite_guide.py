@@ -36,7 +36,7 @@ def finished(model: bytes, quantized: bool) -> bytes:
     graph = TfliteGraph(model)
     if quantized:
         _give_out_floating_guide(graph)
-    tflite_kernels.share(graph, _GUIDE)
+    tflite_kernels.share(graph)
     if quantized:
         _store_small_weights(graph)
     return graph.to_bytes()

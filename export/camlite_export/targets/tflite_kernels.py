@@ -1,4 +1,4 @@
-"""Weights that the guide of a TFLite model shares with the forward pass, so that the file has them once.
+"""Weights that the way back through a TFLite model shares with the forward pass, so that the file has them once.
 
 On the way back a 1 x 1 convolution, like a layer of Dense, multiplies by its own matrix turned around. TFLite's
 CONV_2D and FULLY_CONNECTED want the turned one written out; BATCH_MATMUL takes the same bytes as they are. XNNPACK
@@ -57,9 +57,12 @@ class _Matrix:
         return bool((np.abs(self.values - values) <= _ROUNDED * (self.error + error)).all())
 
 
-def share(graph: TfliteGraph, guide: str = "guide") -> None:
-    """Let the operators that only the guide depends on take the weights of the others, wherever they are the same."""
-    forward = graph.needed_for([tensor for name, tensor in graph.outputs.items() if name != guide])
+_FORWARD = ("features", "scores")
+
+
+def share(graph: TfliteGraph) -> None:
+    """Let the way back, of evidence and guide, take the weights of the forward pass, wherever they are the same."""
+    forward = graph.needed_for([graph.outputs[name] for name in _FORWARD])
     known = [matrix for operator in forward if (matrix := _weights(graph, operator)) is not None]
     ours, front, rest = {id(one) for one in forward}, list[Any](), list[Any]()
     views: dict[int, int] = {}

@@ -32,9 +32,9 @@ def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32]
     traits = PRECISIONS[precision]
     if traits.tflite is None or (traits.needs_calibration and images is None):
         raise ValueError(f"{precision} does not exist in TFLite, or needs representative images")
+    has_floating_guide = cut.guide_layers is not None and traits.needs_calibration
     with rounding.made_up_for(cut, traits.tflite.rounding, images), cut.saved_model() as folder:
         converter = _converter(str(folder), traits.tflite, images if traits.needs_calibration else None)
-        has_floating_guide = cut.guide_layers is not None and traits.needs_calibration
         partly = tflite_guide.left_in_float32() if has_floating_guide else contextlib.nullcontext()
         try:
             with workarounds.silent_native_code(), workarounds.new_objects_alone_collected(), partly:

@@ -24,6 +24,7 @@ from camlite_export.cutting import guide, two_output
 from camlite_export.cutting.guide import GUIDE_METHODS, GuideLayers
 from camlite_export.cutting.two_output import TwoOutputModel
 from camlite_export.sources.pixel_conventions import preprocessing
+from camlite_export.targets import TARGETS
 from support import classifier_kinds
 from support.fresh_process import BACKENDS, check, explain
 
@@ -192,3 +193,25 @@ def test_finer_steps_are_the_last_of_each_size_through_which_all_goes() -> None:
     assert [step.shape[1:3] for step in steps] == [(32, 40), (16, 20), (8, 10)]
     assert [step.kind for step in steps] == ["Conv2D", "Conv2D", "Conv2D"]
     assert not any("Pad" in step.kind for step in cut_of("mobile").finer_steps)
+
+
+def wide(x: Any) -> Any:
+    """Weights enough to see in the size of a file."""
+    x = layers.Conv2D(16, 3, 2, "same", activation="relu")(x)
+    x = layers.MaxPooling2D(2)(layers.BatchNormalization()(layers.Conv2D(200, 1)(x)))
+    return layers.Conv2D(200, 1, activation="relu6")(layers.ReLU()(x))
+
+
+BODIES["wide"] = wide
+
+
+@pytest.mark.parametrize(("container", "precision"), [("tflite", "float32"), ("tflite", "int8"), ("onnx", "float32")])
+def test_the_weights_of_the_forward_pass_serve_the_way_back(container: Container, precision: Precision) -> None:
+    cut = cut_of("wide")
+    guided = cut.guided_by(GuideLayers("layercam", cut.finer_steps[:1]))
+
+    without, with_guide = (TARGETS[container].convert(one, precision, INPUTS) for one in (cut, guided))
+
+    weights = 200 * 200 * (1 if precision == "int8" else 4)
+    assert len(without) > weights
+    assert len(with_guide) - len(without) < weights / 4

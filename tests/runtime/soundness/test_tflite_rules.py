@@ -25,6 +25,11 @@ def integers(*values: int, shape: tuple[int, ...] | None = None) -> Tensor:
     return Tensor(shape or (len(values),), NUMBERS["i"], data, ())
 
 
+def places(below: int) -> Tensor:
+    """As ARG_MAX makes them."""
+    return Tensor((1,), NUMBERS["l"], None, (), below)
+
+
 def verify(name: str, inputs: list[Tensor | None], outputs: list[Tensor], **options: object) -> None:
     tflite_rules.verify(tflite_rules.RULES[CODES[name]], Operator(inputs, outputs, options))
 
@@ -103,6 +108,7 @@ SOUND = {
     ),
     "slice": ("SLICE", [floats(4, 9), integers(1, 2), integers(-1, 3)], [floats(3, 3)], {}),
     "gather": ("GATHER", [floats(4, 9), integers(8, 0)], [floats(4, 2)], {"axis": 1}),
+    "gather the largest": ("GATHER", [floats(9, 4), places(9)], [floats(1, 4)], {}),
     "resize": ("RESIZE_BILINEAR", [IMAGE, integers(3, 5)], [floats(1, 3, 5, 4)], {"half_pixel_centers": 1}),
     "tile": ("TILE", [floats(2, 3), integers(2, 1)], [floats(4, 3)], {}),
     "space to depth": ("SPACE_TO_DEPTH", [floats(1, 4, 6, 2)], [floats(1, 2, 3, 8)], {"block_size": 2}),
@@ -209,6 +215,8 @@ def test_an_option_that_the_kernel_does_not_expect_is_told(name, changes, said):
         ("slice that loses an axis", 1, integers(4, 0), "index 4"),
         ("slice", 2, integers(4, 3), "size 4, expected 0 to 3"),
         ("gather", 1, integers(9), "place 9, expected 0 to 8"),
+        ("gather the largest", 1, places(10), "places below 10, expected 1 to 9"),
+        ("gather the largest", 1, places(0), "no list of integers that is fixed"),
         ("resize", 1, integers(0, 5), "size 0"),
         ("tile", 1, integers(0, 1), "times 0"),
         ("product", 1, floats(5, 3), "a product"),

@@ -10,6 +10,7 @@ import pytest
 from camlite.soundness import onnx_model
 from camlite_export.cutting import file_cut
 from camlite_export.cutting.file_cut import FileCut
+from camlite_export.cutting.guide import GuideLayers, combined
 from camlite_export.sources import original_process
 from camlite_export.sources.opening import open_source
 from camlite_export.targets import onnx_file
@@ -64,7 +65,23 @@ def test_the_artifact_is_the_same_classifier_with_its_evidence(kind: OnnxKind, t
     if kind.evidence.startswith("gradient"):
         places = classes if kind.evidence == "gradient" else 0 * classes
         received = answers(cut, model, "evidence")[np.arange(len(IMAGES)), ..., places]
+        assert np.abs(expected).max() > 0
         assert np.abs(received - expected).max() <= EVIDENCE * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("kind", [KINDS[index] for index in (1, 2, 8)], ids=str)
+def test_a_guide_is_that_of_the_gradients(kind: OnnxKind, tmp_path: Path) -> None:
+    cut = opened(kind, tmp_path)
+    layers = GuideLayers("layercam", cut.finer_steps[-1:])
+    classes = cut.answer(IMAGES).scores.argmax(axis=1)
+    raw = cut.raw_guides(IMAGES, classes, layers.steps, ["layercam"])["layercam"]
+    expected = np.asarray(combined(raw, layers))[..., 0]
+
+    received = answers(cut, onnx_file.convert(cut.guided_by(layers)), "guide")
+    received = received[np.arange(len(IMAGES)), ..., classes]
+
+    assert expected.max() > 0
+    np.testing.assert_allclose(received, expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", REFUSALS, ids=str)
