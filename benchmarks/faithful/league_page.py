@@ -45,7 +45,8 @@ original's, on onnxruntime, in float32. Each library has the same network in its
 
 ![What maps are worth, and what they cost](faithfulness.png)
 
-Six measures were chosen before there was a table: {measures}.
+Six measures were chosen beforehand, but for average drop, which took the place of ROAD after three rows of the
+tanks, for its cost: {measures}.
 **Bold** is the first, and whoever is not significantly behind it: the 95 % interval of the difference, picture by
 picture, by the bootstrap, reaches 0. `of {count}` counts them. The time is the processor's for a heatmap,
 forward pass and all, over that for the library's own bare forward pass of one picture: one thread, turn by turn,
@@ -72,7 +73,8 @@ The machine is shared and was busy, so times are those of the processor, not of 
 two digits. Where one is missing, it was not taken.
 
 {failed}Not run: methods for transformers (LeGrad); those that ask the network hundreds of times (SS-CAM, IS-CAM,
-Ablation-CAM, Shapley-CAM; the black boxes RISE and AISE, whose maps have no place without heat to count from, besides);
+Ablation-CAM, Shapley-CAM). Tried on the tanks and left out: RISE and AISE, which were last there; their maps have no
+place without heat to count from, and AISE may have been used wrongly. Not run either:
 openvino-xai at finer layers, as it would run the rest of the network once for each place; camlite's ONNX artifacts,
 whose maps are those of the TFLite ones. A row that is missing in a table was not measured there.
 
