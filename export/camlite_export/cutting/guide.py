@@ -208,9 +208,30 @@ def combined(raw: Sequence[Any], layers: GuideLayers) -> Any:
             guide = tf.nn.conv2d(guide, kernel, 1, "SAME")
         guide = guide / tf.maximum(tf.reduce_max(guide, axis=(1, 2), keepdims=True), _LEAST)
         if tuple(guide.shape[1:3]) != layers.shape:
-            guide = tf.image.resize(guide, layers.shape)
+            guide = _resized(guide, layers.shape)
         product = guide if product is None else product * guide
     return product
+
+
+def _resized(guide: Any, shape: tuple[int, int]) -> Any:
+    """Bilinear, (N, h, w, 1) to another height and width; by products where sizes are no multiples.
+
+    tf2onnx 1.17 resizes by factors, whose products with sizes come out one too small: 10 times 1.9 gives 18.
+    """
+    import tensorflow as tf
+
+    height, width = (int(side) for side in guide.shape[1:3])
+    if not (shape[0] % height or shape[1] % width):
+        return tf.image.resize(guide, shape)
+    rows = tf.reshape(guide, (-1, height, width)) @ _bilinear(width, shape[1])
+    columns = tf.transpose(rows, (0, 2, 1)) @ _bilinear(height, shape[0])
+    return tf.transpose(columns, (0, 2, 1))[..., tf.newaxis]
+
+
+def _bilinear(size: int, wanted: int) -> NDArray[np.float32]:
+    """What numbers along an axis are multiplied by: float32 (size, wanted)."""
+    places = np.clip((np.arange(wanted) + 0.5) * size / wanted - 0.5, 0, size - 1)
+    return np.maximum(0, 1 - np.abs(places - np.arange(size)[:, np.newaxis])).astype(np.float32)
 
 
 _SMOOTHING = np.outer((1, 2, 1), (1, 2, 1)).astype(np.float32) / 16

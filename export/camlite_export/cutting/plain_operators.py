@@ -252,6 +252,24 @@ def _is_one_or_none(chosen: Any) -> bool:
     return [tf.get_static_value(one) for one in chosen.inputs[2:]] == [1, 0]
 
 
+def _cut_out(operation: Any, gradient: Any) -> Any:
+    """Of a part that was cut out, as by a Cropping2D: zeros around it."""
+    import tensorflow as tf
+    from tensorflow.python.ops import array_grad
+
+    given, begin, _, strides = operation.inputs
+    masks = [operation.get_attr(name) for name in ("ellipsis_mask", "new_axis_mask", "shrink_axis_mask")]
+    begins, steps = tf.get_static_value(begin), tf.get_static_value(strides)
+    if begins is None or steps is None or any(masks) or not all(step == 1 for step in steps):
+        return array_grad._StridedSliceGrad(operation, gradient)
+    around = []
+    for axis, (side, left) in enumerate(zip(given.shape, gradient.shape, strict=True)):
+        starts_at_0 = axis >= len(begins) or operation.get_attr("begin_mask") >> axis & 1
+        first = 0 if starts_at_0 or side is None else int(begins[axis]) % side
+        around.append((first, 0 if side is None else side - left - first))
+    return tf.pad(gradient, around), None, None, None
+
+
 def _concat(operation: Any, gradient: Any) -> Any:
     import tensorflow as tf
 
@@ -313,6 +331,7 @@ _GRADIENTS: Mapping[str, Gradient] = {
     "Sigmoid": _sigmoid,
     "Softplus": _softplus,
     "Sqrt": _sqrt,
+    "StridedSlice": _cut_out,
     "Sum": _sum,
     "Tanh": _tanh,
 }

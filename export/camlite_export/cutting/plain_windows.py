@@ -120,7 +120,9 @@ def _of_one_group(operation: Any, windows: _Windows, gradient: Any, kernel: Any)
 
     if windows.length == (1, 1):  # zeros come last: nothing multiplies them
         return _spread(tf.nn.conv2d(gradient, tf.transpose(kernel, (0, 1, 3, 2)), 1, "VALID"), windows)
-    if windows.stride != (1, 1) and windows.rate == (1, 1):
+    spans = _spans(windows)
+    whole = spans[0] >= windows.size[0] and spans[1] >= windows.size[1]  # tf2onnx 1.17 gets what is left over wrong
+    if windows.stride != (1, 1) and windows.rate == (1, 1) and whole:
         return tf.raw_ops.Conv2DBackpropInput(  # all sizes are known but the batch's
             input_sizes=tf.stack([tf.shape(gradient)[0], *windows.size, kernel.shape[2]]),
             filter=kernel,

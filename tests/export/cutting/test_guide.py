@@ -16,16 +16,18 @@ from keras import layers
 
 from camlite import artifact
 from camlite.artifact import Container
+from camlite.artifact.card import WHOLE
 from camlite.artifact.map_choice import Guide
 from camlite.artifact.precisions import Precision
 from camlite.images.labelled_images import LabelledImages
+from camlite.maps.redistribution import Redistribution
 from camlite_export import exporting
 from camlite_export.cutting import guide, two_output
 from camlite_export.cutting.guide import GUIDE_METHODS, GuideLayers
 from camlite_export.cutting.two_output import TwoOutputModel
 from camlite_export.sources.pixel_conventions import preprocessing
 from camlite_export.targets import TARGETS
-from support import classifier_kinds
+from support import bare_artifacts, classifier_kinds
 from support.fresh_process import BACKENDS, check, explain
 
 # Relative to the guide's largest, 1: float32 gradients of a few layers, summed in another order. 3e-6 was measured.
@@ -69,6 +71,24 @@ def dilated(x: Any) -> Any:
     x = layers.Conv2D(8, 3, groups=2, padding="same", activation="tanh")(x)
     x = layers.Conv2D(8, 3, dilation_rate=2, padding="same", activation="relu")(x)
     return layers.SeparableConv2D(8, 3, 2, "same", activation="relu")(x)
+
+
+def cells(x: Any) -> Any:
+    """Cuts and padding, poolings, windows that leave something over, convolutions of one row; as in NASNet."""
+    x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(8, 3, 2)(x)))
+    shifted = layers.Cropping2D(((1, 0), (1, 0)))(layers.ZeroPadding2D(((0, 1), (0, 1)))(x))
+    x = layers.Concatenate()([layers.AveragePooling2D(1, 2)(x), layers.AveragePooling2D(1, 2)(shifted)])
+    row = layers.Conv2D(6, (7, 1), padding="same", activation="relu")(layers.Conv2D(4, (1, 7), padding="same")(x))
+    x = layers.Concatenate()([row, layers.MaxPooling2D(3, 1, "same")(x)])
+    return layers.Concatenate()([layers.Conv2D(8, 3, 2, activation="relu")(x), layers.MaxPooling2D(3, 2)(x)])
+
+
+def normalized(x: Any) -> Any:
+    """Normalizations over channels, Dense layers on maps, large windows, as in ConvNeXt."""
+    x = layers.LayerNormalization(epsilon=1e-6)(layers.Conv2D(12, 2, 2)(x))
+    y = layers.LayerNormalization(epsilon=1e-6)(layers.DepthwiseConv2D(7, padding="same")(x))
+    x = layers.Add()([x, layers.Dense(12)(layers.Dense(24, activation="gelu")(y))])
+    return layers.Conv2D(12, 2, 2)(layers.LayerNormalization(epsilon=1e-6)(x))
 
 
 BODIES: dict[str, Callable[[Any], Any]] = {"mobile": mobile, "pooled": pooled, "dilated": dilated}
@@ -145,7 +165,7 @@ def test_where_classes_are_few_each_has_a_guide() -> None:
         )
 
 
-@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("body", ["mobile", "pooled", "dilated"])
 def test_on_every_backend_fine_evidence_is_that_of_keras(
     body: str, tmp_path: Path, interpreters: Mapping[str, Executor]
 ) -> None:
@@ -198,11 +218,32 @@ def test_finer_steps_are_the_last_of_each_size_through_which_all_goes() -> None:
 def wide(x: Any) -> Any:
     """Weights enough to see in the size of a file."""
     x = layers.Conv2D(16, 3, 2, "same", activation="relu")(x)
-    x = layers.MaxPooling2D(2)(layers.BatchNormalization()(layers.Conv2D(200, 1)(x)))
-    return layers.Conv2D(200, 1, activation="relu6")(layers.ReLU()(x))
+    x = layers.MaxPooling2D(2)(layers.BatchNormalization()(layers.Conv2D(320, 1)(x)))
+    return layers.Conv2D(320, 1, activation="relu6")(layers.ReLU()(x))
 
 
-BODIES["wide"] = wide
+BODIES |= {"wide": wide, "cells": cells, "normalized": normalized}
+
+
+@pytest.mark.parametrize("container", ["tflite", "onnx"])
+@pytest.mark.parametrize("body", ["cells", "normalized"])
+def test_guides_of_layers_of_other_networks_are_those_of_keras(
+    body: str, container: Container, tmp_path: Path, interpreters: Mapping[str, Executor]
+) -> None:
+    cut = cut_of(body)
+    guided = cut.guided_by(GuideLayers("layercam", cut.finer_steps[-2:], smooth=False))
+    target = preprocessing(cut.image_shape)
+    content = TARGETS[container].convert(guided, "float32", None)
+    path = bare_artifacts.write(guided, target, container, content, tmp_path / f"network.{container}")
+
+    for backend in (backend for backend in interpreters if BACKENDS[backend] == container):
+        seen = interpreters[backend].submit(explain, path, backend, list(IMAGES)).result()
+        classes = np.array([one.classes[0] for one in seen])
+        evidence = guided.evidence(guided.answer(INPUTS).features, classes)
+        guides = of_keras(guided, guided.guide_layers, classes)[..., 0]
+        expected = Redistribution(guided.feature_shape[:2], WHOLE, bare_artifacts.guide_of(guided))(evidence, guides)
+        found = np.stack([one.fine for one in seen])
+        np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize(("container", "precision"), [("tflite", "float32"), ("tflite", "int8"), ("onnx", "float32")])
@@ -212,6 +253,6 @@ def test_the_weights_of_the_forward_pass_serve_the_way_back(container: Container
 
     without, with_guide = (TARGETS[container].convert(one, precision, INPUTS) for one in (cut, guided))
 
-    weights = 200 * 200 * (1 if precision == "int8" else 4)
+    weights = 320 * 320 * (1 if precision == "int8" else 4)
     assert len(without) > weights
     assert len(with_guide) - len(without) < weights / 4
