@@ -40,8 +40,8 @@ LARGE = {
 
 
 # The last map of some of these is (N, H, W, C) in the file: as an output it would change how onnxruntime turns axes,
-# and scores by 1e-11. An earlier tensor of the same places is taken, whose evidence is another. As an output that is turned
-# to (N, C, H, W) it changes nothing, which is not done yet.
+# and scores by 1e-11. An earlier tensor of the same places is taken, whose evidence is another. As an output that is
+# turned to (N, C, H, W) it changes nothing, which is not done yet.
 _TURNED = pytest.mark.xfail(strict=False, reason="cut in front of the last activation, so that scores stay to the bit")
 
 
