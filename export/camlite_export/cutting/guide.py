@@ -231,7 +231,7 @@ def _resized(guide: Any, shape: tuple[int, int]) -> Any:
 def _bilinear(size: int, wanted: int) -> NDArray[np.float32]:
     """What numbers along an axis are multiplied by: float32 (size, wanted)."""
     places = np.clip((np.arange(wanted) + 0.5) * size / wanted - 0.5, 0, size - 1)
-    return np.maximum(0, 1 - np.abs(places - np.arange(size)[:, np.newaxis])).astype(np.float32)
+    return np.asarray(np.maximum(0, 1 - np.abs(places - np.arange(size)[:, np.newaxis])), np.float32)
 
 
 _SMOOTHING = np.outer((1, 2, 1), (1, 2, 1)).astype(np.float32) / 16
