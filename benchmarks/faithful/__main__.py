@@ -2,7 +2,7 @@
 
 Each rival runs in an environment of its own, which is made in .environments/ where it is missing: about 4 GB and ten
 minutes at the first time. What is made lands in artifacts/league/, and what is there is not made again. Writes
-benchmarks/faithful/results.json, docs/faithfulness.md, its plot and its picture.
+benchmarks/faithful/results.json, docs/faithfulness.md, its plot and its picture, and README's picture.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import league_page
 import lite0
 import networks
 import numpy as np
+import photographs
 import pictures
 import results
 from league import Contender
@@ -52,6 +53,7 @@ def main() -> None:
     league_page.write(json.loads(RESULTS.read_text()), ROOT / "docs")
     if not arguments.page:
         league_page.draw_maps(WORK / "tank", ROOT / "docs" / "faithfulness-maps.png")
+        photographs.draw(WORK / "lite0" / "two.float32.tflite", ROOT / "docs" / "photographs.png")
 
 
 def _sources(stamps: Path | None, weights: Path | None) -> None:

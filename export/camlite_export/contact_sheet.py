@@ -49,7 +49,7 @@ class Column:
 def draw(artifact: Path, images: LabelledImages) -> Path:
     """Explain one image a class with an artifact, and write ``heatmaps.png`` beside it."""
     picture = artifact.with_name(NAME)
-    output_folder.write_all(picture.parent, {picture.name: _sheet(columns(artifact, images), artifact.name)})
+    output_folder.write_all(picture.parent, {picture.name: sheet(columns(artifact, images), artifact.name)})
     return picture
 
 
@@ -93,7 +93,8 @@ def _name(explainer: camlite.Explainer, number: int) -> str:
     return text_strip.name_of(explainer.labels, number)
 
 
-def _sheet(columns: Sequence[Column], title: str) -> bytes:
+def sheet(columns: Sequence[Column], title: str) -> bytes:
+    """The picture, as PNG."""
     import matplotlib
 
     texts = "".join(column.above + column.below for column in columns) + printable(title)

@@ -62,7 +62,7 @@ def test_where_no_class_is_known_images_of_the_whole_folder_stand_under_what_the
 def test_labels_that_matplotlibs_own_font_has_not_are_drawn_in_one_that_has(artifact, prototypes):
     column = contact_sheet.columns(artifact, prototypes)[0]
 
-    drawn = {contact_sheet._sheet([dataclasses.replace(column, above=label)], "name") for label in "犬猫"}
+    drawn = {contact_sheet.sheet([dataclasses.replace(column, above=label)], "name") for label in "犬猫"}
 
     assert len(drawn) == 2  # the box of a missing character is the same for both
 
