@@ -207,7 +207,7 @@ _LIST = (
         "higher",
         lambda m: m.correlation,
         _fifth_percentile,
-        short="correlation p5",
+        short="corr. p5",
         cell=("evidence correlation", "p5"),
         steadiness=_TIMES_THE_NOISE**2,
         fewest=FEWEST_OF_A_PERCENTILE,

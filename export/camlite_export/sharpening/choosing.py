@@ -228,11 +228,18 @@ def _score(cut: Cut) -> Score:
     """
     import tensorflow as tf
 
+    def original(images: Floats) -> Floats:
+        return _probabilities(cut, cut.answer(images).scores)
+
     if not isinstance(cut, TwoOutputModel):
-        return lambda images: _probabilities(cut, cut.answer(images).scores)
+        return original
     forward = cut.function()
     shape = tf.TensorSpec((None, *cut.image_shape), tf.float32)
     compiled = tf.function(lambda images: forward(images)["scores"], input_signature=[shape], autograph=False)
+    try:
+        compiled(tf.zeros((1, *cut.image_shape)))
+    except tf.errors.UnimplementedError:  # TensorFlow 2.21 compiles no convolution in groups with a bias, for a CPU
+        return original
     return lambda images: _probabilities(cut, np.asarray(compiled(tf.constant(images)), np.float32))
 
 

@@ -65,7 +65,7 @@ def test_how_far_halves_follow_their_halves() -> None:
     turned = keras.Model(image, layers.Permute((3, 1, 2))(convolved))
     for axis in (1, 2):
         assert own_share(keras.Model(image, convolved), axis) > 0.8
-        assert abs(own_share(turned, axis)) < places._LEAST / 2
+        assert abs(own_share(turned, axis)) < places.LEAST_SHARE / 2
 
 
 def test_features_that_no_pixel_moves_say_nothing_against_their_places() -> None:

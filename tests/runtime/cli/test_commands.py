@@ -82,7 +82,7 @@ BAD_INPUT = {
     "explain a.tflite broken.png --output new/folder": "broken.png: cannot read it as an image (",
     "inspect none.tflite": "none.tflite: cannot read it (No such file or directory); check the path",
     "inspect picture.png": "picture.png: neither a TFLite nor an ONNX file",
-    "inspect truncated.tflite": "truncated.tflite: no camlite card at its end; it is truncated, or",
+    "inspect truncated.tflite": "truncated.tflite: damaged, or no TFLite model (",
     "inspect flipped.tflite --json": "flipped.tflite: damaged artifact: ",
 }
 
