@@ -13,7 +13,7 @@ from camlite.confidence import Interval
 from camlite.show import fonts
 from camlite_export.agreement import report_pictures
 from camlite_export.audit import audit_pictures
-from camlite_export.contact_sheet import Column, _sheet
+from camlite_export.contact_sheet import Column, sheet
 from camlite_export.reports import page
 from support.fresh_process import one_line, run_camlite
 
@@ -27,7 +27,7 @@ def test_a_dollar_sign_is_no_formula():
     pixels = np.zeros((8, 8, 3), np.uint8)
     known = [Interval(0.5, 0.4, 0.6)] * len(FORMULAS)
 
-    assert _sheet([Column(pixels, pixels, name, name) for name in FORMULAS], FORMULAS[1]).startswith(b"\x89PNG")
+    assert sheet([Column(pixels, pixels, name, name) for name in FORMULAS], FORMULAS[1]).startswith(b"\x89PNG")
     assert audit_pictures.intervals(FORMULAS, known, (-1, 1), 0.0).startswith("data:image/svg")
     series = [np.array([0.1, 0.2])] * len(FORMULAS)
     assert report_pictures.distribution(FORMULAS, series, [None] * len(FORMULAS), 1e-6).startswith("data:image/svg")
