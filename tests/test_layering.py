@@ -198,6 +198,7 @@ ORDER = (
     "sharpening",
     "golden_samples",
     "contact_sheet",
+    "artifact_kinds",
     "exporting",
     "shipping",
     "results",

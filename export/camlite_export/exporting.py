@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,6 @@ from camlite import artifact
 from camlite.artifact import Container
 from camlite.artifact.arrays import Arrays
 from camlite.artifact.card import Card, Head, Preprocessing, Window
-from camlite.artifact.container import SUFFIXES
 from camlite.artifact.evidence_methods import EVIDENCE_METHODS
 from camlite.artifact.map_choice import MapChoice
 from camlite.artifact.precisions import Precision
@@ -34,20 +33,17 @@ from camlite_export.agreement.judging import Progress as Judging
 from camlite_export.agreement.measurement import Measurement
 from camlite_export.agreement.reference import Reference, inputs_of, reference_of
 from camlite_export.agreement.structure import Failure
+from camlite_export.artifact_kinds import Kind, file_name, kind_text
 from camlite_export.cutting import measured_places
 from camlite_export.cutting.cut import Cut, TraceableCut
 from camlite_export.cutting.file_cut import FileCut
 from camlite_export.cutting.two_output import TwoOutputModel
-from camlite_export.precisions import PRECISIONS, precisions_of
+from camlite_export.precisions import PRECISIONS
 from camlite_export.sharpening import choosing
 from camlite_export.sharpening.choosing import Chosen, Maps
 from camlite_export.sources import same_answers
-from camlite_export.sources.file_source import FileSource
-from camlite_export.sources.source import Floats, Source
+from camlite_export.sources.source import Floats
 from camlite_export.targets import FILES, TARGETS, weights_finder
-
-Kind = tuple[Container, Precision]
-CONTAINERS: tuple[Container, ...] = get_args(Container)
 
 _MOST_CALIBRATION_IMAGES = 200
 # `camlite parity` on the same pictures must agree; of more than so many, few gates would close that do not here.
@@ -117,89 +113,6 @@ class Exports(NamedTuple):
 Progress = Callable[[str], None]
 
 
-def kinds(
-    containers: Sequence[Container], precisions: Sequence[Precision] | None, calibrated: bool, affine: bool
-) -> list[tuple[Container, Precision]]:
-    """What to export: every precision of every container, or those asked for.
-
-    Raises:
-        ClassifierError: a precision asked for exists in none of the containers, needs calibration images, or
-            cannot compute the evidence of a head that is not affine.
-    """
-    wanted = precisions or get_args(Precision)
-    found = [
-        (container, precision)
-        for container in containers
-        for precision in precisions_of(container)
-        if precision in wanted
-    ]
-    for precision in precisions or ():
-        if precision not in {found_precision for _, found_precision in found}:
-            raise ClassifierError(f"precision {precision} does not exist in {' or '.join(containers)}; drop it")
-        if PRECISIONS[precision].needs_calibration and not calibrated:
-            raise ClassifierError(
-                f"precision {precision} needs calibration images: give --calibration a folder of images or an .npz"
-            )
-        if not (affine or PRECISIONS[precision].has_comparisons):
-            raise ClassifierError(
-                f"precision {precision}: TFLite has no comparisons in it, which the gradient of a head that is not "
-                f"affine is made of; choose another"
-            )
-    return [kind for kind in found if kind[1] not in left_out(calibrated, affine)]
-
-
-def kinds_of(
-    source: Source,
-    containers: Sequence[Container] | None,
-    precisions: Sequence[Precision] | None,
-    calibrated: bool,
-    affine: bool,
-) -> list[tuple[Container, Precision]]:
-    """What to export of a source: see `kinds`; of a file that ships, the same again.
-
-    Raises:
-        ClassifierError: see `kinds`; or a file is to become another one.
-    """
-    if not isinstance(source, FileSource):
-        return kinds(containers or CONTAINERS, precisions, calibrated, affine)
-    given = [option for option, value in (("--formats", containers), ("--precisions", precisions)) if value]
-    if given:
-        raise ClassifierError(
-            f"{source.name}: {' and '.join(given)} do not apply to a file that ships: its artifact is the same "
-            f"{source.container} file, {source.precision}, with its map; leave {'them' if given[1:] else 'it'} out"
-        )
-    return [(source.container, source.precision)]
-
-
-def file_name(name: str, container: Container, precision: Precision) -> str:
-    """``NAME.PRECISION.tflite`` or ``NAME.PRECISION.onnx``."""
-    return f"{name}.{precision}{SUFFIXES[container]}"
-
-
-def file_names(name: str) -> list[str]:
-    """Of all artifacts that an export by this name may write."""
-    return [file_name(name, container, precision) for container in CONTAINERS for precision in precisions_of(container)]
-
-
-def left_out(calibrated: bool, affine: bool) -> dict[Precision, str]:
-    """The precisions that cannot be made, and why."""
-    found: dict[Precision, str] = {}
-    for precision, traits in PRECISIONS.items():
-        if traits.needs_calibration and not calibrated:
-            found[precision] = "representative images are needed, --calibration FOLDER|NPZ"
-        elif not (affine or traits.has_comparisons):
-            found[precision] = "the gradient of this classifier's head cannot be computed in it"
-    return found
-
-
-def left_out_text(calibrated: bool, affine: bool) -> str | None:
-    """The same for people, in one line; None where all can be made."""
-    missing = left_out(calibrated, affine)
-    names = {why: [precision for precision in missing if missing[precision] == why] for why in missing.values()}
-    texts = [f"{' and '.join(of)} {'was' if len(of) == 1 else 'were'} left out: {why}" for why, of in names.items()]
-    return "; ".join(texts) or None
-
-
 def export(
     cut: Cut,
     *,
@@ -250,7 +163,7 @@ def export(
     chosen = None
     if maps != "cam":
         progress("maps")
-        chosen = _chosen(cut, target, window, calibration or list(golden_images), maps, guide)
+        chosen = _chosen(cut, target, window, calibration, golden_images, maps, guide)
         cut = cut.guided_by(chosen.layers)
     traits = EVIDENCE_METHODS[cut.evidence_method]
     weights = head.weights if head and traits.has_weights else None
@@ -292,16 +205,10 @@ def export(
     ]
     return Exports(
         artifacts,
-        {_text(kind): _why(error) for kind, error in refused.items()},
+        {kind_text(kind): _why(error) for kind, error in refused.items()},
         chosen,
-        {_text(kind): why for kind, why in spoiled.items() if kind in judged},
+        {kind_text(kind): why for kind, why in spoiled.items() if kind in judged},
     )
-
-
-def _text(kind: Kind) -> str:
-    """``int8.tflite`` and the like."""
-    container, precision = kind
-    return f"{precision}{SUFFIXES[container]}"
 
 
 @dataclass(frozen=True)
@@ -374,13 +281,16 @@ def _chosen(
     cut: Cut,
     target: Preprocessing,
     window: Window,
-    pictures: Sequence[NDArray[np.uint8]],
+    calibration: LabelledImages | None,
+    golden_images: NDArray[np.uint8],
     maps: Maps,
     guide: str | None,
 ) -> Chosen:
     """The best maps; plain ones, and why, where nobody insists on sharp ones and nothing can be measured."""
+    pictures: Sequence[NDArray[np.uint8]] = calibration or list(golden_images)
+    called = "pictures" if calibration else "golden samples (noise, none of your pictures)"
     try:
-        return choosing.choose(cut, target, window, pictures, maps, guide)
+        return choosing.choose(cut, target, window, pictures, maps, guide, called)
     except ClassifierError as error:
         if maps == "sharp":
             raise
@@ -440,7 +350,7 @@ def _convert(
     models: dict[Kind, bytes] = {}
     refused: dict[Kind, Exception] = {}
     for container, precision in wanted:
-        progress(_text((container, precision)))
+        progress(kind_text((container, precision)))
         try:
             made = cut if _has_guide(cut, precision) else cut.guided_by(None)
             if isinstance(made, FileCut):

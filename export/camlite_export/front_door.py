@@ -16,7 +16,7 @@ from camlite.backends import BACKENDS
 from camlite.errors import CamliteError, ClassifierError, with_findings
 from camlite.images import labelled_images
 from camlite.images.labelled_images import Images, LabelledImages
-from camlite_export import contact_sheet, exporting, output_folder, signing
+from camlite_export import artifact_kinds, contact_sheet, exporting, output_folder, signing
 from camlite_export.agreement import gates as gates_of
 from camlite_export.agreement import report as reports
 from camlite_export.agreement.compare import Comparison, compare
@@ -164,13 +164,13 @@ def export(
     if isinstance(cut, FileCut) and labels is None and class_labels == label_files.of(None, cut.classes):
         file_cut.refuse_embedding(cut)
     calibrated, affine = calibration is not None, cut.affine is not None
-    wanted = exporting.kinds_of(source, containers, wanted_precisions, calibrated, affine)
+    wanted = artifact_kinds.kinds_of(source, containers, wanted_precisions, calibrated, affine)
     images, unread, notes = _pictures(calibration, class_labels)
     if isinstance(source, FileSource) and maps == "auto" and calibration is None:
         maps, notes = "cam", (*notes, _PLAIN_MAPS)
     shown_name = str(path or source.name)
     used_name = given_name or _check_name(source.name)
-    output_folder.check(folder, [exporting.file_name(used_name, *one) for one in wanted])
+    output_folder.check(folder, [artifact_kinds.file_name(used_name, *one) for one in wanted])
     given, told = _given(source, preprocess, mean, std, fit, order), None
     if given is None and isinstance(source, FileSource) and source.told is not None:
         told = source.told
@@ -218,7 +218,7 @@ def export(
     missing = (
         None
         if wanted_precisions or isinstance(source, FileSource)
-        else exporting.left_out_text(images is not None, cut.affine is not None)
+        else artifact_kinds.left_out_text(images is not None, cut.affine is not None)
     )
     older = _older(folder, used_name, exported, refused, picture)
     return Export(tuple(exported), folder, picture, missing, pixels, labels_from, notes, refused, unread, older)
@@ -431,7 +431,7 @@ def _older(
     """Files of an earlier export by the same name; those that could not be made now are told with the reason."""
     made = {one.path.name for one in exported} | {f"{name}.{kind}" for kind in refused}
     made |= {contact_sheet.NAME} if picture else set()
-    return output_folder.left(folder, made, [*exporting.file_names(name), contact_sheet.NAME])
+    return output_folder.left(folder, made, [*artifact_kinds.file_names(name), contact_sheet.NAME])
 
 
 def _pictures(

@@ -20,7 +20,7 @@ from camlite import artifact
 from camlite.artifact import Container
 from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.artifact.precisions import Precision
-from camlite.errors import CamliteError, ClassifierError
+from camlite.errors import CamliteError
 from camlite.images.labelled_images import LabelledImages
 from camlite_export import exporting
 from camlite_export.agreement import interpreter_process
@@ -133,44 +133,6 @@ def in_a_fresh_process(folder: Path, wanted: list[Kind], hash_seed: str = "0") -
     assert finished.returncode == 0, finished.stderr
     found: list[exporting.Exported] = pickle.loads(folder.with_suffix(".pickle").read_bytes())
     return found
-
-
-# --- Which artifacts there are --------------------------------------------------------------------------------------
-
-
-def test_everything_is_made_where_there_are_images_and_the_head_is_affine() -> None:
-    assert exporting.kinds(("tflite", "onnx"), None, calibrated=True, affine=True) == EIGHT
-
-
-def test_integers_need_images() -> None:
-    assert exporting.kinds(("tflite", "onnx"), None, calibrated=False, affine=True) == [
-        *(("tflite", precision) for precision in ("float32", "float16", "dynamic")),
-        *(("onnx", precision) for precision in ("float32", "float16")),
-    ]
-
-
-def test_a_head_that_is_not_affine_has_no_int16x8() -> None:
-    assert ("tflite", "int16x8") not in exporting.kinds(("tflite",), None, calibrated=True, affine=False)
-
-
-def test_what_is_asked_for_is_made_in_the_formats_that_have_it() -> None:
-    found = exporting.kinds(("onnx", "tflite"), ["int8", "dynamic"], calibrated=True, affine=True)
-    assert sorted(found) == [("onnx", "int8"), ("tflite", "dynamic"), ("tflite", "int8")]
-
-
-@pytest.mark.parametrize(
-    ("containers", "precisions", "calibrated", "affine", "why"),
-    [
-        (("onnx",), ["dynamic"], True, True, "precision dynamic does not exist in onnx"),
-        (("tflite", "onnx"), ["float32", "int8"], False, True, "precision int8 needs calibration images"),
-        (("tflite",), ["int16x8"], True, False, "precision int16x8: TFLite has no comparisons"),
-    ],
-)
-def test_what_cannot_be_made_is_refused_when_it_is_asked_for(
-    containers: list[Container], precisions: list[Precision], calibrated: bool, affine: bool, why: str
-) -> None:
-    with pytest.raises(ClassifierError, match=why):
-        exporting.kinds(containers, precisions, calibrated, affine)
 
 
 # --- What an artifact is --------------------------------------------------------------------------------------------

@@ -90,6 +90,14 @@ def test_what_was_left_out_is_told(tmp_path: Path) -> None:
     assert artifact.read(found.paths["float32.onnx"]).card.labels == ("class 0", "class 1", "class 2")
 
 
+def test_maps_that_were_chosen_on_noise_say_so(exported: Any, tmp_path: Path) -> None:
+    found = camlite_export.export(stripes(), tmp_path, formats="onnx", precisions="float32", preprocess="unit")
+
+    (line,) = (line for line in found.notes if line.startswith("maps "))
+    assert "on 4 golden samples (noise, none of your pictures)" in line
+    assert not any("golden samples" in line for line in exported.notes if line.startswith("maps "))
+
+
 def test_files_of_an_earlier_export_that_lie_beside_are_named(exported: Any, tmp_path: Path) -> None:
     for path in exported.folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())

@@ -90,6 +90,7 @@ def choose(
     pictures: Sequence[NDArray[np.uint8]],
     wanted: Maps,
     guide: str | None = None,
+    called: str = "pictures",
 ) -> Chosen:
     """Measure plain maps and guides, and take the best that is worth its cost.
 
@@ -102,6 +103,7 @@ def choose(
         window: where its features lie.
         pictures: representative ones; 16 of them are looked at, evenly spread, as folders are sorted by class.
         wanted: ``sharp``: the best of those with a guide; ``auto``: the best of all.
+        called: what the pictures are, for people.
         guide: the only one that is looked at, as `GuideLayers` are called: ``layercam conv_32``.
 
     Raises:
@@ -137,7 +139,7 @@ def choose(
     *measured, control = found
     name = _best(measured, candidates, steps, wanted)
     of = {one.map: one.insertion - one.deletion for one in found}
-    text = f"{name}: insertion less deletion {of[name]:.2f} on {len(inputs)} pictures, plain maps {of[_PLAIN]:.2f}"
+    text = f"{name}: insertion less deletion {of[name]:.2f} on {len(inputs)} {called}, plain maps {of[_PLAIN]:.2f}"
     best = MapChoice(described.get(name), tuple(measured), len(inputs), text)
     poor = of[name] <= of[control.map]
     warning = f"even the best map, {text}, is no better than a random one, {of[control.map]:.2f}" if poor else ""
