@@ -11,7 +11,7 @@ from pathlib import Path
 import league
 import numpy as np
 
-from camlite.faithfulness import average_drop, concentration, controls, insertion_deletion, on_the_object
+from camlite.faithfulness import controls, one_picture
 from camlite.faithfulness.measures import NAMES
 
 CONTROLS = ("control.random", "control.centre")
@@ -51,32 +51,8 @@ def judge(folder: Path, name: str) -> np.ndarray:
     found = np.full((len(images), len(NAMES)), np.nan)
     for index, heat in zip(indices.tolist(), maps, strict=True):
         mask = masks[index] if len(masks) else None
-        figures = measure(original, images[index], heat, int(classes[index]), mask)
-        found[index] = [figures.get(one, np.nan) for one in NAMES]
-    return found
-
-
-def measure(
-    original: Original, image: np.ndarray, heat: np.ndarray, k: int, mask: np.ndarray | None
-) -> dict[str, float]:
-    """Figures of one map, (H, W) in 0..1, by the names of the measures.
-
-    All but ROAD, which solves linear systems: 0.7 seconds for a map of 224 x 224.
-    """
-    (areas,) = insertion_deletion.measure(original, image, heat[np.newaxis], k)
-    whole, shown = original(np.stack([image, average_drop.frame(image, heat)]))[:, k].tolist()
-    drop = average_drop.drop(whole, shown)
-    found = {
-        "insertion": areas.insertion,
-        "deletion": areas.deletion,
-        "difference": areas.difference,
-        "drop": drop.drop,
-        "increase": drop.increase,
-        "sparsity": concentration.sparsity(heat),
-        "complexity": concentration.complexity(heat),
-    }
-    if mask is not None:
-        found |= {"pointing": on_the_object.pointing(heat, mask), "inside": on_the_object.share(heat, mask)}
+        k = int(classes[index])
+        (found[index],) = one_picture.measure(original, images[index], heat[np.newaxis], k, mask, road_too=False).values
     return found
 
 

@@ -35,6 +35,7 @@ def measure(
     mask: NDArray[np.bool_] | None = None,
     steps: int = STEPS,
     seed: tuple[int, ...] = (0,),
+    road_too: bool = True,
 ) -> PictureFigures:
     """Measure maps of one class.
 
@@ -46,6 +47,7 @@ def measure(
         mask: (H, W), where the object is; None where that is not known, or it shows none.
         steps: of insertion and deletion.
         seed: of ROAD's noise, which is the same for all maps.
+        road_too: whether ROAD is measured, which solves linear systems: 0.7 seconds for a map of 224 x 224; else NaN.
     """
     curves = insertion_deletion.measured_curves(score, image, heats, k, steps)
     noise = np.random.default_rng(seed).normal(0, road.NOISE * _WHITE, image.shape)
@@ -58,7 +60,7 @@ def measure(
             "insertion": areas.insertion,
             "deletion": areas.deletion,
             "difference": areas.difference,
-            "road": float(road.kept(score, image, heat, k, noise).mean()),
+            "road": float(road.kept(score, image, heat, k, noise).mean()) if road_too else np.nan,
             "drop": drop.drop,
             "increase": drop.increase,
             "sparsity": concentration.sparsity(heat),
