@@ -54,8 +54,8 @@ class OpenFile(Protocol):
         """The original, proven sound: what its interpreter is given."""
         ...
 
-    def with_outputs(self, keys: Sequence[Key]) -> bytes:
-        """The same, giving these tensors besides; nothing else of it is changed."""
+    def with_output(self, key: Key) -> bytes:
+        """The same, giving this tensor besides; nothing else of it is changed."""
         ...
 
     def port(self, key: Key) -> Tensor:
@@ -183,7 +183,7 @@ class FileSource:
     def features(self, images: Floats, step: Step) -> Floats:
         """The same without the scores, at half the cost."""
         key = cast(GraphStep, step).key
-        (found,) = self._run(self.file.with_outputs((key,)), (key,), self._stored(images))
+        (found,) = self._run(self._giving(key), (key,), self._stored(images))
         return cast(Floats, self.graph.with_channels_last(found, key))
 
     def keeps_scores(self, images: Floats, step: Step) -> bool:
@@ -192,9 +192,19 @@ class FileSource:
         Interpreters put operators together, or in another order, where nobody looks at what is between.
         """
         stored, key = self._stored(images), cast(GraphStep, step).key
-        models = (self.file.model, self.file.with_outputs((key,)))
+        models = (self.file.model, self._giving(key))
         one, other = (self._run(model, (self.graph.scores,), stored)[0] for model in models)
         return bool(np.array_equal(one, other, equal_nan=True))
+
+    def _giving(self, key: Key) -> bytes:
+        """The file with one more output, made once for each."""
+        if key not in self._made:
+            self._made[key] = self.file.with_output(key)
+        return self._made[key]
+
+    @cached_property
+    def _made(self) -> dict[Key, bytes]:
+        return {}
 
     def scores_of(self, given: Floats) -> Floats:
         """Float32 (N, K) of what the file gives, (N, ...); of one sigmoid p, 1 - p and p."""

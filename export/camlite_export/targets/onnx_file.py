@@ -19,6 +19,7 @@ from camlite.soundness import onnx_model
 from camlite_export import workarounds
 from camlite_export.cutting.file_cut import Addition, FileCut
 from camlite_export.sources.onnx import layouts, reading
+from camlite_export.targets.proven_file import proven
 
 _LATEST = 18
 """The latest set of operators that tf2onnx writes; later ones read it as it is."""
@@ -43,16 +44,9 @@ def convert(cut: FileCut) -> bytes:
         given = splice.channels_last(str(addition.source.key), cut.source.layout_of(addition.source) == "chw")
         outputs[addition.name] = splice.behind(given, _converted(cut, addition, splice.opset), addition.name)
     splice.name_ends(outputs)
-    written: bytes = model.SerializeToString(deterministic=True)
-    try:
-        onnx_model.verify(written)
-    except ValueError as error:
-        newer = ", or convert it to operators of set 17 first (onnx.version_converter)" if splice.opset < 13 else ""
-        raise ClassifierError(
-            f"{cut.source.name}: no device would take it with its evidence, as camlite cannot prove it sound: {error}; "
-            f"cut it at another --layer{newer}"
-        ) from None
-    return written
+    newer = ", or convert it to operators of set 17 first (onnx.version_converter)" if splice.opset < 13 else ""
+    written = model.SerializeToString(deterministic=True)
+    return proven(written, onnx_model.verify, cut.source.name, newer)
 
 
 def _converted(cut: FileCut, addition: Addition, opset: int) -> Any:

@@ -20,6 +20,7 @@ from camlite_export.cutting.file_cut import Addition, FileCut
 from camlite_export.sources.tflite import flatbuffer, reading
 from camlite_export.sources.tflite.flatbuffer import code_of
 from camlite_export.targets import tflite_guide
+from camlite_export.targets.proven_file import proven
 
 _SIGNATURE = b"serving_default"
 _FLOAT32, _INT32 = 0, 2
@@ -50,15 +51,7 @@ def convert(cut: FileCut) -> bytes:
     for addition in cut.additions:
         outputs[addition.name] = splice.behind(int(addition.source.key), _converted(cut, addition))
     splice.name_ends(image, {name: int(index) for name, index in outputs.items()})
-    written = flatbuffer.write(model)
-    try:
-        tflite_model.verify(written)
-    except ValueError as error:
-        raise ClassifierError(
-            f"{cut.source.name}: no device would take it with its evidence, as camlite cannot prove it sound: {error}; "
-            f"cut it at another --layer"
-        ) from None
-    return written
+    return proven(flatbuffer.write(model), tflite_model.verify, cut.source.name)
 
 
 def _converted(cut: FileCut, addition: Addition) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 
 from camlite_export import workarounds
 from camlite_export.targets import tflite_kernels
-from camlite_export.targets.tflite_graph import DEQUANTIZE, FLOAT16, FLOAT32, QUANTIZE, TfliteGraph
+from camlite_export.targets.tflite_editing import DEQUANTIZE, FLOAT16, FLOAT32, QUANTIZE, TfliteGraph
 
 _GUIDE = "guide"
 # Below, two bytes a weight are not worth an operator.

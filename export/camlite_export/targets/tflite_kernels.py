@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite_export.targets.tflite_graph import (
+from camlite_export.targets.tflite_editing import (
     BATCH_MATMUL,
     CONV_2D,
     DEQUANTIZE,

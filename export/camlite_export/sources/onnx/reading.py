@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import copy
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from camlite.soundness import onnx_model
 from camlite.soundness import onnx_operator as soundness
 from camlite.system import files
 from camlite.texts import hidden_character, printable
+from camlite_export.sources import class_scores
 from camlite_export.sources.file_source import FileSource, ToldPixels
 from camlite_export.sources.graph import Key
 from camlite_export.sources.journey import Size
@@ -58,21 +58,14 @@ class OnnxFile:
     proto: Any
     tensors: Mapping[str, soundness.Tensor]
 
-    @functools.cached_property
-    def _more(self) -> dict[tuple[Key, ...], bytes]:
-        return {}
-
-    def with_outputs(self, keys: Sequence[Key]) -> bytes:
+    def with_output(self, key: Key) -> bytes:
         """See `camlite_export.sources.file_source.OpenFile`."""
         from onnx import ValueInfoProto
 
-        wanted = tuple(keys)
-        if wanted not in self._more:
-            changed = copy.deepcopy(self.proto)
-            there = {one.name for one in changed.graph.output}
-            changed.graph.output.extend(ValueInfoProto(name=str(key)) for key in wanted if key not in there)
-            self._more[wanted] = changed.SerializeToString(deterministic=True)
-        return self._more[wanted]
+        changed = copy.deepcopy(self.proto)
+        if str(key) not in {one.name for one in changed.graph.output}:
+            changed.graph.output.append(ValueInfoProto(name=str(key)))
+        return bytes(changed.SerializeToString(deterministic=True))
 
     def port(self, key: Key) -> Tensor:
         """See `camlite_export.sources.file_source.OpenFile`."""
@@ -158,7 +151,7 @@ def open_file(path: Path, examined: Examined, size: Size | None, default_size: S
         tensors = onnx_model.tensors(sound)
     except ValueError as error:
         raise ClassifierError(_unsound(where, printable(str(error)[:300]))) from None
-    scan.refuse_no_scores(tensors[model.graph.output[0].name].shape, where)
+    class_scores.refuse_others(tensors[model.graph.output[0].name].shape, where)
     source = FileSource(
         name=path.name,
         container="onnx",
@@ -194,7 +187,7 @@ def _fix_size(model: Any, size: Size | None, default_size: Size | None, where: s
     wanted = size or (default_size if free else None)
     if free and (wanted is None or not _fits(own, wanted)):
         raise ClassifierError(
-            f"{where}: takes images of any size ({scan.text(sides)}): say which it was trained on,"
+            f"{where}: takes images of any size ({class_scores.sides_text(sides)}): say which it was trained on,"
             f" with --size HEIGHTxWIDTH"
         )
     dimensions[0].dim_value = 1

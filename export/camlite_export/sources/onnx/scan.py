@@ -7,6 +7,7 @@ from typing import Any
 
 from camlite.errors import ClassifierError
 from camlite.texts import printable
+from camlite_export.sources.class_scores import sides_text
 
 _FLOAT = 1
 _DETECTING = frozenset({"NonMaxSuppression", "RoiAlign", "MaxRoiPool", "EfficientNMS_TRT"})
@@ -73,8 +74,8 @@ def _refuse_no_image(value: Any, where: str) -> None:
         )
     if len(sides) != 4:
         raise ClassifierError(
-            f"{where}: its input is {text(sides)}, expected an image (1 x 3 x height x width): sound, its spectrogram, "
-            f"text or tables are not explained by maps; camlite explains classifiers of images"
+            f"{where}: its input is {sides_text(sides)}, expected an image (1 x 3 x height x width): sound, its "
+            f"spectrogram, text or tables are not explained by maps; camlite explains classifiers of images"
         )
     if isinstance(sides[0], int) and sides[0] != 1:
         raise ClassifierError(
@@ -82,44 +83,20 @@ def _refuse_no_image(value: Any, where: str) -> None:
         )
     if sides[1] not in _CHANNELS and sides[3] not in _CHANNELS:
         raise ClassifierError(
-            f"{where}: its input is {text(sides)}, expected an image of 1 or 3 channels; "
+            f"{where}: its input is {sides_text(sides)}, expected an image of 1 or 3 channels; "
             f"spectrograms and other signals are not explained"
         )
     if 1 in sides[2:] and 1 in sides[1:3]:
         raise ClassifierError(
-            f"{where}: its input is {text(sides)}, one value high or wide: a signal, no image; "
+            f"{where}: its input is {sides_text(sides)}, one value high or wide: a signal, no image; "
             f"camlite explains classifiers of images"
         )
 
 
 def _refuse_no_scores(outputs: Sequence[Any], where: str) -> None:
     if len(outputs) != 1:
-        shown = ", ".join(f"{printable(one.name[:30])} {text(sides_of(one))}" for one in outputs[:4])
+        shown = ", ".join(f"{printable(one.name[:30])} {sides_text(sides_of(one))}" for one in outputs[:4])
         raise ClassifierError(
             f"{where}: gives {len(outputs)} outputs ({shown}), expected one score per class: a detector, or several "
             f"heads; export it with the output of one classifier only"
         )
-
-
-def refuse_no_scores(shape: Sequence[int], where: str) -> None:
-    """The same for the shape of the output, with a batch of 1, that the proof has found.
-
-    Raises:
-        ClassifierError: it is a map, or several lists.
-    """
-    many = [side for side in shape[1:] if side != 1]
-    if len(shape) == 4 and len(many) > 1:
-        raise ClassifierError(
-            f"{where}: its output is {text(shape)}, a value per place: a segmenter or a depth map, whose output is "
-            f"a map itself; camlite explains classifiers, which give one score per class"
-        )
-    if len(many) > 1:
-        raise ClassifierError(
-            f"{where}: its output is {text(shape)}, expected one score per class (1 x classes): a detector, or a "
-            f"reader of text; give a classifier"
-        )
-
-
-def text(sides: Sequence[int | str]) -> str:
-    """A shape for people."""
-    return printable(" x ".join(map(str, sides))[:80]) or "one number"

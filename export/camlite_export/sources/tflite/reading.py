@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,21 +40,14 @@ class TfliteFile:
     model: bytes
     objects: Any
 
-    @functools.cached_property
-    def _more(self) -> dict[tuple[Key, ...], bytes]:
-        return {}
-
-    def with_outputs(self, keys: Sequence[Key]) -> bytes:
+    def with_output(self, key: Key) -> bytes:
         """See `camlite_export.sources.file_source.OpenFile`."""
-        wanted = tuple(keys)
-        if wanted not in self._more:
-            changed = shallow(self.objects)
-            (graph,) = changed.subgraphs
-            more = [key for key in wanted if key not in set(map(int, graph.outputs))]
-            graph.outputs = np.array([*graph.outputs, *more], np.int32)
-            changed.signatureDefs = None  # they name the outputs
-            self._more[wanted] = flatbuffer.write(changed)
-        return self._more[wanted]
+        changed = shallow(self.objects)
+        (graph,) = changed.subgraphs
+        if key not in set(map(int, graph.outputs)):
+            graph.outputs = np.array([*graph.outputs, key], np.int32)
+        changed.signatureDefs = None  # they name the outputs
+        return flatbuffer.write(changed)
 
     def port(self, key: Key) -> Tensor:
         """See `camlite_export.sources.file_source.OpenFile`."""

@@ -14,6 +14,8 @@ from camlite.soundness.flatbuffer import Reader, Table
 from camlite.soundness.limits import MOST_OPERATORS
 from camlite.soundness.tflite_schema import SCHEMA
 from camlite.texts import printable
+from camlite_export.sources import class_scores
+from camlite_export.sources.class_scores import sides_text
 
 # More than the proof of a model reads: what is refused here, and said why.
 _SCHEMA = {
@@ -107,12 +109,12 @@ def _refuse_other_ends(graph: Table, where: str) -> None:
     shape = _shape(tensors[inputs[0]])
     _refuse_no_image(shape, where)
     if len(outputs) != 1:
-        shapes = ", ".join(_sides(_shape(tensors[index])) for index in list(outputs)[:4])
+        shapes = ", ".join(sides_text(_shape(tensors[index])) for index in list(outputs)[:4])
         raise ClassifierError(
             f"{where}: gives {len(outputs)} outputs ({shapes}), expected one score per class: a detector, or several "
             f"heads; convert it with the output of one classifier only"
         )
-    _refuse_no_scores(_shape(tensors[outputs[0]]), where)
+    class_scores.refuse_others(_shape(tensors[outputs[0]]), where)
 
 
 def _refuse_no_image(shape: tuple[int, ...], where: str) -> None:
@@ -120,7 +122,7 @@ def _refuse_no_image(shape: tuple[int, ...], where: str) -> None:
         return  # grey, without an axis for it
     if len(shape) != 4:
         raise ClassifierError(
-            f"{where}: its input is {_sides(shape)}, expected an image (1 x height x width x channels): sound, its "
+            f"{where}: its input is {sides_text(shape)}, expected an image (1 x height x width x channels): sound, its "
             f"spectrogram or other signals are not explained by maps; camlite explains classifiers of images"
         )
     if shape[0] != 1:
@@ -130,33 +132,15 @@ def _refuse_no_image(shape: tuple[int, ...], where: str) -> None:
     if shape[3] not in (1, 3):
         turned = " (its channels stand first)" if shape[1] in (1, 3) else ""
         raise ClassifierError(
-            f"{where}: its input is {_sides(shape)}{turned}, expected an image of 1 or 3 channels, the last axis; "
+            f"{where}: its input is {sides_text(shape)}{turned}, expected an image of 1 or 3 channels, the last axis; "
             f"spectrograms and other signals are not explained"
         )
     if min(shape[1:3]) <= 1:
         raise ClassifierError(
-            f"{where}: its input is {_sides(shape)}, one value high or wide: a signal, no image; "
+            f"{where}: its input is {sides_text(shape)}, one value high or wide: a signal, no image; "
             f"camlite explains classifiers of images"
-        )
-
-
-def _refuse_no_scores(shape: tuple[int, ...], where: str) -> None:
-    many = [side for side in shape[1:] if side != 1]
-    if len(shape) == 4 and len(many) > 1:
-        raise ClassifierError(
-            f"{where}: its output is {_sides(shape)}, a value per place: a segmenter or a depth map, whose output is "
-            f"a map itself; camlite explains classifiers, which give one score per class"
-        )
-    if len(many) > 1:
-        raise ClassifierError(
-            f"{where}: its output is {_sides(shape)}, expected one score per class (1 x classes): a detector, or a "
-            f"reader of text; give a classifier"
         )
 
 
 def _shape(tensor: Any) -> tuple[int, ...]:
     return tuple(tensor.get("shape", ()))
-
-
-def _sides(shape: Sequence[int]) -> str:
-    return " x ".join(map(str, shape)) or "one number"

@@ -16,49 +16,18 @@ from camlite_export.cutting import file_cut, two_output
 from camlite_export.sources import original_process
 from camlite_export.sources.opening import open_source
 from camlite_export.targets import onnx_file
+from support.known_networks import LARGE, SMALL, network
 
 pytest.importorskip("tf2onnx")
 
 # What is promised; 1e-6 was measured of MobileNet.
 EVIDENCE = 1e-3
 
-SMALL = {"MobileNet": 64}
-LARGE = {
-    "MobileNetV2": 96,
-    "MobileNetV3Small": 96,
-    "EfficientNetB0": 96,
-    "EfficientNetV2B0": 96,
-    "ResNet50": 64,
-    "ResNet50V2": 64,
-    "DenseNet121": 64,
-    "InceptionV3": 96,
-    "Xception": 96,
-    "NASNetMobile": 224,
-    "ConvNeXtTiny": 64,
-    "VGG16": 64,
-}
-
 
 # The last map of some of these is (N, H, W, C) in the file: as an output it would change how onnxruntime turns axes,
 # and scores by 1e-11. An earlier tensor of the same places is taken, whose evidence is another. As an output that is
 # turned to (N, C, H, W) it changes nothing, which is not done yet.
 _TURNED = pytest.mark.xfail(strict=False, reason="cut in front of the last activation, so that scores stay to the bit")
-
-
-def network(name: str, side: int) -> tuple[Any, np.ndarray]:
-    """With random weights, and normalizations that normalize the images that are returned with it."""
-    import keras
-
-    keras.utils.set_random_seed(0)
-    options = {"alpha": 0.25} if name == "MobileNet" else {}
-    model = getattr(keras.applications, name)(weights=None, input_shape=(side, side, 3), classes=1000, **options)
-    images = np.random.default_rng(0).uniform(-1, 1, (2, side, side, 3)).astype(np.float32)
-    for layer in model.layers:
-        if type(layer).__name__ == "BatchNormalization":
-            layer.momentum = 0.0
-    for _ in range(3):
-        model(images, training=True)
-    return model, images
 
 
 def write(model: Any, path: Path) -> Path:

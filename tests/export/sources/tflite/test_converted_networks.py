@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,42 +18,11 @@ from camlite_export.sources.opening import open_source
 from camlite_export.sources.tflite import flatbuffer
 from camlite_export.targets import tflite_file
 from support import tflite_files
+from support.known_networks import LARGE, SMALL, network
 
 # 2.6e-6 was the most that was measured (MobileNetV3Small).
 EVIDENCE = 1e-3
-
-SMALL = {"MobileNet": 64}
-LARGE = {
-    "MobileNetV2": 96,
-    "MobileNetV3Small": 96,
-    "EfficientNetB0": 96,
-    "EfficientNetV2B0": 96,
-    "ResNet50": 64,
-    "ResNet50V2": 64,
-    "DenseNet121": 64,
-    "InceptionV3": 96,
-    "Xception": 96,
-    "NASNetMobile": 224,
-    "ConvNeXtTiny": 64,
-    "VGG16": 64,
-}
 TEACHABLE = Path(os.environ.get("TEACHABLE_MACHINE_DIR", "no such folder")) / "keras_model.h5"
-
-
-def network(name: str, side: int) -> tuple[Any, np.ndarray]:
-    """With random weights, and normalizations that normalize the images that are returned with it."""
-    import keras
-
-    keras.utils.set_random_seed(0)
-    options = {"alpha": 0.25} if name == "MobileNet" else {}
-    model = getattr(keras.applications, name)(weights=None, input_shape=(side, side, 3), classes=1000, **options)
-    images = np.random.default_rng(0).uniform(-1, 1, (2, side, side, 3)).astype(np.float32)
-    for layer in model.layers:
-        if type(layer).__name__ == "BatchNormalization":
-            layer.momentum = 0.0
-    for _ in range(3):
-        model(images, training=True)
-    return model, images
 
 
 def opened(content: bytes, folder: Path) -> FileCut:
