@@ -23,10 +23,10 @@ _LARGE = 1024
 _FORWARD = ("features", "scores")
 
 
-def _way_back(graph: onnx.GraphProto) -> set[str]:
-    """What is computed for neither features nor scores: for evidence and guide."""
+def not_needed_for(graph: onnx.GraphProto, outputs: Sequence[str]) -> set[str]:
+    """First outputs of the nodes that none of these outputs of the graph depends on."""
     producers = {name: node for node in graph.node for name in node.output}
-    needed, waiting = set[str](), list(_FORWARD)
+    needed, waiting = set[str](), list(outputs)
     while waiting:
         node = producers.get(waiting.pop())
         if node is not None and node.output[0] not in needed:
@@ -45,11 +45,11 @@ def share(model: onnx.ModelProto) -> None:
 
     graph = model.graph
     constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
-    back = _way_back(graph)
+    back = not_needed_for(graph, _FORWARD)  # for evidence and guide
     known = {
-        (node.op_type, constants[node.input[1]].tobytes()): node.input[1]
+        (kind, constants[node.input[1]].tobytes()): node.input[1]
         for node in graph.node
-        if node.op_type in ("Conv", "MatMul") and node.output[0] not in back and node.input[1] in constants
+        if (kind := _kind(node)) and node.output[0] not in back and node.input[1] in constants
     }
     nodes: list[Any] = []
     for node in graph.node:
@@ -65,6 +65,13 @@ def share(model: onnx.ModelProto) -> None:
     left = [one for one in graph.initializer if one.name in taken]
     del graph.initializer[:]
     graph.initializer.extend(left)
+
+
+def _kind(node: onnx.NodeProto) -> str | None:
+    """Conv, or MatMul, which Gemm is as well; None of other nodes."""
+    if node.op_type == "Gemm" and not _attributes(node).get("transB"):
+        return "MatMul"
+    return node.op_type if node.op_type in ("Conv", "MatMul") else None
 
 
 def _share_kernel(node: onnx.NodeProto, constants: Mapping[str, NDArray[Any]], known: Mapping[Any, str]) -> None:

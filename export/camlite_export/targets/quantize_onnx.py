@@ -8,6 +8,7 @@ Both ends of the artifact are float32, so what is rounded last need not be round
 - The logits stay float32: the mean score difference goes from 0.0062 to 0.0021.
 - Evidence that a convolution of the graph makes of the features is summed in the same way, and what is behind it stays
   float32, scores included.
+- What only the guide depends on computes in float32, see `camlite_export.targets.onnx_guide`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from camlite.system import files
 from camlite_export import workarounds
+from camlite_export.targets import onnx_guide, onnx_kernels
 
 if TYPE_CHECKING:
     import onnx
@@ -53,11 +55,17 @@ def quantize(model: onnx.ModelProto, calibration: NDArray[np.float32]) -> onnx.M
         traced, prepared = folder / "traced.onnx", folder / "prepared.onnx"
         onnx.save(model, traced)
         quant_pre_process(traced, prepared, skip_symbolic_shape=True)
-        graph = onnx.load(prepared).graph
+        whole = onnx.load(prepared)
+        graph = whole.graph
+        if onnx_guide.nodes(graph):
+            onnx_kernels.share(whole)
+            onnx.save(whole, prepared)
         constants = _constants(graph)
         (last, behind_last), (evidence, _), (logits, kept) = (_tail(graph, name) for name in _OUTPUTS)
         if evidence is not None:
             kept += [node for node in _behind(graph, evidence) if node not in kept]
+        guide = onnx_guide.nodes(graph)
+        kept += [node for node in guide if node not in kept]
         kept_features = [last, *behind_last] if last and _is_convolution(last, constants) else []
         quantized = _quantize(prepared, calibration, [*kept_features, *kept])
         if kept_features and not _sum_in_integers(quantized.graph, kept_features[0], constants):
@@ -66,6 +74,8 @@ def quantize(model: onnx.ModelProto, calibration: NDArray[np.float32]) -> onnx.M
         if evidence and _is_convolution(evidence, constants):
             _sum_in_integers(quantized.graph, evidence, constants)
     _unround(quantized.graph, {name for node in [*kept_features, evidence, logits] if node for name in node.output})
+    if guide:
+        onnx_guide.store_in_8_bits(quantized.graph)
     return quantized
 
 
