@@ -15,7 +15,7 @@ PARITY_IMAGES = $(if $(FASHION_MNIST_DIR),$(TEST_IMAGES),$(REFERENCE).calibratio
 FUZZ_SECONDS = 200
 WORKERS = 2
 
-.PHONY: help export bench faithful tanks tanks-seeds test test-applications classifiers-page vectors endurance fuzz test-ray coverage mutants docs sbom audit-dependencies test-devices test-lowest test-aarch64 load train lint typecheck check parity wheel constraints clean distclean
+.PHONY: help export bench faithful tanks tanks-seeds test test-applications classifiers-page vectors vectors-answers endurance fuzz test-ray coverage mutants docs sbom audit-dependencies test-devices test-lowest test-aarch64 load train lint typecheck check parity wheel constraints clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ classifiers-page: $(READY) ## write docs/classifiers.md from the lists that the 
 
 vectors: $(READY) ## make the test vectors of the artifact format, and the examples in runtime/spec/artifact.md
 	PYTHONPATH=tests $(PYTHON) -m support.spec_vectors runtime/spec/vectors
+
+vectors-answers: $(READY) ## let the artifacts of the test vectors answer anew, where the arithmetic has changed
+	PYTHONPATH=tests $(PYTHON) -m support.spec_vectors runtime/spec/vectors --answers
 
 test-devices: $(READY) ## run the wheel on every Python and backend there is, and write docs/devices.md
 	PYTHONPATH=tests $(PYTHON) -m pytest tests/devices -m ''

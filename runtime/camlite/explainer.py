@@ -154,8 +154,9 @@ class Explanation:
         return float(np.maximum(found, cam.completeness(logits, self.scores, head.activation)))  # NaN stays NaN
 
     def spread(self, height: int, width: int, index: int = 0, peak: float | None = None) -> NDArray[np.float32]:
-        """The heatmap over the whole image, at some size: float32 (height, width) in 0..1.
+        """The heatmap over the whole image as it is drawn, at some size: float32 (height, width) in 0..1.
 
+        Resized smoothly, see `camlite.maps.resize.smooth_matrix`, where `heatmap` is bilinear.
         It is 0 where the classifier does not see the image: ``fit: crop``, or what it crops itself.
 
         Args:
@@ -187,7 +188,7 @@ class Explanation:
         """The finest map of each class (n, h, w), and what resizes it to the part of a picture that it covers."""
         finest = self.finest
         maps = finest.evidence.reshape(-1, *finest.evidence.shape[-2:])
-        return maps, resize.Resizing((maps.shape[1], maps.shape[2]), (height, width), finest.window)
+        return maps, resize.Resizing((maps.shape[1], maps.shape[2]), (height, width), finest.window, smooth=True)
 
     def overlay(self, opacity: float = 0.8, zoom: int = 1) -> Pixels:
         """The heatmap of the first explained class over the image: uint8 (H * zoom, W * zoom, 3).

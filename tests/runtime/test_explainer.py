@@ -238,10 +238,11 @@ def test_an_overlay_without_opacity_is_the_image_in_grey(stripes):
     assert np.array_equal(overlay, VERTICAL[..., np.newaxis].repeat(3, axis=2))
 
 
-def test_an_overlay_is_the_heatmap_over_the_image_where_both_have_the_same_size(stripes):
+def test_an_overlay_is_the_evidence_drawn_smoothly_over_the_image(stripes):
     (seen,) = stripes.explain(VERTICAL)
 
-    assert np.array_equal(seen.overlay, lay_over(seen.image, seen.heatmap, 0.8))
+    smooth = resize.Resizing((8, 12), (16, 24), smooth=True)
+    assert np.array_equal(seen.overlay, lay_over(seen.image, resize.heatmap(seen.evidence, smooth), 0.8))
 
 
 def test_the_heatmap_is_that_of_the_evidence(stripes):

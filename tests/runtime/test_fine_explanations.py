@@ -97,7 +97,8 @@ def test_the_heatmap_is_made_of_it_over_its_own_window(of_top):
     assert guide.window != of_top.artifact.card.head.window
     assert seen.finest.window == guide.window
     np.testing.assert_array_equal(seen.heatmap, expected)
-    np.testing.assert_array_equal(seen.spread(10, 14), expected)
+    drawn = resize.heatmap(seen.fine, Resizing((8, 12), (10, 14), guide.window, smooth=True))
+    np.testing.assert_array_equal(seen.spread(10, 14), drawn)
     plain = of_top.explain(STRIPED, [0])
     np.testing.assert_array_equal(
         plain.heatmap[0], resize.heatmap(plain.evidence[0], Resizing((2, 4), (10, 14), plain.finest.window))

@@ -31,7 +31,7 @@ def panels(case: Case, target: Preprocessing, window: Window) -> dict[str, str]:
     small = target._replace(height=height, width=width, scale=(1.0,) * channels, offset=(0.0,) * channels, order="rgb")
     pixels = np.rint(preprocessing.prepare(case.image, small)).clip(0, 255).astype(np.uint8)
     received = np.nan_to_num(case.received_evidence, nan=0.0, posinf=0.0, neginf=0.0)
-    resizing = resize.Resizing((received.shape[0], received.shape[1]), (height, width), window)
+    resizing = resize.Resizing((received.shape[0], received.shape[1]), (height, width), window, smooth=True)
     return {
         "image": data_uri.png(pixels if channels == 3 else pixels.repeat(3, axis=2)),
         "Keras": data_uri.png(colours.colourize(resize.heatmap(case.expected_evidence, resizing))),

@@ -31,7 +31,8 @@ def plain(pixels: Pixels, mask: Mask | None = None) -> str:
 def overlaid(pixels: Pixels, evidence: cam.Floats, window: Window, mask: Mask | None = None) -> str:
     """Evidence (h, w) over its window of a classifier's input, the object outlined."""
     drawn = sized(pixels)
-    resizing = resize.Resizing((evidence.shape[0], evidence.shape[1]), (drawn.shape[0], drawn.shape[1]), window)
+    size, target = (evidence.shape[0], evidence.shape[1]), (drawn.shape[0], drawn.shape[1])
+    resizing = resize.Resizing(size, target, window, smooth=True)
     return data_uri.png(outlined(lay_over(drawn, resize.heatmap(evidence, resizing), 0.75), mask))
 
 

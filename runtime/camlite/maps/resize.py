@@ -1,4 +1,4 @@
-"""Maps at another size: bilinear resizing, and the heatmap that evidence becomes."""
+"""Maps at another size: bilinear for numbers, smooth for pictures; and the heatmap that evidence becomes."""
 
 from __future__ import annotations
 
@@ -43,13 +43,35 @@ def resize_matrix(size: int, target: int, start: float = 0.0, stop: float = 1.0)
     rows = np.arange(target)
     np.add.at(matrix, (rows, before), 1 - share)
     np.add.at(matrix, (rows, behind), share)
-    centres = (rows + 0.5) / target
-    matrix[(centres < start) | (centres > stop)] = 0
+    matrix[_is_outside(target, start, stop)] = 0
     return matrix
 
 
+def smooth_matrix(size: int, target: int, start: float = 0.0, stop: float = 1.0) -> Floats:
+    """Smooth resizing of one axis, float32 (target, size); its rows add up to 1, or to 0 outside of start to stop.
+
+    Each of `target` numbers is a weighted mean of three, by a quadratic B-spline: bilinear resizing, averaged over the
+    width of a number. It is smooth where that has the corners which draw stars and ridges into a map of few cells.
+    Edges are held. The arguments are those of `taps`.
+    """
+    rows = np.arange(target)
+    centres = ((rows + 0.5 - start * target) * (size / (target * (stop - start))) - 0.5).clip(-1, size)
+    nearest = np.floor(centres + 0.5)
+    off = centres - nearest
+    matrix = np.zeros((target, size))
+    for step, weight in ((-1, (0.5 - off) ** 2 / 2), (0, 0.75 - off**2), (1, (0.5 + off) ** 2 / 2)):
+        np.add.at(matrix, (rows, (nearest + step).clip(0, size - 1).astype(np.intp)), weight)
+    matrix[_is_outside(target, start, stop)] = 0
+    return matrix.astype(np.float32)
+
+
+def _is_outside(target: int, start: float, stop: float) -> NDArray[np.bool_]:
+    centres = (np.arange(target) + 0.5) / target
+    return np.asarray((centres < start) | (centres > stop))
+
+
 class Resizing:
-    """Bilinear resizing of maps (h, w) to (H, W): two small matrices, made once and used often.
+    """Resizing of maps (h, w) to (H, W): two small matrices, made once and used often.
 
     The map lies over its window of the result, which is 0 outside of it.
 
@@ -58,9 +80,13 @@ class Resizing:
             number.
     """
 
-    def __init__(self, size: tuple[int, int], target: tuple[int, int], window: Window = WHOLE) -> None:
-        self._rows = np.asfortranarray(resize_matrix(size[0], target[0], window.top, window.bottom))
-        self._columns = np.ascontiguousarray(resize_matrix(size[1], target[1], window.left, window.right).T)
+    def __init__(
+        self, size: tuple[int, int], target: tuple[int, int], window: Window = WHOLE, *, smooth: bool = False
+    ) -> None:
+        """Bilinear, or smooth as pictures are drawn, see `smooth_matrix`."""
+        matrix = smooth_matrix if smooth else resize_matrix
+        self._rows = np.asfortranarray(matrix(size[0], target[0], window.top, window.bottom))
+        self._columns = np.ascontiguousarray(matrix(size[1], target[1], window.left, window.right).T)
         self.floor = np.zeros(target, np.float32)
 
     def __call__(self, maps: Floats) -> Floats:

@@ -48,6 +48,43 @@ def test_rows_of_a_resize_matrix_add_up_to_1(size, target):
     np.testing.assert_allclose(matrix.sum(axis=1), 1, rtol=1.2e-7)  # one rounding to float32
 
 
+@given(sides, st.integers(1, 12))
+def test_rows_of_a_smooth_matrix_add_up_to_1(size, target):
+    matrix = resize.smooth_matrix(size, target)
+
+    assert (matrix >= 0).all()
+    np.testing.assert_allclose(matrix.sum(axis=1), 1, rtol=3e-7)
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_smooth_is_the_mean_of_bilinear_over_the_width_of_a_number(size):
+    fine = 40  # pixels to a number
+    weights = np.concatenate([[0.5], np.ones(fine - 1), [0.5]]) / fine
+    numbers = np.random.default_rng(size).normal(size=size)
+    around = np.concatenate([numbers[:1].repeat(2), numbers, numbers[-1:].repeat(2)])
+    bilinear = np.interp((np.arange((size + 4) * fine) + 0.5) / fine - 0.5, np.arange(size + 4), around)
+    means = np.convolve(bilinear, weights, "same")[2 * fine : -2 * fine]
+
+    np.testing.assert_allclose(resize.smooth_matrix(size, size * fine) @ numbers, means, atol=2e-3)
+
+
+def test_smooth_has_no_corners():
+    """Where pixels are half as wide, second differences are a quarter as large; at a corner, half as large."""
+
+    def corner(matrix: np.ndarray) -> float:
+        return float(np.abs(np.diff(matrix[:, 2], 2)).max())
+
+    assert corner(resize.resize_matrix(5, 400)) == pytest.approx(corner(resize.resize_matrix(5, 200)) / 2, rel=0.05)
+    assert corner(resize.smooth_matrix(5, 400)) == pytest.approx(corner(resize.smooth_matrix(5, 200)) / 4, rel=0.05)
+
+
+@pytest.mark.parametrize("matrix", [resize.resize_matrix, resize.smooth_matrix])
+def test_outside_of_its_window_there_is_nothing(matrix):
+    rows = matrix(3, 10, 0.2, 0.75).sum(axis=1)
+
+    np.testing.assert_allclose(rows, [0, 0, 1, 1, 1, 1, 1, 1, 0, 0], atol=1e-6)
+
+
 @given(sides)
 def test_resizing_to_the_same_size_changes_nothing(size):
     assert np.array_equal(resize.resize_matrix(size, size), np.eye(size))

@@ -135,7 +135,7 @@ def spread_of(maps: np.ndarray, image: np.ndarray, target: cards.Preprocessing, 
     rows, columns = preprocessing.window(*image.shape[:2], target)
     whole = np.zeros(image.shape[:2], np.float32)
     size = (rows.stop - rows.start, columns.stop - columns.start)
-    whole[rows, columns] = heat_of(maps, size, window)
+    whole[rows, columns] = heatmap(maps, Resizing(maps.shape, size, window, smooth=True))
     return whole
 
 
