@@ -83,6 +83,18 @@ def _to_channels_last() -> tuple[Nodes, Constants]:
     return [*nodes, node("Transpose", "r2", "features", perm=[0, 2, 3, 1])], constants
 
 
+def _bent_with_channels_last() -> tuple[Nodes, Constants]:
+    """A hard swish as tf2onnx writes it, behind the last convolution."""
+    nodes, constants = _convolutions(last="r2")
+    nodes[-1:] = [
+        node("Transpose", "c2", "t2", perm=[0, 2, 3, 1]),
+        node("Add", "t2 three", "a2"),
+        node("Clip", "a2 zero six", "k2"),
+        node("Mul", "t2 k2", "features"),
+    ]
+    return nodes, {**constants, "three": np.float32(3), "zero": np.float32(0), "six": np.float32(6)}
+
+
 def _quantized() -> tuple[Nodes, Constants]:
     """QuantizeLinear and DequantizeLinear around each convolution, as quantizers write them."""
     nodes, constants = _convolutions(last="r2")
@@ -178,6 +190,20 @@ def _by_convolution() -> tuple[Nodes, Constants]:
     return nodes, {"w": _random(5, CLASSES, FILTERS, 1, 1), "b": _random(6, CLASSES)}
 
 
+def _turned_again() -> tuple[Nodes, Constants]:
+    """As MobileNetV3: the mean with its axes, and a convolution for a linear layer."""
+    nodes = [
+        node("ReduceMean", "features", "mean", axes=[1, 2], keepdims=1),
+        node("Transpose", "mean", "first", perm=[0, 3, 1, 2]),
+        node("Conv", "first w b", "product"),
+        node("Transpose", "product", "last", perm=[0, 2, 3, 1]),
+        node("Reshape", "last row", "logits"),
+        _SOFTMAX,
+    ]
+    weights = {"w": _random(5, CLASSES, FILTERS, 1, 1), "b": _random(6, CLASSES)}
+    return nodes, {**weights, "row": np.array([1, CLASSES], np.int64)}
+
+
 def _hidden(kind: str, classes: int = CLASSES) -> Callable[[], tuple[Nodes, Constants]]:
     def head() -> tuple[Nodes, Constants]:
         nodes = [
@@ -242,6 +268,17 @@ KINDS = (
         shape=(1, SIDE, SIDE, 3),
     ),
     OnnxKind("a last map that is turned to channels last", _mean((1, 2)), front=_to_channels_last),
+    OnnxKind(
+        "a last map that is computed with channels last",
+        _mean((1, 2)),
+        layouts=("chw", "hwc"),
+        front=_bent_with_channels_last,
+    ),
+    OnnxKind(
+        "the same, behind it axes are turned again, as tf2onnx writes it",
+        _turned_again,
+        front=_bent_with_channels_last,
+    ),
     OnnxKind("8 bits (QDQ), a scale per channel", _pooled(_SOFTMAX), precision="int8", front=_quantized),
     OnnxKind("old: weights are inputs, too", _pooled(_SOFTMAX), opset=9, change=_initializers_as_inputs),
     OnnxKind("old, a hidden layer", _hidden("Relu"), "gradient", "linear", opset=11),

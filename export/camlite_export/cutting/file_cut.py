@@ -245,7 +245,11 @@ def cut(source: FileSource, layer: int | str | None = None, evidence_method: Evi
             f"{source.name}: gives one number that is no probability (no sigmoid): a regression or an embedding; "
             f"camlite explains classifiers"
         )
-    step = _last_feature_map(source) if layer is None else _named_step(source, layer)
+    if layer is None:
+        step = _last_feature_map(source)
+    else:
+        step = _named_step(source, layer)
+        step = source.keeping_scores(same_answers.probes(source.image_shape), step) or step
     shape = cast(tuple[int, int, int], tuple(step.shape[1:]))
     affine = heads.derive_of(source.twin([step]), shape)
     methods = heads.evidence_methods(affine, source.classes)
@@ -300,8 +304,8 @@ def _last_feature_map(source: FileSource) -> GraphStep:
                 f"({mixing!r}), which mixes its places: a transformer; give a convolutional classifier, or explain "
                 f"this one by its gradient with --layer {step.name}"
             )
-        if source.keeps_scores(probes, step):
-            return step
+        if (kept := source.keeping_scores(probes, step)) is not None:
+            return kept
         last = last or step  # one in front of it, of the same places, may be given at no cost
     if last is not None:
         return last

@@ -6,6 +6,7 @@ what the file tells of labels and pixels. All that follows is the same for all o
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -31,10 +32,18 @@ _BATCH = 32
 
 @dataclass(frozen=True, eq=False)
 class GraphStep(Step):
-    """An operation of a file; `key` is the tensor that it gives, `node` what does it. Shapes are (None, H, W, C)."""
+    """An operation of a file. Shapes are (None, H, W, C).
+
+    Attributes:
+        key: the tensor that it gives.
+        node: what does it.
+        is_turned: whether a map that the file has as (N, H, W, C) is given as (N, C, H, W), see
+            `FileSource.keeping_scores`.
+    """
 
     key: Key = -1
     node: Node = field(default=cast(Node, None), repr=False)
+    is_turned: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,8 +63,13 @@ class OpenFile(Protocol):
         """The original, proven sound: what its interpreter is given."""
         ...
 
-    def with_output(self, key: Key) -> bytes:
-        """The same, giving this tensor besides; nothing else of it is changed."""
+    @property
+    def can_turn(self) -> bool:
+        """Whether a map can also be given turned to (N, C, H, W)."""
+        ...
+
+    def with_output(self, key: Key, turned: bool) -> tuple[bytes, Key]:
+        """The same, giving this tensor besides, and what that output is called; nothing else of it is changed."""
         ...
 
     def port(self, key: Key) -> Tensor:
@@ -107,8 +121,9 @@ class FileSource:
         return "chw" if self._image_is_first else "hwc"
 
     def layout_of(self, step: Step) -> Layout:
-        """Of the tensor that a step gives in the file."""
-        return "chw" if cast(GraphStep, step).key in self.graph.channels_first else "hwc"
+        """Of the output that a step's tensor is given as."""
+        known = cast(GraphStep, step)
+        return "chw" if known.is_turned or known.key in self.graph.channels_first else "hwc"
 
     @property
     def dtype(self) -> str:
@@ -182,28 +197,38 @@ class FileSource:
 
     def features(self, images: Floats, step: Step) -> Floats:
         """The same without the scores, at half the cost."""
-        key = cast(GraphStep, step).key
-        (found,) = self._run(self._giving(key), (key,), self._stored(images))
-        return cast(Floats, self.graph.with_channels_last(found, key))
+        model, output = self._giving(cast(GraphStep, step))
+        (found,) = self._run(model, (output,), self._stored(images), (cast(GraphStep, step).key,))
+        if found.ndim == 4 and self.layout_of(step) == "chw":
+            found = np.ascontiguousarray(found.transpose(0, 2, 3, 1))
+        return found
 
-    def keeps_scores(self, images: Floats, step: Step) -> bool:
-        """Whether the file gives the same scores, to the bit, when it gives a step's output besides.
+    def keeping_scores(self, images: Floats, step: GraphStep) -> GraphStep | None:
+        """The step, given so that the file gives the same scores, to the bit, as without it; None where none does.
 
-        Interpreters put operators together, or in another order, where nobody looks at what is between.
+        Interpreters put operators together, or in another order, where nobody looks at what is between. Among the
+        transposes of tf2onnx, it is one layout or the other that leaves onnxruntime the order that it had.
         """
-        stored, key = self._stored(images), cast(GraphStep, step).key
-        models = (self.file.model, self._giving(key))
-        one, other = (self._run(model, (self.graph.scores,), stored)[0] for model in models)
-        return bool(np.array_equal(one, other, equal_nan=True))
+        stored = self._stored(images)
+        (expected,) = self._run(self.file.model, (self.graph.scores,), stored)
+        ways = [step]
+        if self.file.can_turn and len(step.shape) == 4 and self.layout_of(step) == "hwc":
+            ways.append(dataclasses.replace(step, is_turned=True))
+        for way in ways:
+            (received,) = self._run(self._giving(way)[0], (self.graph.scores,), stored)
+            if np.array_equal(received, expected, equal_nan=True):
+                return way
+        return None
 
-    def _giving(self, key: Key) -> bytes:
-        """The file with one more output, made once for each."""
-        if key not in self._made:
-            self._made[key] = self.file.with_output(key)
-        return self._made[key]
+    def _giving(self, step: GraphStep) -> tuple[bytes, Key]:
+        """The file with one more output, and its name; made once for each."""
+        wanted = (step.key, step.is_turned)
+        if wanted not in self._made:
+            self._made[wanted] = self.file.with_output(*wanted)
+        return self._made[wanted]
 
     @cached_property
-    def _made(self) -> dict[Key, bytes]:
+    def _made(self) -> dict[tuple[Key, bool], tuple[bytes, Key]]:
         return {}
 
     def scores_of(self, given: Floats) -> Floats:
@@ -216,15 +241,17 @@ class FileSource:
         taken = images[..., 0] if len(self.input.shape) == 2 else images
         return self.input.quantize(np.ascontiguousarray(self.graph.with_own_layout(taken, self.graph.image)))
 
-    def _run(self, model: bytes, keys: tuple[Key, ...], stored: Any) -> list[Floats]:
-        """Real numbers of some outputs, in the layout of the file."""
+    def _run(
+        self, model: bytes, keys: tuple[Key, ...], stored: Any, tensors: tuple[Key, ...] | None = None
+    ) -> list[Floats]:
+        """Real numbers of some outputs as they are given; of these tensors, where outputs have other names."""
         backend = self.backend or next(iter(backends.installed(self.container)), None)
         if backend is None:
             what = {"tflite": "litert", "onnx": "onnx"}[self.container]
             raise ClassifierError(f"{self.name}: no interpreter for it is installed; pip install 'camlite[{what}]'")
         process = original_process.process_of(self.container)
         found = process.answer(backend, model, keys, stored, self.name)
-        return [self.file.port(key).dequantize(values) for key, values in zip(keys, found, strict=True)]
+        return [self.file.port(key).dequantize(values) for key, values in zip(tensors or keys, found, strict=True)]
 
     def logits(self, features: Floats, step: Step) -> Floats:
         """By the float twin: what an interpreter has no way to be asked."""

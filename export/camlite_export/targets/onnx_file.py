@@ -39,9 +39,12 @@ def convert(cut: FileCut) -> bytes:
         raise TypeError(f"{cut.source.name} is no .onnx file")
     model = copy.deepcopy(file.proto)
     splice = Splice(model, file)
-    outputs = {"features": str(cut.step.key), "scores": splice.scores(cut.source.ends.is_pair)}
+    features = str(cut.step.key)
+    if cut.step.is_turned:
+        features = reading.with_channels_first(model.graph, features)
+    outputs = {"features": features, "scores": splice.scores(cut.source.ends.is_pair)}
     for addition in cut.additions:
-        given = splice.channels_last(str(addition.source.key), cut.source.layout_of(addition.source) == "chw")
+        given = splice.channels_last(str(addition.source.key), addition.source.key in cut.source.graph.channels_first)
         outputs[addition.name] = splice.behind(given, _converted(cut, addition, splice.opset), addition.name)
     splice.name_ends(outputs)
     newer = ", or convert it to operators of set 17 first (onnx.version_converter)" if splice.opset < 13 else ""

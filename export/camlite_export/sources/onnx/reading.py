@@ -58,19 +58,31 @@ class OnnxFile:
     proto: Any
     tensors: Mapping[str, soundness.Tensor]
 
-    def with_output(self, key: Key) -> bytes:
+    can_turn = True
+
+    def with_output(self, key: Key, turned: bool) -> tuple[bytes, Key]:
         """See `camlite_export.sources.file_source.OpenFile`."""
         from onnx import ValueInfoProto
 
         changed = copy.deepcopy(self.proto)
-        if str(key) not in {one.name for one in changed.graph.output}:
-            changed.graph.output.append(ValueInfoProto(name=str(key)))
-        return bytes(changed.SerializeToString(deterministic=True))
+        name = with_channels_first(changed.graph, str(key)) if turned else str(key)
+        if name not in {one.name for one in changed.graph.output}:
+            changed.graph.output.append(ValueInfoProto(name=name))
+        return bytes(changed.SerializeToString(deterministic=True)), name
 
     def port(self, key: Key) -> Tensor:
         """See `camlite_export.sources.file_source.OpenFile`."""
         tensor = self.tensors[str(key)]
         return Tensor(str(key), tuple(tensor.shape[1:]), tensor.dtype)
+
+
+def with_channels_first(graph: Any, key: str) -> str:
+    """Make a map (N, C, H, W) of one that is (N, H, W, C); returns its name."""
+    from onnx import helper
+
+    name = f"camlite/channels_first/{key}"
+    graph.node.append(helper.make_node("Transpose", [key], [name], name=name, perm=layouts.TO_FIRST))
+    return name
 
 
 def is_one(path: Path) -> bool:

@@ -40,14 +40,18 @@ class TfliteFile:
     model: bytes
     objects: Any
 
-    def with_output(self, key: Key) -> bytes:
+    can_turn = False
+
+    def with_output(self, key: Key, turned: bool) -> tuple[bytes, Key]:
         """See `camlite_export.sources.file_source.OpenFile`."""
+        if turned:
+            raise ValueError("maps of TFLite are (N, H, W, C)")
         changed = shallow(self.objects)
         (graph,) = changed.subgraphs
         if key not in set(map(int, graph.outputs)):
             graph.outputs = np.array([*graph.outputs, key], np.int32)
         changed.signatureDefs = None  # they name the outputs
-        return flatbuffer.write(changed)
+        return flatbuffer.write(changed), key
 
     def port(self, key: Key) -> Tensor:
         """See `camlite_export.sources.file_source.OpenFile`."""

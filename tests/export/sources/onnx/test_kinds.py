@@ -69,6 +69,17 @@ def test_the_artifact_is_the_same_classifier_with_its_evidence(kind: OnnxKind, t
         assert np.abs(received - expected).max() <= EVIDENCE * np.abs(expected).max()
 
 
+@pytest.mark.parametrize(("title", "turned"), [("computed with channels last", False), ("turned again", True)])
+def test_a_map_with_channels_last_leaves_as_it_keeps_the_scores(title: str, turned: bool, tmp_path: Path) -> None:
+    """Else it would be cut in front of the Transpose, before its last activation."""
+    (kind,) = (kind for kind in KINDS if title in kind.title)
+
+    cut = opened(kind, tmp_path)
+
+    assert (cut.step.kind, cut.step.is_turned) == ("Mul", turned)
+    assert cut.step.key not in cut.source.graph.channels_first
+
+
 @pytest.mark.parametrize("kind", [KINDS[index] for index in (1, 2, 8)], ids=str)
 def test_a_guide_is_that_of_the_gradients(kind: OnnxKind, tmp_path: Path) -> None:
     cut = opened(kind, tmp_path)
