@@ -138,6 +138,8 @@ def export(
         SaturationWarning: its scores are made of probabilities, whose evidence vanishes where they are saturated.
         UnknownPlacesWarning: its cells hardly look at places of their own, so where they lie could not be measured.
         CoarseMapWarning: the last feature map has so few cells that heatmaps say little; names a finer layer.
+        PlainMapsWarning: `maps` is ``sharp`` or ``auto``, and a file that ships has an operator whose gradient camlite
+            does not know; its maps are plain. Names the operator.
     """
     path = Path(classifier) if isinstance(classifier, str | Path) else None
     folder = _folder(output, path)
@@ -168,6 +170,9 @@ def export(
     images, unread, notes = _pictures(calibration, class_labels)
     if isinstance(source, FileSource) and maps == "auto" and calibration is None:
         maps, notes = "cam", (*notes, _PLAIN_MAPS)
+    if isinstance(cut, FileCut) and maps != "cam" and cut.hindering is not None:
+        coarse_maps.warn_of_plain_ones(source, cut.hindering)
+        maps = "cam"
     shown_name = str(path or source.name)
     used_name = given_name or _check_name(source.name)
     output_folder.check(folder, [artifact_kinds.file_name(used_name, *one) for one in wanted])

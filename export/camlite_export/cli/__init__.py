@@ -2,6 +2,6 @@
 
 COMMANDS = {
     "keygen": ("camlite_export.cli.keygen", "make a pair of keys that artifacts are signed with"),
-    "export": ("camlite_export.cli.export", "turn a trained Keras classifier into artifacts"),
+    "export": ("camlite_export.cli.export", "turn a trained classifier, Keras, .tflite or .onnx, into artifacts"),
     "parity": ("camlite_export.cli.parity", "measure artifacts against the Keras classifier"),
 }

@@ -125,13 +125,15 @@ def _table_of_pixels() -> Iterator[None]:
 @contextlib.contextmanager
 def warnings_as_lines() -> Iterator[None]:
     """While it lasts, what camlite warns of is a line on standard error."""
-    from camlite_export.cutting.coarse_maps import CoarseMapWarning
+    from camlite_export.cutting.coarse_maps import CoarseMapWarning, PlainMapsWarning
     from camlite_export.cutting.measured_places import UnknownPlacesWarning
     from camlite_export.sources.last_activation import SaturationWarning
     from camlite_export.sources.opening import MendedWarning
     from camlite_export.sources.pixel_conventions import PixelsWarning
 
-    ours = (PixelsWarning, CoarseMapWarning, SaturationWarning, UnknownPlacesWarning, MendedWarning)
+    ours = (
+        *(PixelsWarning, CoarseMapWarning, PlainMapsWarning, SaturationWarning, UnknownPlacesWarning, MendedWarning),
+    )
     with warnings.catch_warnings():
         show = warnings.showwarning
 

@@ -1,4 +1,4 @@
-"""Maps of so few cells that they point nowhere, and the layer where a finer one is."""
+"""Maps of so few cells that they point nowhere, the layer where a finer one is, and what hinders finer ones."""
 
 from __future__ import annotations
 
@@ -16,6 +16,24 @@ _FINER = 4  # cells to a side, at the least, of what is named instead
 
 class CoarseMapWarning(UserWarning):
     """The last feature map has so few cells that its heatmaps say little."""
+
+
+class PlainMapsWarning(UserWarning):
+    """Finer maps were asked for, and an operator of the file hinders them."""
+
+
+def warn_of_plain_ones(source: Source, kind: str) -> None:
+    """Warn of an operator whose gradient is not known.
+
+    Warns:
+        PlainMapsWarning: always.
+    """
+    warnings.warn(
+        f"{source.name}: plain maps only: camlite knows no gradient of its operator {kind}, which stands between all "
+        f"finer layers and the scores",
+        PlainMapsWarning,
+        stacklevel=3,
+    )
 
 
 def warn(source: Source, cut: Cut) -> None:

@@ -161,6 +161,19 @@ class FileCut:
         """Where a guide can be made."""
         return guide.finer_steps(self.source, self.step, lambda step: self.source.head(step) is not None)
 
+    @cached_property
+    def hindering(self) -> str | None:
+        """The kind of an operator without a twin, and so without a gradient, for which there are no `finer_steps`.
+
+        None where there are some, or would be none in any case.
+        """
+        steps = self.source.steps
+        before = [] if self.finer_steps else steps[: next(i for i, one in enumerate(steps) if one.key == self.step.key)]
+        for step in reversed(before):
+            if guide.is_finer(step, self.step.shape) and (kind := self.source.unknown_behind(step)) is not None:
+                return kind
+        return None
+
     def raw_guides(
         self, inputs: Floats, classes: NDArray[np.int64], steps: Sequence[Any], methods: Sequence[GuideMethod]
     ) -> dict[GuideMethod, list[Floats]]:

@@ -88,13 +88,13 @@ def finer_steps(source: Source, last: Step, can_begin: Callable[[Any], bool]) ->
     found: list[Step] = []
     size = last.shape
     for step in reversed(list(source.steps)[: list(source.steps).index(last)]):
-        if len(found) < _MOST_SIZES and _is_finer(step, size) and can_begin(step):
+        if len(found) < _MOST_SIZES and is_finer(step, size) and can_begin(step):
             found.append(step)
             size = step.shape
     return tuple(reversed(found))
 
 
-def _is_finer(step: Step, size: Sequence[int | None]) -> bool:
+def is_finer(step: Step, size: Sequence[int | None]) -> bool:
     """Whether it is a feature map of more cells; not one that only moves those in front of it."""
     if len(step.shape) != 4 or None in step.shape[1:] or step.shape[3] in (1, 3):
         return False

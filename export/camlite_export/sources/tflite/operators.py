@@ -425,6 +425,19 @@ def _cumulated(call: Call, given: Sequence[Any]) -> Any:
     return tf.cumsum(given[0], axis, bool(call.option("exclusive")), bool(call.option("reverse")))
 
 
+def _one_hot(call: Call, given: Sequence[Any]) -> Any:
+    import tensorflow as tf
+
+    indices, depth, on, off = given
+    return tf.one_hot(indices, int(depth), np.ravel(on)[0], np.ravel(off)[0], call.option("axis", -1))
+
+
+def _zeros_like(_: Call, given: Sequence[Any]) -> Any:
+    import tensorflow as tf
+
+    return tf.zeros_like(given[0])
+
+
 def _shape(call: Call, given: Sequence[Any]) -> Any:
     """Fixed, as that of the one image that the file takes."""
     del given
@@ -513,6 +526,11 @@ TWINS: Mapping[str, Twin] = {
     "BROADCAST_TO": _broadcast_to,
     "GELU": _gelu,
     "SIGN": _of_one("sign"),
+    "LOGICAL_AND": _comparison("logical_and"),
+    "LOGICAL_OR": _comparison("logical_or"),
+    "LOGICAL_NOT": _of_one("logical_not"),
+    "ONE_HOT": _one_hot,
+    "ZEROS_LIKE": _zeros_like,
 }
 
 LEARNED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "PRELU", "BATCH_MATMUL"})
