@@ -245,6 +245,32 @@ def _any_batch(proto: Any, _: Path) -> None:
     proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
 
 
+def _in_16_bits(proto: Any, _: Path) -> None:
+    """As onnxruntime's own tool writes it: float32 at both ends only."""
+    _convert(proto, keep_io_types=True)
+
+
+def _convert(proto: Any, **options: Any) -> None:
+    from onnxruntime.transformers import float16
+
+    proto.CopyFrom(float16.convert_float_to_float16(proto, **options))
+
+
+def _of_pixels(proto: Any, _: Path) -> None:
+    """The image as it is, 0..255, and the arithmetic in front."""
+    from onnx import numpy_helper
+
+    (image,) = proto.graph.input
+    image.type.tensor_type.elem_type = 2
+    for one in proto.graph.node:
+        one.input[:] = ["scaled" if name == "input" else name for name in one.input]
+    first = [node("Cast", "input", "real", to=1), node("Mul", "real scale", "scaled")]
+    nodes = [*first, *proto.graph.node]
+    del proto.graph.node[:]
+    proto.graph.node.extend(nodes)
+    proto.graph.initializer.append(numpy_helper.from_array(np.float32(1 / 255), "scale"))
+
+
 KINDS = (
     OnnxKind("global pooling and a linear layer, scores are logits", _pooled(), activation="linear"),
     OnnxKind("the same with a softmax, any batch", _pooled(_SOFTMAX), change=_any_batch),
@@ -282,6 +308,11 @@ KINDS = (
     OnnxKind("8 bits (QDQ), a scale per channel", _pooled(_SOFTMAX), precision="int8", front=_quantized),
     OnnxKind("old: weights are inputs, too", _pooled(_SOFTMAX), opset=9, change=_initializers_as_inputs),
     OnnxKind("old, a hidden layer", _hidden("Relu"), "gradient", "linear", opset=11),
+    OnnxKind("16 bits inside, float32 at both ends", _pooled(_SOFTMAX), precision="float16", change=_in_16_bits),
+    OnnxKind(
+        "16 bits inside, a hidden layer", _hidden("Relu"), "gradient", "linear", precision="float16", change=_in_16_bits
+    ),
+    OnnxKind("images in uint8, scaled in the file", _pooled(_SOFTMAX), change=_of_pixels),
     OnnxKind("weights in a second file", _pooled(_SOFTMAX), change=_weights_beside),
     OnnxKind(
         "images of any size, with --size", _pooled(_SOFTMAX), size=(SIDE, SIDE), shape=("N", 3, "height", "width")
@@ -380,6 +411,20 @@ def _weights_missing(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"../weights.bin", b"weights00.data"))
 
 
+def _of_another_type(number: int) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        import onnx
+
+        write(KINDS[0], path)
+        proto = onnx.load(path)
+        if number == 10:
+            _convert(proto)
+        proto.graph.input[0].type.tensor_type.elem_type = number
+        path.write_bytes(proto.SerializeToString())
+
+    return make
+
+
 _BOXES = {"boxes": None, "scores": None}
 REFUSALS = (
     OnnxRefusal("a detector", _image(node("NonMaxSuppression", "a b", "answer"))),
@@ -396,6 +441,11 @@ REFUSALS = (
     OnnxRefusal("a batch of 8", _image(shape=(8, 3, SIDE, SIDE), output="features")),
     OnnxRefusal("images of any size, without --size", _image(shape=(1, 3, "h", "w"), output="features")),
     OnnxRefusal("operators of 2016", _image(node("Identity", "features", "answer"), opset=6)),
+    OnnxRefusal("images in float16", _of_another_type(10)),
+    OnnxRefusal("images in float64", _of_another_type(11)),
+    OnnxRefusal(
+        "a function of TensorFlow, as tf2onnx leaves it", _image(node("PartitionedCall", "features", "answer"))
+    ),
     OnnxRefusal("weights in another folder", _weights_elsewhere),
     OnnxRefusal("weights in a file that is missing", _weights_missing),
     OnnxRefusal("no ONNX file", lambda path: path.write_bytes(b"\x08\x09\xff\xff")),

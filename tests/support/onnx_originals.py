@@ -20,12 +20,13 @@ def scores_of(original: Path, artifact: Path, images: np.ndarray) -> tuple[np.nd
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(original), options, ["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
+    (taken,) = session.get_inputs()
     expected, received = [], []
     for image in images:
         prepared = preprocessing.prepare(image, card.preprocessing)
         given = prepared.transpose(2, 0, 1) if card.image_layout == "chw" else prepared
-        (scores,) = session.run(None, {name: np.ascontiguousarray(given[np.newaxis])})
+        stored = given[np.newaxis] if taken.type == "tensor(float)" else np.rint(given[np.newaxis]).astype(np.uint8)
+        (scores,) = session.run(None, {taken.name: np.ascontiguousarray(stored)})
         expected.append(scores.ravel())
         received.append(explainer.explain(image).scores)
     return np.stack(expected), np.stack(received)

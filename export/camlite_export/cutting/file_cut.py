@@ -104,10 +104,10 @@ class FileCut:
     def ends(self) -> Mapping[str, Tensor]:
         """What an artifact's image, features and scores are, as its interpreter stores them."""
         file, graph = self.source.file, self.source.graph
-        scores = file.port(graph.scores)
+        features, scores = file.port(self.step.key), file.port(graph.scores)
         if self.source.ends.is_pair:
             scores = Tensor("scores", (2,), np.dtype(np.float32))
-        return {"image": self.source.input, "features": file.port(self.step.key), "scores": scores}
+        return {"image": self.source.input, "features": _given(features), "scores": _given(scores)}
 
     def answer(self, inputs: Floats) -> Answer:
         """By the file in its own interpreter."""
@@ -168,7 +168,7 @@ class FileCut:
         None where there are some, or would be none in any case.
         """
         steps = self.source.steps
-        before = [] if self.finer_steps else steps[: next(i for i, one in enumerate(steps) if one.key == self.step.key)]
+        before = [] if self.finer_steps else steps[: steps.index(self.step)]
         for step in reversed(before):
             if guide.is_finer(step, self.step.shape) and (kind := self.source.unknown_behind(step)) is not None:
                 return kind
@@ -229,6 +229,11 @@ class FileCut:
     def _evidence_of(self, features: Any) -> Any:
         with plain_operators(), workarounds.convolutions_in_groups_as_they_are():
             return forward.evidence_of(self, features)
+
+
+def _given(tensor: Tensor) -> Tensor:
+    """What is 16 bits inside is given in 32."""
+    return tensor._replace(dtype=np.dtype(np.float32)) if tensor.dtype == np.float16 else tensor
 
 
 def _as_it_is(values: Any, training: bool = False) -> Any:
@@ -340,7 +345,7 @@ def _last_feature_map(source: FileSource) -> GraphStep:
 def _is_real(source: FileSource, step: GraphStep) -> bool:
     """Whether what it gives are real numbers, or integers of which it is known what they stand for."""
     port = source.file.port(step.key)
-    return port.dtype == np.float32 or bool(port.dtype.kind in "iu" and port.scale)
+    return port.dtype.kind == "f" or bool(port.dtype.kind in "iu" and port.scale)
 
 
 def _unknown(source: FileSource) -> str | None:

@@ -30,9 +30,9 @@ from camlite_export.sources.source import Answer, Floats, KnownPixels, Step
 _BATCH = 32
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class GraphStep(Step):
-    """An operation of a file. Shapes are (None, H, W, C).
+    """An operation of a file. Shapes are (None, H, W, C). However it is given, it is the same step.
 
     Attributes:
         key: the tensor that it gives.
@@ -42,8 +42,8 @@ class GraphStep(Step):
     """
 
     key: Key = -1
-    node: Node = field(default=cast(Node, None), repr=False)
-    is_turned: bool = False
+    node: Node = field(default=cast(Node, None), repr=False, compare=False)
+    is_turned: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from camlite.errors import ClassifierError
 from camlite.soundness import onnx_model
 from camlite_export import workarounds
 from camlite_export.cutting.file_cut import Addition, FileCut
-from camlite_export.sources.onnx import layouts, reading
+from camlite_export.sources.onnx import layouts, more_outputs, reading
 from camlite_export.targets.proven_file import proven
 
 _LATEST = 18
@@ -39,12 +39,11 @@ def convert(cut: FileCut) -> bytes:
         raise TypeError(f"{cut.source.name} is no .onnx file")
     model = copy.deepcopy(file.proto)
     splice = Splice(model, file)
-    features = str(cut.step.key)
-    if cut.step.is_turned:
-        features = reading.with_channels_first(model.graph, features)
+    features = more_outputs.append(model.graph, file.tensors, str(cut.step.key), cut.step.is_turned)
     outputs = {"features": features, "scores": splice.scores(cut.source.ends.is_pair)}
     for addition in cut.additions:
-        given = splice.channels_last(str(addition.source.key), addition.source.key in cut.source.graph.channels_first)
+        real = more_outputs.in_float32(model.graph, file.tensors, str(addition.source.key))
+        given = splice.channels_last(real, addition.source.key in cut.source.graph.channels_first)
         outputs[addition.name] = splice.behind(given, _converted(cut, addition, splice.opset), addition.name)
     splice.name_ends(outputs)
     newer = ", or convert it to operators of set 17 first (onnx.version_converter)" if splice.opset < 13 else ""
@@ -88,8 +87,8 @@ class Splice:
 
     def scores(self, is_pair: bool) -> str:
         """Scores (1, K): those of the file where it gives them so; of one probability p, 1 - p and p."""
-        name = str(self._graph.output[0].name)
-        shape = self._file.tensors[name].shape
+        shape = self._file.tensors[str(self._graph.output[0].name)].shape
+        name = more_outputs.in_float32(self._graph, self._file.tensors, str(self._graph.output[0].name))
         if not is_pair:
             return name if len(shape) == 2 else self._node("Flatten", [name], "scores_in_a_row", axis=1)
         flat = name if len(shape) == 2 else self._node("Flatten", [name], "probability", axis=1)

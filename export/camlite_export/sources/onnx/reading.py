@@ -20,7 +20,7 @@ from camlite_export.sources import class_scores
 from camlite_export.sources.file_source import FileSource, ToldPixels
 from camlite_export.sources.graph import Key
 from camlite_export.sources.journey import Size
-from camlite_export.sources.onnx import external_data, layouts, onnx_graph, scan
+from camlite_export.sources.onnx import external_data, layouts, more_outputs, onnx_graph, scan
 
 SUFFIXES = (".onnx",)
 _MOST_BYTES = (1 << 31) - 1
@@ -65,7 +65,7 @@ class OnnxFile:
         from onnx import ValueInfoProto
 
         changed = copy.deepcopy(self.proto)
-        name = with_channels_first(changed.graph, str(key)) if turned else str(key)
+        name = more_outputs.append(changed.graph, self.tensors, str(key), turned)
         if name not in {one.name for one in changed.graph.output}:
             changed.graph.output.append(ValueInfoProto(name=name))
         return bytes(changed.SerializeToString(deterministic=True)), name
@@ -74,15 +74,6 @@ class OnnxFile:
         """See `camlite_export.sources.file_source.OpenFile`."""
         tensor = self.tensors[str(key)]
         return Tensor(str(key), tuple(tensor.shape[1:]), tensor.dtype)
-
-
-def with_channels_first(graph: Any, key: str) -> str:
-    """Make a map (N, C, H, W) of one that is (N, H, W, C); returns its name."""
-    from onnx import helper
-
-    name = f"camlite/channels_first/{key}"
-    graph.node.append(helper.make_node("Transpose", [key], [name], name=name, perm=layouts.TO_FIRST))
-    return name
 
 
 def is_one(path: Path) -> bool:
@@ -234,6 +225,9 @@ def _with_what_is_told(source: FileSource, model: Any) -> FileSource:
     told = {one.key: one.value for one in model.metadata_props}
     labels = _labels(told.get("names", ""))
     pixels = None
+    if source.takes_pixels:
+        channels = source.image_shape[2]
+        pixels = ToldPixels((0.0,) * channels, (1.0,) * channels, "they are the integers of its input")
     if told.get("author") == "Ultralytics" and told.get("task") == "classify":
         channels = source.image_shape[2]
         pixels = ToldPixels((0.0,) * channels, (255.0,) * channels, "Ultralytics' classifiers take 0..1")

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from camlite.errors import ClassifierError
+from camlite.soundness.onnx_operator import DTYPES
 from camlite.texts import printable
 from camlite_export.sources.class_scores import sides_text
 
-_FLOAT = 1
+_FLOAT, _UINT8, _FLOAT16 = 1, 2, 10
 _DETECTING = frozenset({"NonMaxSuppression", "RoiAlign", "MaxRoiPool", "EfficientNMS_TRT"})
+_FUNCTIONS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _LOOPING = frozenset({"If", "Loop", "Scan"})
 _CHANNELS = (1, 3)
 
@@ -53,6 +55,11 @@ def examine(model: Any, where: str) -> None:
             f"{where}: its operators depend on what it sees ({found[0]}); export it again for one fixed size "
             f"(torch.onnx.export(..., dynamo=True), or onnxsim)"
         )
+    if found := sorted(kinds & _FUNCTIONS):
+        raise ClassifierError(
+            f"{where}: holds a function of TensorFlow ({found[0]}), which nothing runs that runs ONNX; tf2onnx leaves "
+            f"such where Keras convolves in groups: give the Keras model itself, or its .tflite"
+        )
     if any(node.domain == "ai.onnx.ml" for node in graph.node):
         raise ClassifierError(f"{where}: a model of tables (ai.onnx.ml), no classifier of images")
     constants = {one.name for one in graph.initializer}
@@ -68,9 +75,18 @@ def examine(model: Any, where: str) -> None:
 
 def _refuse_no_image(value: Any, where: str) -> None:
     sides = sides_of(value)
-    if value.type.tensor_type.elem_type != _FLOAT:
+    stored = value.type.tensor_type.elem_type
+    if stored == _FLOAT16:
         raise ClassifierError(
-            f"{where}: its input is no float32; export the classifier itself in float32, without what prepares pixels"
+            f"{where}: its input is float16, expected float32 or uint8; give the file in float32 that it was made of, "
+            f"or keep float32 at both ends: onnxruntime.transformers.float16.convert_float_to_float16(MODEL, "
+            f"keep_io_types=True)"
+        )
+    if stored not in (_FLOAT, _UINT8):
+        known = DTYPES.get(stored)
+        raise ClassifierError(
+            f"{where}: its input is {'no tensor of numbers' if known is None else known.name}, expected float32 or "
+            f"uint8; export the classifier itself in float32, without what prepares pixels"
         )
     if len(sides) != 4:
         raise ClassifierError(
