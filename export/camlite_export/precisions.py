@@ -108,8 +108,8 @@ _GATES_OF_WEIGHTS_IN_8_BITS: Gates = {
     "correlation_p5": (0.999, "dynamic 0.99986, int16x8 0.99991"),
     "same_peak": (0.99, "dynamic 99.39 %, int16x8 99.50 %: peaks move between places that are almost equal"),
     "completeness_mean": (0.005, "dynamic 0.0013, int16x8 0.0016"),
-    "fine_correlation_p5": (0.97, "dynamic 0.993, of 2,000 images; a guide that is one of 28 cells off makes it 0.73"),
-    "fine_elsewhere_mean": (0.05, "dynamic 0.021; a guide that is one of 28 cells off makes it 0.26"),
+    "fine_correlation_p5": (0.97, "dynamic 0.995, of 2,000 images; a guide that is one of 28 cells off makes it 0.73"),
+    "fine_elsewhere_mean": (0.05, "dynamic 0.016; a guide that is one of 28 cells off makes it 0.26"),
 }
 PRECISIONS: Mapping[Precision, PrecisionTraits] = {
     "float32": PrecisionTraits(
@@ -124,7 +124,7 @@ PRECISIONS: Mapping[Precision, PrecisionTraits] = {
             "evidence_error_max": (1e-3, "9.8e-07 / 1.1e-06: rounding alone; 1.4e-04 through InceptionV3"),
             "completeness_max": (1e-5, "1.0e-06 / 9.5e-07: rounding alone"),
             "fine_correlation_p5": (0.9999, "1.000000 / 1.000000, of 2,000 images: rounding alone"),
-            "fine_elsewhere_mean": (1e-3, "4.2e-07 / 5.1e-07: rounding alone"),
+            "fine_elsewhere_mean": (1e-3, "2.3e-07 / 3.7e-07: rounding alone"),
         },
     ),
     "float16": PrecisionTraits(
@@ -141,8 +141,8 @@ PRECISIONS: Mapping[Precision, PrecisionTraits] = {
             "correlation_p5": (0.9999, "0.9999995 / 0.9999991"),
             "same_peak": (0.999, "99.95 % / 99.95 %"),
             "completeness_mean": (1e-4, "1.4e-05 / 1.8e-05"),
-            "fine_correlation_p5": (0.998, "0.9997 / 0.9996, of 2,000 images"),
-            "fine_elsewhere_mean": (0.006, "0.0018 / 0.0022"),
+            "fine_correlation_p5": (0.998, "0.9998 / 0.9997, of 2,000 images"),
+            "fine_elsewhere_mean": (0.006, "0.0014 / 0.0017"),
         },
     ),
     "dynamic": PrecisionTraits(
@@ -167,11 +167,8 @@ PRECISIONS: Mapping[Precision, PrecisionTraits] = {
             "correlation_p5": (0.999, "0.99957 / 0.99969"),
             "same_peak": (0.99, "99.03 % / 99.10 %: peaks move between places that are almost equal"),
             "completeness_mean": (0.015, "0.0055 / 0.0017"),
-            "fine_correlation_p5": (
-                0.95,
-                "0.984 / 0.983, of 2,000 images; made by another method 0.92, one of 28 cells off 0.73",
-            ),
-            "fine_elsewhere_mean": (0.09, "0.035 / 0.049; made by another method 0.12, one of 28 cells off 0.26"),
+            "fine_correlation_p5": (0.97, "0.990 / 0.993, of 2,000 images; by another method 0.92, a cell off 0.73"),
+            "fine_elsewhere_mean": (0.07, "0.028 / 0.024; made by another method 0.12, one of 28 cells off 0.26"),
         },
     ),
     "int16x8": PrecisionTraits(
