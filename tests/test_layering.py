@@ -178,7 +178,7 @@ def test_what_the_entry_points_name_is_there():
         assert importlib.util.find_spec(module), module
     for name in declared["camlite.extensions"]:
         assert extensions.extension(name).__name__ == declared["camlite.extensions"][name]
-    assert set(extensions.commands()) == {"export", "keygen", "parity"}
+    assert set(extensions.commands()) == {"export", "keygen", "parity", "to-c"}
 
 
 # What the exporter is made of, in the order in which its data flow.
@@ -207,6 +207,7 @@ ORDER = (
     "suite",
     "audit",
     "faithfulness",
+    "to_c",
     "cli",
 )
 

@@ -109,7 +109,7 @@ def check(explainer: Explainer) -> Check:
     """
     artifact = explainer.artifact
     arrays = artifact.arrays
-    golden = (arrays.golden_images, arrays.golden_scores, _maps(arrays), _tolerances(artifact))
+    golden = (arrays.golden_images, arrays.golden_scores, _maps(arrays), tolerances(artifact))
     start = time.perf_counter()
     with np.errstate(invalid="ignore", over="ignore"):  # what is not finite fails
         samples = tuple(_sample(explainer, *one) for one in zip(*golden, strict=True))
@@ -154,7 +154,8 @@ def _maps(arrays: Arrays) -> list[tuple[_GoldenMap | None, ...]]:
     return list(zip(coarse, fine, strict=True))
 
 
-def _tolerances(artifact: Artifact) -> list[Tolerance]:
+def tolerances(artifact: Artifact) -> list[Tolerance]:
+    """What each figure of each golden sample may be at the most, on any device."""
     traits, errors = PRECISIONS[artifact.card.precision], artifact.arrays.golden_errors
     if errors is None:
         return [traits.unmeasured] * len(artifact.arrays.golden_images)

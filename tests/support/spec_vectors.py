@@ -108,7 +108,7 @@ def answers(path: Path, backend: str, given: Mapping[str, np.ndarray]) -> tuple[
     layouts = {"features": card.features_layout}
     outputs = {name: _described(interpreter.outputs[name], layouts.get(name)) for name in sorted(interpreter.outputs)}
     tensors |= {"outputs": outputs}
-    tolerances = [one._asdict() for one in self_check._tolerances(explainer.artifact)]
+    tolerances = [one._asdict() for one in self_check.tolerances(explainer.artifact)]
     signer = explainer.artifact.signer
     described = {"artifact": path.name, "made_on": backend, "signed_with": signer and signer.hex()}
     described |= {"tensors": tensors, "class_arrays": classes}
