@@ -384,12 +384,12 @@ static uint32_t between(uint32_t before, uint32_t behind, uint32_t share)
     return (uint32_t)(((uint64_t)before * (65536 - share) + (uint64_t)behind * share) >> 16);
 }
 
-/* A cell as an integer, without float: `most` are the bits of the largest magnitude. */
+/* A cell as an integer, without float: `most` are the bits of the largest magnitude. What is below 2^-126 is 0. */
 static uint32_t integer_of(float value, uint32_t most)
 {
-    uint32_t bits = bits_of(value), down = (most >> 23) - (bits >> 23 & 255);
-    bits = down > 28 ? 0 : ((bits & 0x7fffff) | 0x800000) << 5 >> down;
-    return value < 0 ? ZERO - bits : ZERO + bits;
+    uint32_t bits = bits_of(value), exponent = bits >> 23 & 255, down = (most >> 23) - exponent;
+    uint32_t size = !exponent || down > 28 ? 0 : ((bits & 0x7fffff) | 0x800000) << 5 >> down;
+    return bits >> 31 ? ZERO - size : ZERO + size;
 }
 
 /* Without an image: the largest number of the resized map. With one: writes each number over `largest`. */

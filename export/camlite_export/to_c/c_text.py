@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 _WIDTH = 120
 _LONGEST_TEXT = 1000  # bytes; C99 promises 4,095 in all of a literal
 
-# Words that may not be a name in C or C++, or the name of a file beside the standard headers.
+# What may not be a name: words of C and C++, names of the C library and of its headers, and those that the files of
+# `to-c` use themselves.
 _TAKEN = frozenset(
     """
     alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl concept const const_cast
@@ -21,8 +22,19 @@ _TAKEN = frozenset(
     not_eq nullptr operator or or_eq private protected public register reinterpret_cast requires restrict return short
     signed sizeof static static_assert static_cast struct switch template this thread_local throw true try typedef
     typeid typename union unsigned using virtual void volatile wchar_t while xor xor_eq
-    assert complex ctype errno fenv inttypes iso646 limits locale main math memcpy memset null setjmp signal stdarg
-    stdbool stddef stdint stdio stdlib string strings tgmath time wchar wctype example_features example_tflm unix linux
+
+    abort abs accept access alarm assert atexit bind brk bsearch calloc ceil clock close complex connect cos ctype
+    daemon div dup environ eof errno error exit exp fabs fenv floor fmod fork free frexp gamma getc getenv gets group
+    index inttypes isalpha iso646 j0 j1 jn kill ldexp limits link linux listen locale log longjmp main malloc math
+    memchr memcmp memcpy memmove memset memory modf mount nan nice null open pause pipe poll pow printf putc puts qsort
+    raise rand random read realloc remainder remove rename rindex round sbrk scanf select send setjmp shutdown signal
+    sin sinh sleep socket sqrt srand stat std stdarg stdbool stddef stdin stdint stdio stdlib stdout strcat strchr
+    strcmp strcpy string strings strlen swab sync system tan tanh tgmath time times trunc truncate ungetc unix unlink
+    wait wchar wctype write y0 y1 yn
+
+    aligned arena arguments bias checked context count difference example_features example_tflm explain features
+    filled golden_evidence golden_inputs golden_scores golden_tolerances image input interpreter invoke labels map
+    resolver rest run said say score scores seen side status sums take_picture tensorflow tflite top weights
     """.split()
 )
 
@@ -30,14 +42,14 @@ _TAKEN = frozenset(
 def identifier(name: str) -> str:
     """A name of C and C++ that resembles this one, in ASCII; ``model_NAME`` where that is none, or is taken.
 
-    >>> identifier("Fashion-MNIST 28×28"), identifier("int"), identifier("3d")
-    ('Fashion_MNIST_28_28', 'model_int', 'model_3d')
+    >>> identifier("Fashion-MNIST 28 x 28"), identifier("int"), identifier("3d")
+    ('fashion_mnist_28_x_28', 'model_int', 'model_3d')
     """
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore" if name.isascii() else "replace").decode()
-    made = re.sub(r"[^0-9A-Za-z]+", "_", plain).strip("_")[:60]
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    made = re.sub(r"[^0-9a-z]+", "_", plain.lower())[:60].strip("_")
     if not made:
         return "model"
-    if made[0].isdigit() or made.lower() in _TAKEN or made.lower().startswith("camlite"):
+    if made[0].isdigit() or made in _TAKEN or made.startswith("camlite"):
         return f"model_{made}"
     return made
 
