@@ -4,9 +4,9 @@
    artifact as C, with everything that is here called `camlite_artifact`. The arithmetic is that of
    runtime/spec/artifact.md, "Evidence", "Completeness", "Heatmap" and "The self-check".
 
-       camlite_top(&digits, &scores, &top, &score);                            which class
-       camlite_evidence(&digits, &features, top, map, map_count);              logits, for each place of the features
-       camlite_completeness(&digits, &features, &scores, sums, sums_count, &difference);
+       camlite_top(&digits, &outputs, &top, &score);                           which class
+       camlite_evidence(&digits, &outputs, top, map, map_count);               logits, for each place of the features
+       camlite_completeness(&digits, &outputs, sums, sums_count, &difference); whether they add up
        camlite_heatmap(&digits, map, map_count, image, sizeof image, 28, 28);  bytes, 0 cold to 255 hot
 
    Every function returns CAMLITE_OK or says what is wrong; then nothing is said of what it was to fill. No function
@@ -27,6 +27,7 @@ extern "C" {
 #define CAMLITE_MOST_PLACES 16384
 #define CAMLITE_MOST_CHANNELS 16384
 #define CAMLITE_MOST_CLASSES 1000000
+#define CAMLITE_MOST_CELLS 1024 /* a side of a map that becomes a heatmap */
 #define CAMLITE_MOST_PIXELS 32768
 
 typedef enum {
@@ -54,6 +55,11 @@ typedef struct {
     float scale; /* 0: the numbers are real as they are */
     int32_t zero_point;
 } camlite_tensor;
+
+/* What one run of the model has left, as the artifact's names for the two. */
+typedef struct {
+    camlite_tensor features, scores;
+} camlite_outputs;
 
 /* Class weights, read where they lie: (stored - zero_point + rest / 254) * (scale * scales[k]). */
 typedef struct {
@@ -94,20 +100,21 @@ typedef struct {
 } camlite_artifact;
 
 /* The class with the highest score, and that score; of equals, the first. */
-camlite_status camlite_top(const camlite_artifact *artifact, const camlite_tensor *scores, uint32_t *top, float *score);
+camlite_status camlite_top(const camlite_artifact *artifact, const camlite_outputs *outputs, uint32_t *top,
+                           float *score);
 
 /* Evidence of class k, in logits: map[y * width + x]. `count`: how many floats `map` has room for; h * w are filled. */
-camlite_status camlite_evidence(const camlite_artifact *artifact, const camlite_tensor *features, uint32_t k,
+camlite_status camlite_evidence(const camlite_artifact *artifact, const camlite_outputs *outputs, uint32_t k,
                                 float *map, size_t count);
 
 /* Evidence of class k minus that of class `against`: it adds up to the difference of their logits without bias. */
-camlite_status camlite_contrast(const camlite_artifact *artifact, const camlite_tensor *features, uint32_t k,
+camlite_status camlite_contrast(const camlite_artifact *artifact, const camlite_outputs *outputs, uint32_t k,
                                 uint32_t against, float *map, size_t count);
 
 /* How far the evidence of all classes is from adding up to the model's scores: the largest difference of a score.
    `sums` has room for `count` floats; K are filled, with the scores that evidence adds up to. */
-camlite_status camlite_completeness(const camlite_artifact *artifact, const camlite_tensor *features,
-                                    const camlite_tensor *scores, float *sums, size_t count, float *completeness);
+camlite_status camlite_completeness(const camlite_artifact *artifact, const camlite_outputs *outputs, float *sums,
+                                    size_t count, float *completeness);
 
 /* A map as bytes of an image of any size, row by row: 0 where it is not above 0, 255 where it is the largest. The image
    shows what the model's input shows. `map` has at least h * w floats, `image` at least height * width bytes. */
@@ -116,8 +123,7 @@ camlite_status camlite_heatmap(const camlite_artifact *artifact, const float *ma
 
 /* Runs your interpreter: copies `bytes` of `input` into the model's input, and tells where features and scores are.
    They stay as they are until it is called again. Returns 0, or anything else where it could not. */
-typedef int (*camlite_run)(void *context, const void *input, size_t bytes, camlite_tensor *features,
-                           camlite_tensor *scores);
+typedef int (*camlite_run)(void *context, const void *input, size_t bytes, camlite_outputs *outputs);
 
 typedef enum { CAMLITE_SCORE_DIFFERENCE, CAMLITE_EVIDENCE_ERROR, CAMLITE_COMPLETENESS } camlite_figure;
 

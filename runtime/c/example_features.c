@@ -11,20 +11,20 @@
 
 #define SIDE 24 /* of the heatmap */
 
-static uint8_t features[CAMLITE_NAME_FEATURES_BYTES], scores[4 * CAMLITE_NAME_CLASSES];
+static uint8_t features[CAMLITE_NAME_FEATURES_BYTES], scores[CAMLITE_NAME_SCORES_BYTES];
 static float map[CAMLITE_NAME_PLACES], sums[CAMLITE_NAME_CLASSES];
 static uint8_t image[SIDE * SIDE];
 
 static int explain(void)
 {
-    camlite_tensor seen = CAMLITE_NAME_FEATURES(features), said = CAMLITE_NAME_SCORES(scores);
+    camlite_outputs outputs = CAMLITE_NAME_OUTPUTS(features, scores);
     uint32_t top, x, y;
     float score, difference;
-    camlite_status status = camlite_top(&camlite_name, &said, &top, &score);
+    camlite_status status = camlite_top(&camlite_name, &outputs, &top, &score);
     if (!status)
-        status = camlite_evidence(&camlite_name, &seen, top, map, CAMLITE_NAME_PLACES);
+        status = camlite_evidence(&camlite_name, &outputs, top, map, CAMLITE_NAME_PLACES);
     if (!status)
-        status = camlite_completeness(&camlite_name, &seen, &said, sums, CAMLITE_NAME_CLASSES, &difference);
+        status = camlite_completeness(&camlite_name, &outputs, sums, CAMLITE_NAME_CLASSES, &difference);
     if (!status)
         status = camlite_heatmap(&camlite_name, map, CAMLITE_NAME_PLACES, image, sizeof image, SIDE, SIDE);
     if (status) {
@@ -53,12 +53,11 @@ static int filled(const char *path, uint8_t *data, size_t bytes)
 
 int main(int count, char **arguments)
 {
-    camlite_tensor said = CAMLITE_NAME_SCORES(scores);
     if (count != 3) {
         fprintf(stderr, "usage: %s FEATURES SCORES\n", arguments[0]);
         return 2;
     }
-    if (!filled(arguments[1], features, sizeof features) || !filled(arguments[2], scores, said.bytes))
+    if (!filled(arguments[1], features, sizeof features) || !filled(arguments[2], scores, sizeof scores))
         return 2;
     return explain();
 }

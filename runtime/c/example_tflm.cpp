@@ -20,21 +20,21 @@ uint8_t image[CAMLITE_NAME_HEIGHT * CAMLITE_NAME_WIDTH];
 // The next picture, as CAMLITE_NAME_INPUT_BYTES bytes in the way that camlite_name.h tells.
 void take_picture(void *input) { std::memset(input, 0, CAMLITE_NAME_INPUT_BYTES); }
 
-bool invoke(tflite::MicroInterpreter &interpreter, camlite_tensor *features, camlite_tensor *scores) {
+bool invoke(tflite::MicroInterpreter &interpreter, camlite_outputs *outputs) {
     if (interpreter.Invoke() != kTfLiteOk)
         return false;
-    *features = CAMLITE_NAME_FEATURES(interpreter.output(CAMLITE_NAME_FEATURES_OUTPUT)->data.raw);
-    *scores = CAMLITE_NAME_SCORES(interpreter.output(CAMLITE_NAME_SCORES_OUTPUT)->data.raw);
+    *outputs = CAMLITE_NAME_OUTPUTS(interpreter.output(CAMLITE_NAME_FEATURES_OUTPUT)->data.raw,
+                                    interpreter.output(CAMLITE_NAME_SCORES_OUTPUT)->data.raw);
     return true;
 }
 
 // For camlite_check: runs one golden sample.
-int run(void *context, const void *input, size_t bytes, camlite_tensor *features, camlite_tensor *scores) {
+int run(void *context, const void *input, size_t bytes, camlite_outputs *outputs) {
     auto *interpreter = static_cast<tflite::MicroInterpreter *>(context);
     if (bytes != interpreter->input(0)->bytes)
         return 1;
     std::memcpy(interpreter->input(0)->data.raw, input, bytes);
-    return invoke(*interpreter, features, scores) ? 0 : 1;
+    return invoke(*interpreter, outputs) ? 0 : 1;
 }
 
 int say(const char *what, camlite_status status) {
@@ -61,16 +61,15 @@ int main() {
     if (status != CAMLITE_OK && status != CAMLITE_NO_SAMPLES)
         return say("self-check", status);
 
-    camlite_tensor features, scores;
+    camlite_outputs outputs;
     uint32_t top;
     float score, difference;
     take_picture(interpreter.input(0)->data.raw);
-    if (!invoke(interpreter, &features, &scores))
+    if (!invoke(interpreter, &outputs))
         return 1;
-    if ((status = camlite_top(&camlite_name, &scores, &top, &score)) != CAMLITE_OK ||
-        (status = camlite_evidence(&camlite_name, &features, top, map, CAMLITE_NAME_PLACES)) != CAMLITE_OK ||
-        (status = camlite_completeness(&camlite_name, &features, &scores, sums, CAMLITE_NAME_CLASSES, &difference)) !=
-            CAMLITE_OK ||
+    if ((status = camlite_top(&camlite_name, &outputs, &top, &score)) != CAMLITE_OK ||
+        (status = camlite_evidence(&camlite_name, &outputs, top, map, CAMLITE_NAME_PLACES)) != CAMLITE_OK ||
+        (status = camlite_completeness(&camlite_name, &outputs, sums, CAMLITE_NAME_CLASSES, &difference)) != CAMLITE_OK ||
         (status = camlite_heatmap(&camlite_name, map, CAMLITE_NAME_PLACES, image, sizeof image, CAMLITE_NAME_HEIGHT,
                                   CAMLITE_NAME_WIDTH)) != CAMLITE_OK)
         return say("explanation", status);

@@ -59,18 +59,19 @@ def test_a_vector_gives_what_it_says(name, library):
     made, size = of_vector(read), (read.card.preprocessing.height, read.card.preprocessing.width)
     for case in told["cases"]:
         outputs = {one: spec_vectors.array(of, block) for one, of in case["outputs"].items()}
-        features, scores = (c_tensor(outputs[one], told["tensors"]["outputs"][one]) for one in ("features", "scores"))
+        ends = (c_tensor(outputs[one], told["tensors"]["outputs"][one]) for one in ("features", "scores"))
+        left = c_library.outputs(*ends)
         expected = spec_vectors.array(case["evidence"], block)
 
-        maps = [library.evidence(made, features, k) for k in case["classes"]]
+        maps = [library.evidence(made, left, k) for k in case["classes"]]
 
         assert near(np.stack(maps), expected)
-        top, score = library.top(made, scores)
+        top, score = library.top(made, left)
         assert read.card.labels[top] == case["explanation"]["label"]
         assert np.float32(score) == spec_vectors.array(case["scores"], block)[top]
         if "fine" in case:
             continue  # completeness and heatmap of the vector are those of the fine map
-        difference, _ = library.completeness(made, features, scores)
+        difference, _ = library.completeness(made, left)
         assert abs(difference - case["explanation"]["completeness"]) <= REAL * max(1, abs(score))
         heat = library.heatmap(made, maps[case["classes"].index(top)], size)
         assert np.abs(heat - bytes_of(spec_vectors.array(case["heatmap"], block))).max() <= 1
@@ -135,18 +136,22 @@ def test_evidence_of_any_head_is_that_of_the_spec(library, head):
     classes = range(len(bias))
     expected = cam.evidence(real, weights, classes)
 
-    maps = np.stack([library.evidence(made, features, k) for k in classes])
-
-    assert near(maps, expected)
-    assert near(library.evidence(made, features, 0, len(bias) - 1), expected[0] - expected[-1], 2 * REAL)
     logits = expected.sum(axis=(1, 2), dtype=np.float64) + bias
     scores = cam.activate(logits, activation).astype(np.float32)
-    difference, sums = library.completeness(made, features, c_library.tensor(scores))
+    left = c_library.outputs(features, c_library.tensor(scores))
+
+    maps = np.stack([library.evidence(made, left, k) for k in classes])
+
+    assert near(maps, expected)
+    assert np.abs(library.evidence(made, left, 0, len(bias) - 1) - (expected[0] - expected[-1])).max() <= (
+        2 * REAL * np.abs(expected).max()
+    )
+    difference, sums = library.completeness(made, left)
     size = np.abs(logits).max() if activation == "linear" else 1 + np.abs(expected).max()
     assert np.abs(sums - scores).max() <= 2 * REAL * max(1, size)
     assert difference == np.abs(sums - scores).max()
     scores[-1] += 0.25 * max(1, size)
-    assert library.completeness(made, features, c_library.tensor(scores))[0] > 0.2 * max(1, size)
+    assert library.completeness(made, left)[0] > 0.2 * max(1, size)
 
 
 def plain(height, width, window=WHOLE):
@@ -188,67 +193,77 @@ def test_a_large_image_is_exact_to_its_last_pixel(library):
 
 # --- What is refused ------------------------------------------------------------------------------------------------
 
-FEATURES = np.zeros((3, 4, 5), np.int8)
+FEATURES, SCORES = np.zeros((3, 4, 5), np.int8), np.zeros(2, np.int8)
 
 
 def head(**changes):
     made = c_library.artifact((3, 4, 5), np.ones((5, 2)), np.zeros(2))
     for name, value in changes.items():
-        part, _, field = name.rpartition("__")
+        *steps, field = name.split("__")
         target = made
-        for step in filter(None, part.split("__")):
+        for step in steps:
             target = getattr(target, step)
         setattr(target, field, value)
     return made
 
 
+def left(features=FEATURES, scores=SCORES, scale=1.0, zero_point=0):
+    return c_library.outputs(c_library.tensor(features, scale, zero_point), c_library.tensor(scores, 1.0))
+
+
+def statuses(library, made, outputs):
+    """What every function that looks at outputs says."""
+    return {
+        library.top(made, outputs),
+        library.evidence(made, outputs, 0, room=12),
+        library.evidence(made, outputs, 0, 1, room=12),
+        library.completeness(made, outputs, room=2),
+    }
+
+
 @pytest.mark.parametrize(
     "changes",
     [
-        {"height": 0}, {"width": 0}, {"channels": 0}, {"classes": 0}, {"channels": 6},
-        {"classes": 3}, {"height": 2**31, "width": 2}, {"height": 2**16, "width": 2**16}, {"channels": 2**31},
-        {"classes": 2**32 - 1}, {"bias_count": 1}, {"weights__stored__bytes": 39}, {"weights__stored__type": 0},
-        {"weights__per_place": 1}, {"weights__stored__zero_point": 2**31 - 1},
-        {"weights__stored__zero_point": -(2**31)}, {"weights__rest": 8, "weights__rest_bytes": 10},
-        {"weights__scales": 8, "weights__scales_bytes": 7},
+        {"height": 0}, {"width": 0}, {"channels": 0}, {"classes": 0}, {"channels": 6}, {"classes": 3},
+        {"height": 2**31, "width": 2}, {"height": 2**16, "width": 2**16}, {"channels": 2**31}, {"classes": 2**32 - 1},
+        {"bias_count": 1}, {"weights__stored__bytes": 39}, {"weights__stored__type": 0}, {"weights__per_place": 1},
+        {"weights__stored__zero_point": 2**31 - 1}, {"weights__stored__zero_point": -(2**31)},
+        {"weights__rest": 8, "weights__rest_bytes": 10}, {"weights__scales": 8, "weights__scales_bytes": 7},
     ],
 )  # fmt: skip
 def test_an_artifact_whose_sizes_do_not_fit_is_refused(library, changes):
-    made, scores = head(**changes), c_library.tensor(np.zeros(2, np.int8), 1.0)
+    made = head(**changes)
 
-    assert library.evidence(made, c_library.tensor(FEATURES, 1.0), 0, room=12) == BAD_ARTIFACT
-    assert library.top(made, scores) == BAD_ARTIFACT
+    assert statuses(library, made, left()) == {BAD_ARTIFACT}
     assert library.heatmap(made, np.ones((3, 4)), (1, 1)) == BAD_ARTIFACT
 
 
-def test_tensors_of_other_sizes_and_zero_points_are_refused(library):
-    made, scores = head(), c_library.tensor(np.zeros(2, np.int8), 1.0)
-    assert library.evidence(head(height=4), c_library.tensor(FEATURES, 1.0), 0) == BAD_TENSOR
-    for features in (
-        c_library.tensor(FEATURES[:2], 1.0),
-        c_library.tensor(FEATURES.astype(np.int16), 1.0),
-        c_library.tensor(FEATURES, 1.0, 2**31 - 1),
-        c_library.tensor(FEATURES, 1.0, -(2**31)),
-    ):
-        if features.type == 2:
-            features.type = 0
-        assert library.evidence(made, features, 0) == BAD_TENSOR
-        assert library.completeness(made, features, scores) == BAD_TENSOR
-    assert library.top(made, c_library.tensor(np.zeros(3, np.int8), 1.0)) == BAD_TENSOR
-    assert library.completeness(made, c_library.tensor(FEATURES, 1.0), c_library.tensor(np.zeros(1, np.int8))) == BAD_TENSOR
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        left(FEATURES[:2]), left(FEATURES.astype(np.int16)), left(zero_point=2**31 - 1), left(zero_point=-(2**31)),
+        left(scores=SCORES[:1]), left(scores=np.zeros(3, np.int8)), left(scores=SCORES.astype(np.float32)[:1]),
+    ],
+    ids=range(7),
+)  # fmt: skip
+def test_tensors_of_other_sizes_and_zero_points_are_refused(library, outputs):
+    if outputs.features.type == c_library.TYPES["int16"]:
+        outputs.features.type = c_library.TYPES["int8"]
+
+    assert statuses(library, head(), outputs) == {BAD_TENSOR}
 
 
 def test_buffers_that_are_too_small_and_classes_that_are_not_there_are_refused(library):
-    made, features = head(), c_library.tensor(FEATURES, 1.0)
-    scores, evidence = c_library.tensor(np.zeros(2, np.int8), 1.0), np.ones((3, 4))
+    made, evidence = head(), np.ones((3, 4))
 
-    assert library.evidence(made, features, 0, room=11) == BAD_SIZE
-    assert library.completeness(made, features, scores, room=1) == BAD_SIZE
+    assert library.evidence(made, left(), 0, room=11) == BAD_SIZE
+    assert library.evidence(made, left(), 0, 1, room=11) == BAD_SIZE
+    assert library.completeness(made, left(), room=1) == BAD_SIZE
     assert library.heatmap(made, evidence.ravel()[:11], (3, 3)) == BAD_SIZE
     for room, size in ((8, (3, 3)), (9, (0, 3)), (9, (3, 0)), (9, (2**31, 2)), (9, (2**16, 2**16)), (2**16, (1, 2**16))):
         assert library.heatmap(made, evidence, size, room) == BAD_SIZE
-    assert library.evidence(made, features, 2) == NO_SUCH_CLASS
-    assert library.evidence(made, features, 0, 2) == NO_SUCH_CLASS
+    assert library.evidence(made, left(), 2) == NO_SUCH_CLASS
+    assert library.evidence(made, left(), 0, 2) == NO_SUCH_CLASS
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
@@ -258,19 +273,18 @@ def test_numbers_that_are_not_finite_are_no_answer(library, number):
     bad, evidence = features.copy(), np.ones((3, 4), np.float32)
     bad[2, 3, 4] = scores[1] = evidence[1, 1] = number
 
-    assert library.evidence(made, c_library.tensor(bad), 0) == NOT_FINITE
-    assert library.evidence(made, c_library.tensor(FEATURES + 1, number), 0) == NOT_FINITE
-    assert library.completeness(made, c_library.tensor(bad), c_library.tensor(np.zeros(2, np.float32))) == NOT_FINITE
-    assert library.completeness(made, c_library.tensor(features), c_library.tensor(scores)) == NOT_FINITE
-    assert library.top(made, c_library.tensor(scores)) == NOT_FINITE
+    for outputs in (left(bad), left(FEATURES + 1, scale=number)):
+        assert library.evidence(made, outputs, 0) == NOT_FINITE
+        assert library.evidence(made, outputs, 0, 1) == NOT_FINITE
+        assert library.completeness(made, outputs) == NOT_FINITE
+    assert library.completeness(made, left(features, scores)) == NOT_FINITE
+    assert library.top(made, left(features, scores)) == NOT_FINITE
     assert library.heatmap(made, evidence, (5, 5)) == NOT_FINITE
 
 
 @pytest.mark.parametrize("scale", [3e38, 1e30, 1e-45])
 def test_absurd_scales_give_an_answer_or_none(library, scale):
-    features = c_library.tensor(np.full((3, 4, 5), 100, np.int8), scale)
-
-    found = library.evidence(head(), features, 0)
+    found = library.evidence(head(), left(np.full((3, 4, 5), 100, np.int8), scale=scale), 0)
 
     assert found == NOT_FINITE if isinstance(found, int) else np.isfinite(found).all()
     assert isinstance(found, int) == (scale == 3e38)

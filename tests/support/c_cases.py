@@ -68,7 +68,7 @@ def write(folder: Path, artifact: Artifact, cases: Sequence[Case], first_golden:
         lines += ["};\n"]
     (folder / "cases.h").write_text("".join(lines))
     upper = made.name.upper()
-    words = ("PLACES", "CLASSES", "HEIGHT", "WIDTH", "FEATURES", "SCORES", "INPUT_BYTES")
+    words = ("PLACES", "CLASSES", "HEIGHT", "WIDTH", "OUTPUTS")
     defined = {one: f"{upper}_{one}" for one in words}
     return {"NAME": made.name, "HEADER": f'"{made.name}.h"', "CASES": '"cases.h"', **defined}
 

@@ -24,6 +24,10 @@ class CTensor(Structure):
     ]  # fmt: skip
 
 
+class COutputs(Structure):
+    _fields_ = [("features", CTensor), ("scores", CTensor)]
+
+
 class CWeights(Structure):
     _fields_ = [
         ("stored", CTensor), ("classes_first", c_uint8), ("per_place", c_uint8), ("rest", c_void_p),
@@ -52,6 +56,13 @@ def tensor(array: np.ndarray, scale: float = 0.0, zero_point: int = 0) -> CTenso
     assert array.flags.c_contiguous
     made = CTensor(array.ctypes.data, array.nbytes, TYPES[array.dtype.name], scale, zero_point)
     made.keep = array
+    return made
+
+
+def outputs(features: CTensor, scores: CTensor) -> COutputs:
+    """What a run has left."""
+    made = COutputs(features, scores)
+    made.keep = features, scores
     return made
 
 
@@ -90,34 +101,33 @@ class Library:
     def __init__(self, path: Path) -> None:
         self.library = ctypes.CDLL(str(path))
 
-    def top(self, artifact: CArtifact, scores: CTensor) -> tuple[int, float] | int:
+    def top(self, artifact: CArtifact, outputs: COutputs) -> tuple[int, float] | int:
         """The class with the highest score, and that score."""
         k, score = c_uint32(), c_float()
-        status = self.library.camlite_top(byref(artifact), byref(scores), byref(k), byref(score))
+        status = self.library.camlite_top(byref(artifact), byref(outputs), byref(k), byref(score))
         return status or (k.value, score.value)
 
     def evidence(
-        self, artifact: CArtifact, features: CTensor, k: int, against: int | None = None, room: int | None = None
+        self, artifact: CArtifact, outputs: COutputs, k: int, against: int | None = None, room: int | None = None
     ) -> np.ndarray | int:
         """Evidence of a class (h, w), perhaps against another; `room`: how many numbers the buffer has room for."""
         found = np.full(artifact.height * artifact.width if room is None else room, np.nan, np.float32)
-        room = c_size_t(found.size)
+        buffer = _of(found), c_size_t(found.size)
         if against is None:
-            status = self.library.camlite_evidence(byref(artifact), byref(features), c_uint32(k), _of(found), room)
+            status = self.library.camlite_evidence(byref(artifact), byref(outputs), c_uint32(k), *buffer)
         else:
-            status = self.library.camlite_contrast(
-                byref(artifact), byref(features), c_uint32(k), c_uint32(against), _of(found), room
-            )
+            classes = c_uint32(k), c_uint32(against)
+            status = self.library.camlite_contrast(byref(artifact), byref(outputs), *classes, *buffer)
         return status or found.reshape(artifact.height, artifact.width)
 
     def completeness(
-        self, artifact: CArtifact, features: CTensor, scores: CTensor, room: int | None = None
+        self, artifact: CArtifact, outputs: COutputs, room: int | None = None
     ) -> tuple[float, np.ndarray] | int:
         """Completeness, and the scores that evidence adds up to."""
         sums = np.full(artifact.classes if room is None else room, np.nan, np.float32)
         difference = c_float()
         status = self.library.camlite_completeness(
-            byref(artifact), byref(features), byref(scores), _of(sums), c_size_t(sums.size), byref(difference)
+            byref(artifact), byref(outputs), _of(sums), c_size_t(sums.size), byref(difference)
         )
         return status or (difference.value, sums)
 

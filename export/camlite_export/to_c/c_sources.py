@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -47,10 +48,11 @@ def header(name: str, artifact: Artifact, model: ModelTensors, arena: int) -> st
         "HEIGHT": (height, "of the model's input"),
         "WIDTH": (width, ""),
         "CHANNELS": (channels, f"{card.preprocessing.order.upper()}" if channels == 3 else "grey"),
-        "INPUT_BYTES": (model.input.dtype.itemsize * height * width * channels, f"{model.input.dtype}"),
+        "INPUT_BYTES": (_bytes_of(model.input), f"{model.input.dtype}"),
         "CLASSES": (len(card.labels), "floats that camlite_completeness needs"),
         "PLACES": (card.head.height * card.head.width, "floats of a map"),
-        "FEATURES_BYTES": (features.dtype.itemsize * int(np.prod(features.shape)), f"{features.dtype}"),
+        "FEATURES_BYTES": (_bytes_of(features), f"{features.dtype}"),
+        "SCORES_BYTES": (_bytes_of(model.outputs["scores"]), f"{model.outputs['scores'].dtype}"),
         "FEATURES_OUTPUT": (model.places["features"], "which output of the interpreter the features are"),
         "SCORES_OUTPUT": (model.places["scores"], ""),
         "ARENA_BYTES": (arena, "to begin with; interpreter.arena_used_bytes() tells what it takes"),
@@ -76,8 +78,9 @@ def header(name: str, artifact: Artifact, model: ModelTensors, arena: int) -> st
         f"extern const uint8_t {name}_model[{len(artifact.model)}]; /* for the interpreter; the class weights are in it */",
         f"extern const camlite_artifact {name};",
         "",
-        "/* Outputs as the interpreter leaves them: fill in where the data are. */",
-        *(_empty_tensor(f"{upper}_{one.upper()}", model.outputs[one]) for one in ("features", "scores")),
+        "/* A camlite_outputs of where the interpreter has left the two. */",
+        f"#define {upper}_OUTPUTS(FEATURES, SCORES) "
+        f"{{{_tensor('FEATURES', features)}, {_tensor('SCORES', model.outputs['scores'])}}}",
         "",
         "#ifdef __cplusplus",
         "}",
@@ -104,13 +107,12 @@ def _quantization(begin: str, what: str, prefix: str, tensor: Tensor) -> list[st
     ]
 
 
-def _empty_tensor(name: str, tensor: Tensor) -> str:
-    count = int(np.prod(tensor.shape)) * tensor.dtype.itemsize
-    return f"#define {name}(DATA) {{(DATA), {count}, {_TYPES[tensor.dtype.name]}, {_scale_of(tensor)}}}"
+def _tensor(data: str, tensor: Tensor) -> str:
+    return f"{{({data}), {_bytes_of(tensor)}, {_TYPES[tensor.dtype.name]}, {real(tensor.scale)}, {tensor.zero_point}}}"
 
 
-def _scale_of(tensor: Tensor) -> str:
-    return f"{real(tensor.scale)}, {tensor.zero_point}"
+def _bytes_of(tensor: Tensor) -> int:
+    return tensor.dtype.itemsize * math.prod(tensor.shape)
 
 
 def source(name: str, artifact: Artifact, golden: Golden) -> Iterator[str]:

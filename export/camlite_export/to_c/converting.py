@@ -28,7 +28,7 @@ EXAMPLES = ("example_features.c", "example_tflm.cpp")
 
 # What TensorFlow Lite Micro computes.
 _PRECISIONS: tuple[Precision, ...] = ("float32", "int8", "int16x8")
-_MOST_PLACES = 16_384  # CAMLITE_MOST_PLACES
+_MOST_PLACES, _MOST_CELLS = 16_384, 1024  # CAMLITE_MOST_PLACES, CAMLITE_MOST_CELLS
 # TensorFlow Lite Micro keeps so much for each tensor and operator, and for itself; measured is what it says itself.
 _ARENA_PER_OPERATOR, _ARENA_BASE = 512, 8192
 
@@ -121,9 +121,11 @@ def _refuse(artifact: Artifact) -> None:
     stored = artifact.arrays.stored_weights
     if stored is not None and stored.dtype == "float16":
         raise CamliteError(f"{where}: its class weights are float16, which the C runtime does not read; export as int8")
-    if card.head.height * card.head.width > _MOST_PLACES:
+    sides = card.head.height, card.head.width
+    if max(sides) > _MOST_CELLS or sides[0] * sides[1] > _MOST_PLACES:
         raise CamliteError(
-            f"{where}: features of {card.head.height} x {card.head.width} places, expected at most {_MOST_PLACES}"
+            f"{where}: features of {sides[0]} x {sides[1]} places, expected at most {_MOST_CELLS} a side, and "
+            f"{_MOST_PLACES} in all; cut the classifier later (--layer)"
         )
 
 
