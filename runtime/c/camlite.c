@@ -11,6 +11,38 @@
 #pragma GCC optimize("fp-contract=off")
 #endif
 
+/* What is compiled; an artifact that needs more is refused. `camlite to-c` leaves out what its artifact does not need. */
+#ifndef CAMLITE_WITH_FLOAT32 /* features, scores or class weights of float32 */
+#define CAMLITE_WITH_FLOAT32 1
+#endif
+#ifndef CAMLITE_WITH_INT16 /* features or scores of int16 */
+#define CAMLITE_WITH_INT16 1
+#endif
+#ifndef CAMLITE_WITH_UINT8
+#define CAMLITE_WITH_UINT8 1
+#endif
+#ifndef CAMLITE_WITH_PLACES /* class weights that differ from place to place */
+#define CAMLITE_WITH_PLACES 1
+#endif
+#ifndef CAMLITE_WITH_REST /* what rounding took from class weights */
+#define CAMLITE_WITH_REST 1
+#endif
+#ifndef CAMLITE_WITH_SCALES /* a scale for each class */
+#define CAMLITE_WITH_SCALES 1
+#endif
+#ifndef CAMLITE_WITH_LAYOUTS /* features (C, h, w), class weights (C, K) as well as (K, C) */
+#define CAMLITE_WITH_LAYOUTS 1
+#endif
+#ifndef CAMLITE_WITH_WINDOW /* features that do not lie over just the model's input */
+#define CAMLITE_WITH_WINDOW 1
+#endif
+#ifndef CAMLITE_WITH_SIGMOID
+#define CAMLITE_WITH_SIGMOID 1
+#endif
+#ifndef CAMLITE_WITH_SOFTMAX
+#define CAMLITE_WITH_SOFTMAX 1
+#endif
+
 /* So many channels are worked on at a time. */
 #define BLOCK 32
 /* Steps of `rest` in one step of an integer weight. */
@@ -23,9 +55,19 @@ typedef union {
 
 /* --- Numbers ------------------------------------------------------------------------------------------------------ */
 
+static int is_float(const camlite_tensor *tensor)
+{
+    return CAMLITE_WITH_FLOAT32 && tensor->type == CAMLITE_FLOAT32;
+}
+
+static int is_int16(const camlite_tensor *tensor)
+{
+    return CAMLITE_WITH_INT16 && tensor->type == CAMLITE_INT16;
+}
+
 static size_t width_of(const camlite_tensor *tensor)
 {
-    return tensor->type == CAMLITE_FLOAT32 ? 4 : tensor->type == CAMLITE_INT16 ? 2 : 1;
+    return is_float(tensor) ? 4 : is_int16(tensor) ? 2 : 1;
 }
 
 /* The bits of the largest magnitude. Magnitudes are in the order of their bits; those of infinity and NaN come last. */
@@ -51,6 +93,11 @@ static float magnitude(float value)
     return value < 0 ? -value : value;
 }
 
+static float larger(float one, float other)
+{
+    return other <= one ? one : other; /* NaN where one of them is */
+}
+
 /* `count` numbers, `step` apart, from index `at` on; integers without their zero point. */
 static void load(numbers *to, const camlite_tensor *tensor, size_t at, size_t step, uint32_t count)
 {
@@ -59,15 +106,15 @@ static void load(numbers *to, const camlite_tensor *tensor, size_t at, size_t st
     uint32_t n;
     for (n = 0; n < count; n++, from += step * width) {
         int32_t stored = *from;
-        if (tensor->type == CAMLITE_FLOAT32) {
+        if (is_float(tensor)) {
             memcpy(&to->f[n], from, 4);
             continue;
         }
-        if (tensor->type == CAMLITE_INT16) {
+        if (is_int16(tensor)) {
             int16_t wide;
             memcpy(&wide, from, 2);
             stored = wide;
-        } else if (tensor->type != CAMLITE_UINT8)
+        } else if (!CAMLITE_WITH_UINT8 || tensor->type != CAMLITE_UINT8)
             stored = (int8_t)stored;
         to->i[n] = stored - tensor->zero_point;
     }
@@ -75,25 +122,7 @@ static void load(numbers *to, const camlite_tensor *tensor, size_t at, size_t st
 
 static float real_of(const numbers *some, uint32_t n, const camlite_tensor *tensor)
 {
-    return tensor->type == CAMLITE_FLOAT32 ? some->f[n] : (float)some->i[n];
-}
-
-/* exp(x) of x <= 0, within 4e-7 of it. That of newlib computes in double, which these processors do in software. */
-static float exponential(float x)
-{
-    int32_t n;
-    uint32_t bits;
-    float rest, power, sum = 1;
-    if (x < -87.0f)
-        return 0;
-    n = (int32_t)(x * 1.44269504f - 0.5f); /* the nearest power of 2, and what remains of it */
-    rest = x - (float)n * 0.693359375f;
-    rest += (float)n * 2.12194440e-4f;
-    bits = (uint32_t)(n + 127) << 23;
-    memcpy(&power, &bits, sizeof power);
-    for (n = 7; n; n--)
-        sum = 1 + sum * rest / (float)n;
-    return power * sum;
+    return is_float(tensor) ? some->f[n] : (float)some->i[n];
 }
 
 /* --- Whether all is as large as is said --------------------------------------------------------------------------- */
@@ -103,23 +132,51 @@ static uint32_t places_of(const camlite_artifact *artifact)
     return artifact->height * artifact->width;
 }
 
+static int has_rest(const camlite_artifact *artifact)
+{
+    return CAMLITE_WITH_REST && artifact->weights.rest;
+}
+
+static int has_scales(const camlite_artifact *artifact)
+{
+    return CAMLITE_WITH_SCALES && artifact->weights.scales;
+}
+
+static int is_per_place(const camlite_artifact *artifact)
+{
+    return CAMLITE_WITH_PLACES && artifact->weights.per_place;
+}
+
+/* The one way in which these processors mostly have them: features (h, w, C), class weights (K, C). */
+static int is_usual(const camlite_artifact *artifact)
+{
+    return !artifact->channels_first && artifact->weights.classes_first;
+}
+
 /* With such a zero point, no sum below can overflow. */
 static int fits(const camlite_tensor *tensor, uint64_t count)
 {
-    return count * width_of(tensor) == tensor->bytes && (uint32_t)tensor->zero_point + 32768 < 65536;
+    const unsigned known = 1u << CAMLITE_INT8 | CAMLITE_WITH_UINT8 << CAMLITE_UINT8 |
+                           CAMLITE_WITH_INT16 << CAMLITE_INT16 | CAMLITE_WITH_FLOAT32 << CAMLITE_FLOAT32;
+    return (unsigned)tensor->type <= CAMLITE_FLOAT32 && known >> tensor->type & 1 &&
+           count * width_of(tensor) == tensor->bytes && (uint32_t)tensor->zero_point + 32768 < 65536;
 }
 
-/* The artifact, and where there are outputs, they as well; and whether a buffer has room for so many. */
+/* The artifact, and where there are outputs, they as well. */
 static camlite_status verify(const camlite_artifact *artifact, const camlite_outputs *outputs)
 {
     const camlite_weights *weights = &artifact->weights;
-    uint64_t places = (uint64_t)artifact->height * artifact->width, all = (uint64_t)artifact->channels * artifact->classes;
+    uint64_t places = (uint64_t)artifact->height * artifact->width;
+    uint64_t all = (uint64_t)artifact->channels * artifact->classes;
     if (places - 1 >= CAMLITE_MOST_PLACES || artifact->channels - 1 >= CAMLITE_MOST_CHANNELS ||
         artifact->classes - 1 >= CAMLITE_MOST_CLASSES || artifact->bias_count != artifact->classes ||
-        (weights->rest && (weights->rest_bytes != all || weights->stored.type == CAMLITE_FLOAT32)) ||
-        (weights->scales && weights->scales_bytes != (uint64_t)4 * artifact->classes) ||
-        (weights->per_place && (weights->rest || weights->classes_first)) ||
-        !fits(&weights->stored, weights->per_place ? all * places : all))
+        (weights->rest && (!CAMLITE_WITH_REST || weights->rest_bytes != all || is_float(&weights->stored))) ||
+        (weights->scales && (!CAMLITE_WITH_SCALES || weights->scales_bytes != (uint64_t)4 * artifact->classes)) ||
+        (weights->per_place && (!CAMLITE_WITH_PLACES || weights->rest || weights->classes_first)) ||
+        (!CAMLITE_WITH_LAYOUTS && !is_usual(artifact)) ||
+        (!CAMLITE_WITH_SIGMOID && artifact->activation == CAMLITE_SIGMOID) ||
+        (!CAMLITE_WITH_SOFTMAX && artifact->activation == CAMLITE_SOFTMAX) ||
+        !fits(&weights->stored, is_per_place(artifact) ? all * places : all))
         return CAMLITE_BAD_ARTIFACT;
     if (outputs &&
         !(fits(&outputs->features, places * artifact->channels) && fits(&outputs->scores, artifact->classes)))
@@ -132,15 +189,30 @@ static camlite_status verify(const camlite_artifact *artifact, const camlite_out
 /* What stored features times stored weights of class k are to be multiplied with. */
 static float unit_of(const camlite_artifact *artifact, const camlite_tensor *features, uint32_t k)
 {
-    const camlite_weights *weights = &artifact->weights;
-    float unit = weights->stored.scale, scale;
-    if (weights->scales) {
-        memcpy(&scale, (const uint8_t *)weights->scales + 4 * (size_t)k, sizeof scale);
+    float unit = artifact->weights.stored.scale, scale;
+    if (has_scales(artifact)) {
+        memcpy(&scale, (const uint8_t *)artifact->weights.scales + 4 * (size_t)k, sizeof scale);
         unit *= scale;
     }
-    if (weights->rest)
+    if (has_rest(artifact))
         unit /= REST_STEPS;
     return features->scale != 0 ? unit * features->scale : unit;
+}
+
+/* `count` class weights of class k at a place. */
+static void load_weights(numbers *to, const camlite_artifact *artifact, uint32_t k, uint32_t place, uint32_t channel,
+                         uint32_t count)
+{
+    const camlite_weights *weights = &artifact->weights;
+    size_t at = (size_t)k * artifact->channels + channel, step = 1, classes = artifact->classes;
+    uint32_t n;
+    if (CAMLITE_WITH_LAYOUTS && !weights->classes_first) {
+        at = ((is_per_place(artifact) ? (size_t)place * artifact->channels : 0) + channel) * classes + k;
+        step = classes;
+    }
+    load(to, &weights->stored, at, step, count);
+    for (n = 0; has_rest(artifact) && n < count; n++)
+        to->i[n] = REST_STEPS * to->i[n] + weights->rest[(channel + n) * classes + k];
 }
 
 /* Adds what features say for class k to each place of a map; or, where `end` is not 0, what they say for the classes
@@ -149,31 +221,25 @@ static float unit_of(const camlite_artifact *artifact, const camlite_tensor *fea
 static void add_evidence(const camlite_artifact *artifact, const camlite_tensor *features, uint32_t k, uint32_t end,
                          float sign, float *out)
 {
-    const camlite_weights *weights = &artifact->weights;
-    uint32_t places = places_of(artifact), channels = artifact->channels, classes = artifact->classes;
-    size_t next_place = channels, next_feature = 1, next_class = 1, next_weight = classes;
+    uint32_t places = places_of(artifact), channels = artifact->channels;
     uint32_t from = k, channel, count, place, n;
-    int by_place = end == 0, added_up = end && !weights->per_place;
-    numbers some, one, of_class;
+    int by_place = end == 0, added_up = end && !is_per_place(artifact);
+    int in_float = is_float(features) || is_float(&artifact->weights.stored);
+    numbers some, one, weights;
     float unit = 0;
     if (by_place)
         end = k + 1;
-    if (artifact->channels_first) {
-        next_place = 1;
-        next_feature = places;
-    }
-    if (weights->classes_first) {
-        next_class = channels;
-        next_weight = 1;
-    }
     for (channel = 0; channel < channels; channel += count) {
         count = channels - channel < BLOCK ? channels - channel : BLOCK;
         for (place = 0; place < places; place++) {
-            load(&one, features, place * next_place + channel * next_feature, next_feature, count);
+            if (CAMLITE_WITH_LAYOUTS && artifact->channels_first)
+                load(&one, features, (size_t)channel * places + place, places, count);
+            else
+                load(&one, features, (size_t)place * channels + channel, 1, count);
             for (n = 0; n < count; n++)
                 if (!added_up || place == 0)
                     some.i[n] = one.i[n]; /* of a float its bits */
-                else if (features->type == CAMLITE_FLOAT32)
+                else if (is_float(features))
                     some.f[n] += one.f[n];
                 else
                     some.i[n] += one.i[n];
@@ -182,19 +248,16 @@ static void add_evidence(const camlite_artifact *artifact, const camlite_tensor 
             for (k = from; k < end; k++) {
                 int64_t whole = 0;
                 float real = 0;
-                if (!by_place || weights->per_place || place == 0) {
-                    size_t at = weights->per_place ? (size_t)place * channels * classes : 0;
-                    load(&of_class, &weights->stored, at + channel * next_weight + k * next_class, next_weight, count);
-                    for (n = 0; weights->rest && n < count; n++)
-                        of_class.i[n] = REST_STEPS * of_class.i[n] + weights->rest[(size_t)(channel + n) * classes + k];
+                if (!by_place || is_per_place(artifact) || place == 0) {
+                    load_weights(&weights, artifact, k, place, channel, count);
                     unit = sign * unit_of(artifact, features, k);
                 }
                 for (n = 0; n < count; n++)
-                    if (features->type == CAMLITE_FLOAT32 || weights->stored.type == CAMLITE_FLOAT32)
-                        real += real_of(&some, n, features) * real_of(&of_class, n, &weights->stored);
+                    if (in_float)
+                        real += real_of(&some, n, features) * real_of(&weights, n, &artifact->weights.stored);
                     else
-                        whole += (int64_t)some.i[n] * of_class.i[n]; /* 2^30 * 2^24 * 32 at the most */
-                out[by_place ? place : k] += unit * (real + (float)whole); /* one of them is 0 */
+                        whole += (int64_t)some.i[n] * weights.i[n]; /* 2^30 * 2^24 * 32 at the most */
+                out[by_place ? place : k] += unit * (in_float ? real : (float)whole);
             }
         }
     }
@@ -242,34 +305,61 @@ camlite_status camlite_top(const camlite_artifact *artifact, const camlite_outpu
                            float *score)
 {
     camlite_status status = verify(artifact, outputs);
+    float worst = 0;
     uint32_t k;
     for (k = 0; !status && k < artifact->classes; k++) {
         float one = score_at(&outputs->scores, k);
-        status = all_finite(&one, 1);
+        worst = larger(worst, magnitude(one));
         if (k == 0 || one > *score) {
             *score = one;
             *top = k;
         }
     }
-    return status;
+    return status ? status : all_finite(&worst, 1);
 }
 
-/* Logits to scores, in place. */
-static void activate(int softmax, float *values, uint32_t count)
+#if CAMLITE_WITH_SOFTMAX || CAMLITE_WITH_SIGMOID
+/* exp(x) of x <= 0, within 4e-7 of it. That of newlib computes in double, which these processors do in software. */
+static float exponential(float x)
+{
+    int32_t n;
+    uint32_t bits;
+    float rest, power, sum = 1;
+    if (x < -87.0f)
+        return 0;
+    n = (int32_t)(x * 1.44269504f - 0.5f); /* the nearest power of 2, and what remains of it */
+    rest = x - (float)n * 0.693359375f;
+    rest += (float)n * 2.12194440e-4f;
+    bits = (uint32_t)(n + 127) << 23;
+    memcpy(&power, &bits, sizeof power);
+    for (n = 7; n; n--)
+        sum = 1 + sum * rest / (float)n;
+    return power * sum;
+}
+#endif
+
+#if CAMLITE_WITH_SOFTMAX
+static void softmax(float *values, uint32_t count)
 {
     float most = values[0], sum = 0;
     uint32_t k;
     for (k = 1; k < count; k++)
         if (values[k] > most)
             most = values[k];
-    for (k = 0; k < count; k++) {
-        float value = values[k], small = exponential(softmax ? value - most : -magnitude(value));
-        sum += small;
-        values[k] = softmax ? small : (value < 0 ? small : 1) / (1 + small);
-    }
-    for (k = 0; softmax && k < count; k++)
+    for (k = 0; k < count; k++)
+        sum += values[k] = exponential(values[k] - most);
+    for (k = 0; k < count; k++)
         values[k] /= sum;
 }
+#endif
+
+#if CAMLITE_WITH_SIGMOID
+static float sigmoid(float value)
+{
+    float small = exponential(-magnitude(value));
+    return (value < 0 ? small : 1) / (1 + small);
+}
+#endif
 
 camlite_status camlite_completeness(const camlite_artifact *artifact, const camlite_outputs *outputs, float *sums,
                                     size_t count, float *completeness)
@@ -283,58 +373,87 @@ camlite_status camlite_completeness(const camlite_artifact *artifact, const caml
     memcpy(sums, artifact->bias, artifact->classes * sizeof *sums);
     add_evidence(artifact, &outputs->features, 0, artifact->classes, 1, sums);
     status = all_finite(sums, artifact->classes);
-    if (!status && artifact->activation != CAMLITE_LINEAR)
-        activate(artifact->activation == CAMLITE_SOFTMAX, sums, artifact->classes);
+#if CAMLITE_WITH_SOFTMAX
+    if (!status && artifact->activation == CAMLITE_SOFTMAX)
+        softmax(sums, artifact->classes);
+#endif
+#if CAMLITE_WITH_SIGMOID
+    if (!status && artifact->activation == CAMLITE_SIGMOID)
+        for (k = 0; k < artifact->classes; k++)
+            sums[k] = sigmoid(sums[k]);
+#endif
     *completeness = 0;
-    for (k = 0; !status && k < artifact->classes; k++) {
-        float difference = magnitude(sums[k] - score_at(&outputs->scores, k));
-        status = all_finite(&difference, 1);
-        if (difference > *completeness)
-            *completeness = difference;
-    }
-    return status;
+    for (k = 0; k < artifact->classes; k++)
+        *completeness = larger(*completeness, magnitude(sums[k] - score_at(&outputs->scores, k)));
+    return status ? status : all_finite(completeness, 1);
 }
 
 /* --- Heatmap ------------------------------------------------------------------------------------------------------ */
 
-/* A cell of a map as an integer: this is 0, and the largest magnitude is nearly 2^29 away from it. */
-#define ZERO 0x40000000u
-/* Bits that a heatmap's numbers have at the most when they are divided by their largest. */
-#define HEAT_BITS 23
+/* A cell of a map as an integer: this is 0, and the largest magnitude is 2^22 to 2^23 away from it. */
+#define ZERO 0x800000u
 /* Places between two cells. */
-#define PARTS 1048576
+#define PARTS 1048576u
 
-/* One axis of an image. The map covers pixels `begin` to `end`; `at` is the centre of the first, in parts of a cell. */
+/* One axis of an image. The map covers pixels `begin` to `end`; the centre of the first is at `at`, in parts of a cell,
+   counted from one cell before the map. */
 typedef struct {
-    int32_t at, step;
-    uint32_t begin, end, last; /* last: the map's last cell */
+    uint32_t at, step, begin, end, last; /* last: the map's last cell */
 } axis;
+
+#if CAMLITE_WITH_WINDOW
+/* A whole number from 0 to `most`, towards 0; 0 of NaN. */
+static uint32_t whole_of(float value, uint32_t most)
+{
+    if (!(value > 0))
+        return 0;
+    return value < (float)most ? (uint32_t)value : most;
+}
+#endif
 
 /* An axis of `size` cells over `target` pixels, between these fractions of them. */
 static camlite_status axis_of(axis *made, uint32_t size, uint32_t target, float start, float stop)
 {
-    float pixels = (float)target, span = stop - start, step = (float)size / (pixels * span);
-    float margin = 0.5f - pixels / 4194304; /* half a pixel, less what float32 may be wrong by */
-    float begin = start * pixels + margin, end = stop * pixels + 1 - margin, first;
-    if (!(start >= -100 && start < 1 && stop > 0 && span > 5e-5f && span <= 200))
-        return CAMLITE_BAD_ARTIFACT;
     if (size > CAMLITE_MOST_CELLS || target - 1 >= CAMLITE_MOST_PIXELS)
         return CAMLITE_BAD_SIZE;
-    made->begin = begin > 0 ? (uint32_t)begin : 0;
-    made->end = end < pixels ? (uint32_t)end : target;
-    first = ((float)made->begin + 0.5f - start * pixels) * step - 0.5f;
-    made->at = (int32_t)((first < CAMLITE_MOST_CELLS ? first : CAMLITE_MOST_CELLS) * PARTS);
-    made->step = (int32_t)((step < CAMLITE_MOST_CELLS ? step : CAMLITE_MOST_CELLS) * PARTS);
     made->last = size - 1;
+    made->begin = 0;
+    made->end = target;
+    made->step = size * PARTS / target;
+    made->at = made->step / 2 + PARTS / 2;
+#if CAMLITE_WITH_WINDOW
+    if (start != 0 || stop != 1) {
+        float pixels = (float)target, step = (float)size * PARTS / (pixels * (stop - start));
+        float margin = 0.5f - pixels / 4194304; /* half a pixel, less what float32 may be wrong by */
+        if (!(start >= -100 && start < 1 && stop > 0 && stop <= 100 && stop - start > 5e-5f))
+            return CAMLITE_BAD_ARTIFACT;
+        made->begin = whole_of(start * pixels + margin, target);
+        made->end = whole_of(stop * pixels + 1 - margin, target);
+        made->step = whole_of(step, CAMLITE_MOST_CELLS * PARTS);
+        made->at = whole_of(((float)made->begin + 0.5f - start * pixels) * step + PARTS / 2, CAMLITE_MOST_CELLS * PARTS);
+    }
     return CAMLITE_OK;
+#else
+    return start != 0 || stop != 1 ? CAMLITE_BAD_ARTIFACT : CAMLITE_OK;
+#endif
 }
 
 /* The cell before a centre, and how far it is to the cell behind, in 1 / 65536. */
-static uint32_t cell_at(int32_t at, uint32_t last, uint32_t *share)
+static uint32_t cell_at(uint32_t at, uint32_t last, uint32_t *share)
 {
-    uint32_t cell = at < 0 ? 0 : (uint32_t)at / PARTS;
-    *share = at < 0 || cell >= last ? 0 : ((uint32_t)at & (PARTS - 1)) >> 4;
-    return cell < last ? cell : last;
+    uint32_t end = (last + 1) * PARTS;
+    if (at < PARTS)
+        at = PARTS;
+    if (at > end)
+        at = end;
+    *share = at % PARTS >> 4;
+    return at / PARTS - 1;
+}
+
+/* One pixel on, and no further than any map has cells. */
+static uint32_t next_after(const axis *axis, uint32_t at)
+{
+    return CAMLITE_WITH_WINDOW && at > axis->last * PARTS + PARTS ? at : at + axis->step;
 }
 
 static uint32_t between(uint32_t before, uint32_t behind, uint32_t share)
@@ -349,7 +468,7 @@ static uint32_t integer_of(const float *value, uint32_t most)
     memcpy(&bits, value, sizeof bits);
     exponent = bits >> 23 & 255;
     down = (most >> 23) - exponent;
-    size = !exponent || down > 28 ? 0 : ((bits & 0x7fffff) | 0x800000) << 5 >> down;
+    size = !exponent || down > 22 ? 0 : ((bits & 0x7fffff) | 0x800000) >> 1 >> down;
     return bits >> 31 ? ZERO - size : ZERO + size;
 }
 
@@ -358,16 +477,12 @@ static uint32_t draw(const float *map, uint32_t most, const axis *rows, const ax
                      uint32_t width, uint32_t largest)
 {
     uint32_t x, y, found = 0, down, across, left = 0, right = 0;
-    int32_t row_at = rows->at;
-    int scale = 0;
-    while (largest >> scale >> HEAT_BITS)
-        scale++;
-    for (y = rows->begin; y < rows->end; y++) {
+    uint32_t row_at = rows->at;
+    for (y = rows->begin; y < rows->end; y++, row_at = next_after(rows, row_at)) {
         const float *row = map + cell_at(row_at, rows->last, &down) * (columns->last + 1);
         const float *below = down ? row + columns->last + 1 : row;
-        int32_t at = columns->at;
-        uint32_t known = UINT32_MAX;
-        for (x = columns->begin; x < columns->end; x++) {
+        uint32_t at = columns->at, known = UINT32_MAX;
+        for (x = columns->begin; x < columns->end; x++, at = next_after(columns, at)) {
             uint32_t cell = cell_at(at, columns->last, &across), heat;
             if (cell != known) { /* where an image is larger than its map, most pixels have their neighbour's cell */
                 uint32_t next = cell < columns->last ? cell + 1 : cell;
@@ -380,13 +495,8 @@ static uint32_t draw(const float *map, uint32_t most, const axis *rows, const ax
             if (heat > found)
                 found = heat;
             if (image)
-                image[(size_t)y * width + x] =
-                    (uint8_t)(((heat >> scale) * 255 + (largest >> scale) / 2) / (largest >> scale));
-            if (x + 1 < columns->end)
-                at += columns->step;
+                image[(size_t)y * width + x] = (uint8_t)((heat * 255 + largest / 2) / largest);
         }
-        if (y + 1 < rows->end)
-            row_at += rows->step;
     }
     return found;
 }
@@ -416,11 +526,6 @@ camlite_status camlite_heatmap(const camlite_artifact *artifact, const float *ma
 }
 
 /* --- The self-check ----------------------------------------------------------------------------------------------- */
-
-static float larger(float one, float other)
-{
-    return other <= one ? one : other; /* NaN where one of them is */
-}
 
 /* The three figures of one golden sample. */
 static camlite_status figures_of(const camlite_artifact *artifact, uint32_t sample, const camlite_outputs *outputs,
