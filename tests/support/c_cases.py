@@ -90,8 +90,9 @@ def read(said: str, shape: tuple[int, int]) -> tuple[list[Answer], str, list[int
 
     def close() -> None:
         if found:
-            maps = (np.stack(found[one]).reshape(-1, *shape) for one in ("evidence", "contrast"))
-            answers.append(Answer(found["top"], found["score"], *maps, found["completeness"], found["sums"], found["heat"]))
+            for one in ("evidence", "contrast"):
+                found[one] = np.stack(found[one]).reshape(-1, *shape)
+            answers.append(Answer(**found))
 
     for line in said.splitlines():
         word, *rest = line.split()

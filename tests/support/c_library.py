@@ -15,7 +15,7 @@ from camlite.artifact.weights_in_model import StoredWeights
 
 TYPES = {"int8": 0, "uint8": 1, "int16": 2, "float32": 3}
 ACTIVATIONS = {"softmax": 0, "sigmoid": 1, "linear": 2}
-OK, BAD_ARTIFACT, BAD_TENSOR, BAD_SIZE, NO_SUCH_CLASS, NOT_FINITE, RUN_FAILED, NO_SAMPLES, UNFIT, CHECK_FAILED = range(10)
+BAD_ARTIFACT, BAD_TENSOR, BAD_SIZE, NO_SUCH_CLASS, NOT_FINITE = range(1, 6)
 
 
 class CTensor(Structure):
@@ -146,5 +146,3 @@ class Library:
 
 def _of(array: np.ndarray) -> Any:
     return c_void_p(array.ctypes.data)
-
-

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("artifact", type=Path, help="a .tflite artifact: int8, int16x8 or float32")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the folder that is written into")
     parser.add_argument(
-        "--samples", type=int, metavar="N", help="take at most N golden samples along (default: all), 0 for none"
+        "--samples", type=_count, metavar="N", help="take at most N golden samples along (default: all), 0 for none"
     )
     options.add_trusted(parser)
 
@@ -40,3 +40,13 @@ def run(arguments: argparse.Namespace) -> int:
     for operator in made.without_kernel:
         say.notice(f"TensorFlow Lite Micro has no kernel for {operator}; use another interpreter, or another network")
     return 0
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
+
+
+_count.__name__ = "whole number from 0 on"  # argparse puts it into its message

@@ -75,7 +75,8 @@ def header(name: str, artifact: Artifact, model: ModelTensors, arena: int) -> st
         f"extern const float {name}_pixel_scale[{channels}], {name}_pixel_offset[{channels}];",
         *_quantization("/* then", "input", f"{upper}_INPUT", model.input),
         "",
-        f"extern const uint8_t {name}_model[{len(artifact.model)}]; /* for the interpreter; the class weights are in it */",
+        "/* For the interpreter; most class weights are in it. */",
+        f"extern const uint8_t {name}_model[{len(artifact.model)}];",
         f"extern const camlite_artifact {name};",
         "",
         "/* A camlite_outputs of where the interpreter has left the two. */",
@@ -156,6 +157,7 @@ def _artifact(name: str, artifact: Artifact, golden: Golden) -> Iterable[str]:
     has_golden = len(golden.inputs) > 0
     arrays = ["golden_inputs", "golden_scores", "golden_evidence", "golden_tolerances"] if has_golden else ["NULL"] * 4
     each = golden.inputs[0].nbytes if has_golden else 0
+    samples = ", ".join([str(len(golden.inputs)), arrays[0], str(each), *arrays[1:], real(golden.evidence_size)])
     fields = {
         "name": string(card.name),
         "unfit": string(card.unfit),
@@ -170,7 +172,7 @@ def _artifact(name: str, artifact: Artifact, golden: Golden) -> Iterable[str]:
         "weights": _weights(name, artifact.arrays),
         "bias": "bias",
         "bias_count": len(card.labels),
-        "golden": f"{{{len(golden.inputs)}, {arrays[0]}, {each}, {', '.join(arrays[1:])}, {real(golden.evidence_size)}}}",
+        "golden": f"{{{samples}}}",
     }
     yield f"const camlite_artifact {name} = {{\n"
     yield from (f"    .{field} = {value},\n" for field, value in fields.items())
@@ -181,9 +183,13 @@ def _weights(name: str, arrays: Arrays) -> str:
     """Where class weights are, as a `camlite_weights`."""
     weights, stored = _there(arrays.weights), arrays.stored_weights
     if stored is None:
-        return f"{{{{weights, sizeof weights, CAMLITE_FLOAT32, 1.0f, 0}}, 0, {int(weights.ndim == 4)}, NULL, 0, NULL, 0}}"
+        per_place = int(weights.ndim == 4)
+        return f"{{{{weights, sizeof weights, CAMLITE_FLOAT32, 1.0f, 0}}, 0, {per_place}, NULL, 0, NULL, 0}}"
     size = weights.size * np.dtype(stored.dtype).itemsize
     rest = "NULL, 0" if arrays.weights_rest is None else "rest, sizeof rest"
-    scales = "NULL, 0" if stored.scales_offset < 0 else f"{name}_model + {stored.scales_offset}, {4 * weights.shape[-1]}"
-    tensor = f"{name}_model + {stored.offset}, {size}, {_TYPES[stored.dtype]}, {real(stored.scale)}, {stored.zero_point}"
-    return f"{{{{{tensor}}}, {int(stored.classes_first)}, 0, {rest}, {scales}}}"
+    scales = "NULL, 0"
+    if stored.scales_offset >= 0:
+        scales = f"{name}_model + {stored.scales_offset}, {4 * weights.shape[-1]}"
+    place = f"{name}_model + {stored.offset}, {size}"
+    tensor = f"{{{place}, {_TYPES[stored.dtype]}, {real(stored.scale)}, {stored.zero_point}}}"
+    return f"{{{tensor}, {int(stored.classes_first)}, 0, {rest}, {scales}}}"

@@ -1,10 +1,14 @@
-"""Pieces of C source text: names, strings and arrays. What an artifact says ends up in strings, escaped, and nowhere else."""
+"""Pieces of C source text: names, strings and arrays.
+
+What an artifact says becomes strings, escaped, and nothing else: nobody's label is compiled as code.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,29 +18,7 @@ _LONGEST_TEXT = 1000  # bytes; C99 promises 4,095 in all of a literal
 
 # What may not be a name: words of C and C++, names of the C library and of its headers, and those that the files of
 # `to-c` use themselves.
-_TAKEN = frozenset(
-    """
-    alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl concept const const_cast
-    consteval constexpr constinit continue co_await co_return co_yield decltype default delete do double dynamic_cast
-    else enum explicit export extern false float for friend goto if inline int long mutable namespace new noexcept not
-    not_eq nullptr operator or or_eq private protected public register reinterpret_cast requires restrict return short
-    signed sizeof static static_assert static_cast struct switch template this thread_local throw true try typedef
-    typeid typename union unsigned using virtual void volatile wchar_t while xor xor_eq
-
-    abort abs accept access alarm assert atexit bind brk bsearch calloc ceil clock close complex connect cos ctype
-    daemon div dup environ eof errno error exit exp fabs fenv floor fmod fork free frexp gamma getc getenv gets group
-    index inttypes isalpha iso646 j0 j1 jn kill ldexp limits link linux listen locale log longjmp main malloc math
-    memchr memcmp memcpy memmove memset memory modf mount nan nice null open pause pipe poll pow printf putc puts qsort
-    raise rand random read realloc remainder remove rename rindex round sbrk scanf select send setjmp shutdown signal
-    sin sinh sleep socket sqrt srand stat std stdarg stdbool stddef stdin stdint stdio stdlib stdout strcat strchr
-    strcmp strcpy string strings strlen swab sync system tan tanh tgmath time times trunc truncate ungetc unix unlink
-    wait wchar wctype write y0 y1 yn
-
-    aligned arena arguments bias checked context count difference example_features example_tflm explain features
-    filled golden_evidence golden_inputs golden_scores golden_tolerances image input interpreter invoke labels map
-    resolver rest run said say score scores seen side status sums take_picture tensorflow tflite top weights
-    """.split()
-)
+_TAKEN = frozenset((Path(__file__).parent / "taken_words.txt").read_text("ascii").split())
 
 
 def identifier(name: str) -> str:

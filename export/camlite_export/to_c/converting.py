@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from camlite import self_check
 from camlite.artifact import Artifact
+from camlite.artifact.card import WHOLE
 from camlite.artifact.precisions import Precision
 from camlite.backends import verify
 from camlite.backends.interpreter import Tensor
@@ -23,7 +24,7 @@ from camlite_export.to_c.c_text import identifier
 from camlite_export.to_c.model_tensors import ModelTensors
 
 RUNTIME = Path(__file__).parent / "runtime"
-COPIED = ("camlite.h", "camlite.c")
+HEADER, CODE = "camlite.h", "camlite.c"
 EXAMPLES = ("example_features.c", "example_tflm.cpp")
 
 # What TensorFlow Lite Micro computes.
@@ -81,10 +82,12 @@ def convert(artifact: Artifact, most_samples: int | None = None) -> Converted:
         f"{name}.h": c_sources.header(name, artifact, model, arena),
         f"{name}.c": "".join(c_sources.source(name, artifact, golden)),
         **{one: _filled(RUNTIME / one, words) for one in EXAMPLES},
+        HEADER: (RUNTIME / HEADER).read_text("utf-8"),
+        CODE: _needed(artifact, model) + (RUNTIME / CODE).read_text("utf-8"),
     }
     return Converted(
         name,
-        {**{one: text.encode() for one, text in files.items()}, **{one: (RUNTIME / one).read_bytes() for one in COPIED}},
+        {one: text.encode() for one, text in files.items()},
         _flash(artifact, golden),
         {
             "a map": 4 * artifact.card.head.height * artifact.card.head.width,
@@ -93,6 +96,28 @@ def convert(artifact: Artifact, most_samples: int | None = None) -> Converted:
         },
         tuple(one for one, call in calls.items() if call is None),
     )
+
+
+def _needed(artifact: Artifact, model: ModelTensors) -> str:
+    """What goes before camlite.c: only what this artifact needs is compiled."""
+    card, arrays = artifact.card, artifact.arrays
+    stored = arrays.stored_weights
+    dtypes = {str(one.dtype) for one in model.outputs.values()} | {"float32" if stored is None else stored.dtype}
+    needs = {
+        "FLOAT32": "float32" in dtypes,
+        "INT16": "int16" in dtypes,
+        "UINT8": "uint8" in dtypes,
+        "PLACES": arrays.weights is not None and arrays.weights.ndim == 4,
+        "REST": arrays.weights_rest is not None,
+        "SCALES": stored is not None and stored.scales_offset >= 0,
+        "LAYOUTS": stored is None or not stored.classes_first or card.features_layout == "chw",
+        "WINDOW": card.head.window != WHOLE,
+        "SIGMOID": card.head.activation == "sigmoid",
+        "SOFTMAX": card.head.activation == "softmax",
+    }
+    lines = [f"#define CAMLITE_WITH_{name} 0" for name, needed in needs.items() if not needed]
+    said = "/* What this artifact does not need. Without these lines, any artifact can be explained. */"
+    return "\n".join([said, *lines, "", ""])
 
 
 def _filled(template: Path, words: Mapping[str, str]) -> str:
@@ -105,7 +130,7 @@ def _filled(template: Path, words: Mapping[str, str]) -> str:
 def _refuse(artifact: Artifact) -> None:
     card, where = artifact.card, artifact.path
     if artifact.container != "tflite":
-        raise CamliteError(f"{where}: an ONNX artifact; microcontrollers run .tflite: choose that one of the same export")
+        raise CamliteError(f"{where}: an ONNX artifact; microcontrollers run .tflite: choose one of the same export")
     if card.precision not in _PRECISIONS:
         raise CamliteError(
             f"{where}: precision {card.precision}, which no interpreter for microcontrollers computes; "
@@ -113,8 +138,8 @@ def _refuse(artifact: Artifact) -> None:
         )
     if not card.head.evidence_traits.has_weights:
         raise CamliteError(
-            f"{where}: its evidence ({card.head.evidence}) comes out of the model's own graph, which the C runtime does "
-            f"not read; expected evidence from class weights (device)"
+            f"{where}: its evidence ({card.head.evidence}) comes out of the model's own graph, which the C runtime "
+            f"does not read; expected evidence from class weights (device)"
         )
     if artifact.arrays.guide is not None:
         raise CamliteError(f"{where}: it has fine maps, which the C runtime does not make; export with --maps cam")

@@ -1,4 +1,4 @@
-"""What a C program must know of a TFLite model: where its input and outputs are, what it computes, what memory it needs."""
+"""What a C program must know of a TFLite model: its input and outputs, its operators, and the memory that it needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from camlite.soundness import tflite_rules
 from camlite.soundness.flatbuffer import Reader, Table
 from camlite.soundness.tflite_schema import SCHEMA
 
-# What TensorFlow Lite Micro has no kernel for, of the operators that a sound model may have; and two whose names differ.
+# Of the operators that a sound model may have: those that TensorFlow Lite Micro has no kernel for, and two that it
+# names in another way.
 _MISSING = frozenset({"GELU", "ONE_HOT", "POW", "REVERSE_V2", "SELECT", "SIGN", "TILE"})
 _RENAMED = {"BATCH_MATMUL": "AddBatchMatMul", "CUMSUM": "AddCumSum"}
 _ALIGNMENT = 16  # of each tensor in an arena
