@@ -30,7 +30,11 @@ def build(folder: Path, umask: int) -> dict[str, Path]:
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(
-                source, copy / name, ignore=shutil.ignore_patterns("__pycache__"), copy_function=shutil.copy
+                source,
+                copy / name,
+                symlinks=True,
+                ignore=shutil.ignore_patterns("__pycache__"),
+                copy_function=shutil.copy,
             )
         elif source.exists():
             copy.mkdir(exist_ok=True)
@@ -75,11 +79,32 @@ def test_the_wheel_holds_both_packages_typed_and_nothing_else(built):
         assert written == {name for name in names if name.startswith(f"{package}/") and name.endswith(".py")}
 
 
-def test_the_wheel_holds_the_schema_that_the_endpoint_refers_to(built):
-    """In the sources it is a link to the one of runtime/spec."""
-    carried = zipfile.ZipFile(built[0][".whl"]).read("camlite/serve/explanation.schema.json")
+def linked() -> list[tuple[str, Path]]:
+    """What is a link in the sources, or lies behind one: its name from the sources' root, and the file."""
+    links = [path for name in ("runtime", "export", "docs") for path in (ROOT / name).rglob("*") if path.is_symlink()]
+    return [
+        (f"{link.relative_to(ROOT).as_posix()}{'' if file == link else '/' + file.relative_to(link.resolve()).as_posix()}", file)
+        for link in links
+        for file in ([link] if link.is_file() else sorted(link.resolve().rglob("*")))
+        if file.is_file()
+    ]
 
-    assert carried == (ROOT / "runtime" / "spec" / "explanation.schema.json").read_bytes()
+
+def test_what_is_a_link_in_the_sources_is_there_under_both_names(built):
+    """hatchling takes along only one of a folder's two names, and a link is no file on Windows."""
+    found = linked()
+    assert {"export/camlite_export/to_c/runtime/camlite.c", "runtime/camlite/serve/explanation.schema.json"} <= {
+        name for name, _ in found
+    }
+    wheel = zipfile.ZipFile(built[0][".whl"])
+    with tarfile.open(built[0][".gz"]) as sources:
+        root = os.path.commonprefix(sources.getnames()).rstrip("/")
+        for name, file in found:
+            assert sources.extractfile(f"{root}/{name}").read() == file.read_bytes(), name
+            assert sources.extractfile(f"{root}/{file.resolve().relative_to(ROOT).as_posix()}"), name
+            folder, _, inside = name.partition("/")
+            if folder != "docs":
+                assert wheel.read(inside) == file.read_bytes(), name
 
 
 def test_the_version_stands_in_one_place(built):
