@@ -73,6 +73,31 @@ def on_board(program: Path, board: str, *options: str) -> str:
     return run(command, stdin=subprocess.DEVNULL).stdout
 
 
+def code(source: Path, board: str, *options: str) -> dict[str, int]:
+    """Bytes of code of each function of a source file, for a board."""
+    made = source.with_suffix(".o")
+    command = [tool("arm-none-eabi-gcc"), *STRICT, "-mthumb", *BOARDS[board].options, "-ffunction-sections", *options]
+    run([*command, "-c", "-o", made, source])
+    said = run([tool("arm-none-eabi-nm"), "--print-size", "--radix=d", made]).stdout
+    rows = [line.split() for line in said.splitlines()]
+    return {row[3]: int(row[1]) for row in rows if len(row) == 4 and row[2] in "tT"}
+
+
+class Cost(NamedTuple):
+    """What a call takes on a board: instructions, and bytes of stack."""
+
+    status: int
+    instructions: int
+    stack: int
+
+
+def costs(program: Path, board: str) -> dict[str, Cost]:
+    """What tests/c/cost.c has measured: name of a call -> cost."""
+    said = on_board(program, board, "-icount", "shift=6")
+    rows = [line.split() for line in said.splitlines()]
+    return {name: Cost(*map(int, numbers)) for name, *numbers in rows}
+
+
 def sanitizing() -> dict[str, str]:
     """The environment of a sanitized program: it ends at the first finding."""
     return {**os.environ, "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
