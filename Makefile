@@ -15,7 +15,7 @@ PARITY_IMAGES = $(if $(FASHION_MNIST_DIR),$(TEST_IMAGES),$(REFERENCE).calibratio
 FUZZ_SECONDS = 200
 WORKERS = 2
 
-.PHONY: help export bench faithful tanks tanks-seeds test test-applications classifiers-page vectors vectors-answers endurance fuzz test-ray coverage mutants docs sbom audit-dependencies test-devices test-lowest test-aarch64 load train lint typecheck check parity wheel constraints clean distclean
+.PHONY: help export bench faithful tanks tanks-seeds test test-applications classifiers-page vectors vectors-answers endurance fuzz test-c figures-c test-ray coverage mutants docs sbom audit-dependencies test-devices test-lowest test-aarch64 load train lint typecheck check parity wheel constraints clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,12 @@ endurance: $(READY) ## run the long shares of the tests that docs/reliability.md
 
 fuzz: $(VENV)/.extra-fuzz ## look for bytes that no reader expects, guided by coverage, FUZZ_SECONDS (200) for each of six
 	PYTHONPATH=tests $(PYTHON) -m fuzz $(FUZZ_SECONDS)
+
+test-c: $(READY) ## test the C runtime, here and on emulated Cortex-M boards, long shares too (half an hour)
+	$(PYTHON) -m pytest tests/c tests/export/to_c -m 'endurance or not endurance'
+
+figures-c: export ## count code, stack and instructions of the C runtime on emulated Cortex-M boards
+	PYTHONPATH=tests $(PYTHON) -m support.c_figures $(REFERENCE)/fashion_mnist.int8.tflite
 
 test-ray: $(READY) ## run audit and parity on a Ray cluster of this machine, and compare
 	$(PYTHON) -m pytest tests/export/audit/test_ray_audit.py tests/export/agreement/test_ray_parity.py -m 'ray or not ray'
