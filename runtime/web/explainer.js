@@ -1,0 +1,212 @@
+// A loaded artifact, and what it says of a picture.
+import { product } from "./arrays.js";
+import { read } from "./artifact.js";
+import { CamliteError } from "./errors.js";
+import { openModel } from "./interpreters.js";
+import { completeness, evidence, layer, logits, redistribution, sum } from "./maps.js";
+import { overlay } from "./overlay.js";
+import { channelsFirst, channelsLast, dequantize, prepare, quantize, windowOf } from "./pixels.js";
+import { hotRegion } from "./region.js";
+import { heatOf, resize } from "./resize.js";
+
+// `interpreter` is a library (see interpreters.js), or an opened model of one's own.
+export async function load(content, interpreter, options = {}) {
+  const artifact = await read(content, options);
+  try {
+    return new Explainer(artifact, interpreter?.run ? interpreter : await openModel(artifact, interpreter));
+  } catch (error) {
+    if (error instanceof CamliteError && options.name) error.message = `${options.name}: ${error.message}`;
+    throw error;
+  }
+}
+
+export class Explainer {
+  #busy = Promise.resolve();
+
+  constructor(artifact, interpreter) {
+    const { card, maps } = artifact;
+    Object.assign(this, { artifact, interpreter, labels: card.labels, guide: maps?.guide ?? null });
+    this.anyClass = card.head.evidence !== "gradient_top";
+    checkTensors(card, this.guide, interpreter);
+    this.redistribute = this.guide && redistribution(card.head, this.guide);
+  }
+
+  // Classes are indices or labels; by default the one with the largest score, or the largest but `against`.
+  explain(picture, { classes = null, against = null, finite = true } = {}) {
+    const answer = this.#busy.then(async () => {
+      const outputs = await this.run(prepare(picture, this.artifact.card.preprocessing));
+      return this.explanation(picture, outputs, classes, against, finite);
+    });
+    this.#busy = answer.catch(() => {}); // an interpreter runs one picture at a time
+    return answer;
+  }
+
+  // Real numbers in, stored outputs out, features (h, w, C).
+  async run(real) {
+    const { card: { image_layout, features_layout, preprocessing, head } } = this.artifact;
+    const arranged = image_layout === "chw" ? channelsFirst(real, preprocessing.channels) : real;
+    const outputs = await this.interpreter.run(quantize(arranged, this.interpreter.input));
+    if (features_layout === "chw") outputs.features = channelsLast(outputs.features, head.channels);
+    return outputs;
+  }
+
+  explanation(picture, outputs, classes, against, finite = true) {
+    return new Explanation(this, picture, outputs, classes, against, finite);
+  }
+
+  indexOf(wanted) {
+    const index = typeof wanted === "string" ? this.labels.indexOf(wanted) : wanted;
+    if (this.labels[index] === undefined) {
+      throw new CamliteError(`class ${String(wanted).slice(0, 60)} is unknown; expected 0 to ${this.labels.length - 1} or a label`);
+    }
+    return index;
+  }
+
+  close() {
+    this.interpreter.close?.();
+  }
+}
+
+function checkTensors({ preprocessing, head, labels, precision, image_layout, features_layout }, guide, { input, outputs }) {
+  const axes = ({ height, width, channels }, layout) => (layout === "chw" ? [channels, height, width] : [height, width, channels]);
+  const maps = (of, all) => [of.height, of.width, all ? labels.length : 1];
+  const expected = { features: axes(head, features_layout), scores: [labels.length] };
+  if (head.evidence !== "device") expected.evidence = maps(head, head.evidence !== "gradient_top");
+  if (guide) expected.guide = maps(guide, guide.classes === "all");
+  const wrong = (name, tensor, shape) => {
+    const kinds = ["float32", ...(precision === "int8" ? ["int8", "uint8"] : [])];
+    if (String(tensor?.shape) === String(shape) && kinds.includes(tensor.dtype)) return;
+    throw new CamliteError(`the model's ${name} is ${tensor ? `${tensor.dtype} [${tensor.shape}]` : "missing"}, the card says [${shape}]; export it again`);
+  };
+  wrong("input", input, axes(preprocessing, image_layout));
+  for (const name of Object.keys(expected)) wrong(`output ${name}`, outputs[name], expected[name]);
+  const odd = Object.keys(outputs).find((name) => !(name in expected));
+  if (odd) throw new CamliteError(`the model has an output ${JSON.stringify(odd.slice(0, 40))}, which the card does not know; export it again`);
+}
+
+const argmax = (numbers, but) => numbers.reduce((best, one, k) => (k !== but && (best < 0 || one > numbers[best]) ? k : best), -1);
+
+export class Explanation {
+  #outputs;
+
+  constructor(explainer, picture, outputs, classes, against, finite) {
+    const { labels } = explainer, real = (name) => dequantize(outputs[name], explainer.interpreter.outputs[name]);
+    this.#outputs = real;
+    this.top = argmax(outputs.scores);
+    this.scores = real("scores");
+    this.against = against === null ? null : explainer.indexOf(against);
+    const chosen = classes?.map((one) => explainer.indexOf(one)) ?? [argmax(outputs.scores, this.against ?? -1)];
+    Object.assign(this, { explainer, picture, classes: chosen, label: labels[this.top], score: this.scores[this.top] });
+    if (!explainer.anyClass && (against !== null || chosen.some((k) => k !== this.top))) {
+      throw new CamliteError("it carries evidence of the top class only; leave classes and against out");
+    }
+    if (chosen.includes(this.against)) throw new CamliteError(`class ${labels[this.against]} is explained against itself`);
+    const { head } = explainer.artifact.card, { guide } = explainer;
+    this.evidence = this.#each((k) => this.#evidenceOf(k));
+    const hasFine = guide && (guide.classes === "all" || (against === null && chosen.every((k) => k === this.top)));
+    this.fine = hasFine ? this.#each((k) => this.#fineOf(k)) : null;
+    // The finest map there is: what heatmaps, pictures and JSON are made of.
+    this.kind = hasFine ? "fine" : "plain";
+    this.maps = this.fine ?? this.evidence;
+    const { height, width, window } = hasFine ? guide : head;
+    this.grid = { height, width, window };
+    if (finite && ![this.scores, ...this.evidence, ...(this.fine ?? [])].every((some) => some.every(Number.isFinite))) {
+      throw new CamliteError("its answer holds numbers that are not finite; check the artifact, and export it again");
+    }
+  }
+
+  // Of each class; against another, the difference.
+  #each(of) {
+    const other = this.against === null ? null : of(this.against);
+    return this.classes.map((k) => (other ? of(k).map((one, at) => one - other[at]) : of(k)));
+  }
+
+  #evidenceOf(k) {
+    const { arrays, card } = this.explainer.artifact;
+    if (arrays.weights) return evidence(this.features, arrays.weights, k);
+    return layerOf(this.#outputs("evidence"), card.head, k);
+  }
+
+  #fineOf(k) {
+    const { guide, redistribute } = this.explainer;
+    return redistribute(this.#evidenceOf(k), layerOf(this.#outputs("guide"), guide, k));
+  }
+
+  get features() {
+    return (this.#features ??= this.#outputs("features"));
+  }
+  #features;
+
+  // How far evidence and bias are from adding up to the scores; null where they need not.
+  get completeness() {
+    const { arrays: { bias, weights }, card: { head } } = this.explainer.artifact;
+    if (!bias) return null;
+    const whole = weights ? logits(this.features, weights, bias.data)
+      : Float64Array.from(bias.data, (one, k) => one + sum(layerOf(this.#outputs("evidence"), head, k)));
+    const found = completeness(whole, this.scores, head.activation);
+    if (!this.fine) return found;
+    const other = this.against === null ? 0 : whole[this.against] - bias.data[this.against];
+    this.classes.forEach((k, index) => { whole[k] = sum(this.fine[index]) + bias.data[k] + other; });
+    return Math.max(found, completeness(whole, this.scores, head.activation));
+  }
+
+  #resized(index, size) {
+    return resize(this.maps[index], [this.grid.height, this.grid.width], size, this.grid.window);
+  }
+
+  // Of the classifier's input: (height, width) numbers of 0..1.
+  heatmap(index = 0) {
+    const { height, width } = this.explainer.artifact.card.preprocessing;
+    return heatOf(this.#resized(index, [height, width]));
+  }
+
+  // Of the whole picture; `peak` is the evidence, in logits, that becomes 1.
+  spread(index = 0, peak = undefined) {
+    const { width, height } = this.picture, { top, left, rows, columns } = this.window;
+    const heat = heatOf(this.#resized(index, [rows, columns]), peak), found = new Float32Array(height * width);
+    for (let y = 0; y < rows; y++) found.set(heat.subarray(y * columns, (y + 1) * columns), (top + y) * width + left);
+    return found;
+  }
+
+  get window() {
+    return windowOf(this.picture, this.explainer.artifact.card.preprocessing);
+  }
+
+  // RGBA of the size of the picture, for new ImageData(…, width, height).
+  overlay({ index = 0, opacity = 0.8, peak = undefined } = {}) {
+    return overlay(this.picture, this.spread(index, peak), opacity);
+  }
+
+  // explanation.schema.json
+  toJSON() {
+    const { labels, artifact } = this.explainer, { window: seen, grid } = this, { width, height } = this.picture;
+    const across = (edge) => seen.left + edge * seen.columns, down = (edge) => seen.top + edge * seen.rows;
+    const edges = {
+      left: across(grid.window.left), top: down(grid.window.top), right: across(grid.window.right), bottom: down(grid.window.bottom),
+    };
+    const window = {
+      left: Math.max(seen.left, Math.floor(edges.left)), top: Math.max(seen.top, Math.floor(edges.top)),
+      right: Math.min(seen.left + seen.columns, Math.ceil(edges.right)), bottom: Math.min(seen.top + seen.rows, Math.ceil(edges.bottom)),
+    };
+    const explained = this.classes.map((k, index) => {
+      const { height: rows, width: columns } = artifact.card.preprocessing, map = Array.from(this.maps[index]);
+      const region = hotRegion(this.heatmap(index), rows, columns, seen), most = map.reduce((a, b) => Math.max(a, b), -Infinity);
+      return {
+        label: labels[k], score: this.scores[k], peak: region && { ...region.peak, evidence: most }, box: region?.box ?? null,
+        quadrants: region?.quadrants ?? null,
+        evidence: Array.from({ length: grid.height }, (_, y) => map.slice(y * grid.width, (y + 1) * grid.width)),
+      };
+    });
+    return {
+      label: this.label, score: this.score, scores: Object.fromEntries(labels.map((label, k) => [label, this.scores[k]])),
+      completeness: this.completeness, width, height, window, against: this.against === null ? null : labels[this.against],
+      map: this.kind, grid: edges, explained,
+    };
+  }
+}
+
+// Class k of an output (h, w, K), or of one that has only the top class.
+function layerOf(numbers, { height, width }, k) {
+  const classes = numbers.length / product([height, width]);
+  return layer(numbers, classes, classes === 1 ? 0 : k);
+}

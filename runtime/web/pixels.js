@@ -1,0 +1,76 @@
+// From a picture to the classifier's input: "From pixels to the input" in artifact.md.
+import { CamliteError } from "./errors.js";
+import { taps } from "./resize.js";
+
+export const LUMA = [0.299, 0.587, 0.114];
+
+// A picture is {width, height, data}: bytes of 1, 3 or 4 channels, such as ImageData. Alpha is dropped.
+export function channelsOf({ width, height, data }) {
+  const channels = data.length / (width * height);
+  if (![1, 3, 4].includes(channels) || data.BYTES_PER_ELEMENT !== 1) {
+    throw new CamliteError(`picture: ${data.length} numbers for ${width} x ${height}, expected bytes of 1, 3 or 4 channels`);
+  }
+  return channels;
+}
+
+export function roundEven(x) {
+  const up = Math.round(x);
+  return up - x === 0.5 && up % 2 ? up - 1 : up;
+}
+
+// The part of a picture that the classifier sees.
+export function windowOf({ width, height }, target) {
+  if (target.fit === "stretch") return { top: 0, left: 0, rows: height, columns: width };
+  const rows = Math.min(height, Math.max(1, roundEven((width * target.height) / target.width)));
+  const columns = Math.min(width, Math.max(1, roundEven((height * target.width) / target.height)));
+  return { top: Math.floor((height - rows) / 2), left: Math.floor((width - columns) / 2), rows, columns };
+}
+
+// Real numbers, (height, width, channels).
+export function prepare(picture, target) {
+  const { height, width, channels, scale, offset, order } = target, { data } = picture, of = channelsOf(picture);
+  const { top, left, rows, columns } = windowOf(picture, target);
+  const down = taps(rows, height), across = taps(columns, width), found = new Float32Array(height * width * channels);
+  const place = [0, 0, 0], colours = of === 1 ? 1 : 3, last = channels - 1;
+  const [near, far] = [across.before, across.after].map((at) => at.map((x) => (left + x) * of));
+  for (let y = 0, at = 0; y < height; y++) {
+    const above = (top + down.before[y]) * picture.width * of, below = (top + down.after[y]) * picture.width * of;
+    const v = down.share[y], u = 1 - v;
+    for (let x = 0; x < width; x++, at += channels) {
+      const a = near[x], b = far[x], t = across.share[x];
+      for (let c = 0; c < colours; c++) {
+        place[c] = (data[above + a + c] * u + data[below + a + c] * v) * (1 - t) +
+          (data[above + b + c] * u + data[below + b + c] * v) * t;
+      }
+      if (last === 0 && colours === 3) place[0] = place[0] * LUMA[0] + place[1] * LUMA[1] + place[2] * LUMA[2];
+      for (let c = 0; c <= last; c++) {
+        found[at + c] = place[colours === 1 ? 0 : order === "bgr" ? last - c : c] * scale[c] + offset[c];
+      }
+    }
+  }
+  return found;
+}
+
+// (height, width, channels) <-> (channels, height, width)
+export function channelsFirst(numbers, channels) {
+  const places = numbers.length / channels, found = new numbers.constructor(numbers.length);
+  for (let at = 0, p = 0; p < places; p++) for (let c = 0; c < channels; c++) found[c * places + p] = numbers[at++];
+  return found;
+}
+export const channelsLast = (numbers, channels) => channelsFirst(numbers, numbers.length / channels);
+
+const LIMITS = { uint8: [Uint8Array, 0, 255], int8: [Int8Array, -128, 127] };
+
+// Tensors are {dtype, scale, zeroPoint}: a scale of 0 or none means that numbers are real.
+export function quantize(real, { dtype, scale = 0, zeroPoint = 0 }) {
+  if (!LIMITS[dtype]) return real;
+  const [Kind, least, most] = LIMITS[dtype], round = Math.fround;
+  return Kind.from(real, (one) => {
+    const steps = roundEven(scale ? round(round(one / scale) + zeroPoint) : one);
+    return Math.min(most, Math.max(least, steps));
+  });
+}
+
+export function dequantize(stored, { scale = 0, zeroPoint = 0 }) {
+  return Float32Array.from(stored, (one) => (scale ? Math.fround(one - zeroPoint) * Math.fround(scale) : one));
+}

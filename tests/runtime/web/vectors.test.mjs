@@ -1,0 +1,127 @@
+// runtime/spec/vectors: the module gets what they say from the stored outputs alone, and refuses what it must.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { readdirSync } from "node:fs";
+import test from "node:test";
+import { CamliteError, Explainer, read } from "../../../runtime/web/camlite.js";
+import { prepare, quantize } from "../../../runtime/web/pixels.js";
+
+const FOLDER = new URL("../../../runtime/spec/vectors/", import.meta.url);
+const KINDS = { float32: Float32Array, uint8: Uint8Array, int8: Int8Array };
+const file = (name) => readFile(new URL(name, FOLDER));
+const artifacts = readdirSync(FOLDER).filter((name) => /\.(tflite|onnx)$/.test(name));
+const KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"; // RFC 8032, 7.1, test 1
+
+function array(block, { dtype, shape, offset }) {
+  const count = shape.reduce((a, b) => a * b, 1), Kind = KINDS[dtype];
+  return new Kind(block.buffer.slice(block.byteOffset + offset, block.byteOffset + offset + count * Kind.BYTES_PER_ELEMENT));
+}
+
+const largest = (numbers) => numbers.reduce((most, one) => Math.max(most, Math.abs(one)), 0);
+
+function near(received, expected, share, what, least = 1e-3) {
+  assert.equal(received.length, expected.length, what);
+  const difference = largest(Array.from(expected, (one, at) => one - received[at]));
+  assert.ok(difference <= share * Math.max(largest(expected), least), `${what}: ${difference}`);
+}
+
+async function picture(name) {
+  const bytes = await file(name), [head, kind, width, height] = /^(P[56])\n(\d+) (\d+)\n255\n/.exec(bytes.toString("latin1"));
+  const data = new Uint8Array(bytes.subarray(head.length));
+  assert.equal(data.length, width * height * (kind === "P6" ? 3 : 1));
+  return { width: Number(width), height: Number(height), data };
+}
+
+const tensor = ({ dtype, shape, quantization }) => ({
+  dtype, shape, scale: quantization?.scale ?? 0, zeroPoint: quantization?.zero_point ?? 0,
+});
+
+for (const name of artifacts) {
+  test(`${name}: a reader gets everything from the stored outputs`, async () => {
+    const artifact = await read(await file(name)), { card } = artifact;
+    const told = JSON.parse(await file(`${name}.json`)), block = await file(`${name}.bin`);
+    for (const one of ["weights", "bias"]) {
+      assert.equal(Boolean(artifact.arrays[one]), one in told.class_arrays);
+      if (artifact.arrays[one]) assert.deepEqual(artifact.arrays[one].data, array(block, told.class_arrays[one]));
+    }
+    const outputs = Object.fromEntries(Object.entries(told.tensors.outputs).map(([key, of]) => [key, tensor(of)]));
+    for (const one of told.cases) {
+      let given = null;
+      const run = async (numbers) => {
+        given = numbers;
+        return Object.fromEntries(Object.entries(one.outputs).map(([key, of]) => [key, array(block, of)]));
+      };
+      const explainer = new Explainer(artifact, { input: tensor(told.tensors.input), outputs, run });
+      await checkCase(explainer, await picture(one.picture), one, block, card);
+      const expected = array(block, one.input);
+      if (told.tensors.input.dtype === "float32") near(given, expected, 1e-5, "input");
+      else assert.ok(largest(given.map((number, at) => number - expected[at])) <= 1, "quantized input");
+    }
+  });
+}
+
+async function checkCase(explainer, seen, one, block, card) {
+  const expected = (what) => array(block, one[what]), every = await explainer.explain(seen, { classes: one.classes });
+  const real = prepare(seen, card.preprocessing), prepared = expected("prepared");
+  near(real, prepared, 1e-5, "prepared");
+  assert.deepEqual(every.scores, expected("scores"));
+  const flat = (maps) => Float32Array.from(maps.flatMap((map) => [...map]));
+  if (card.head.evidence === "device") near(flat(every.evidence), expected("evidence"), 1e-5, "evidence");
+  else assert.deepEqual(flat(every.evidence), expected("evidence"));
+  if (one.fine) {
+    const fine = await explainer.explain(seen, { classes: one.fine_classes });
+    near(flat(fine.fine), expected("fine"), 1e-5, "fine");
+  } else assert.equal(every.fine, null);
+  const top = await explainer.explain(seen);
+  near(top.heatmap(), expected("heatmap"), 1e-4, "heatmap");
+  const drawn = top.overlay().filter((_, at) => at % 4 !== 3), painted = expected("overlay");
+  assert.ok(largest(Array.from(painted, (byte, at) => byte - drawn[at])) <= 1, "overlay");
+  checkRecord(JSON.parse(JSON.stringify(top)), one.explanation);
+}
+
+function checkRecord(received, told) {
+  const { completeness, grid, score, scores, explained, ...exact } = told;
+  for (const key of Object.keys(exact)) assert.deepEqual(received[key], exact[key], key);
+  assert.deepEqual(Object.keys(received).sort(), Object.keys(told).sort());
+  assert.equal(received.score, score);
+  assert.deepEqual(received.scores, scores);
+  if (completeness === null) assert.equal(received.completeness, null);
+  else assert.ok(Math.abs(received.completeness - completeness) <= 1e-5, `completeness ${received.completeness}, ${completeness}`);
+  near(Object.values(received.grid), Object.values(grid), 1e-5, "grid");
+  explained.forEach((one, at) => {
+    const { peak, box, quadrants, label, evidence, score: own } = received.explained[at];
+    assert.equal(label, one.label);
+    assert.equal(own, one.score);
+    assert.deepEqual(box, one.box);
+    assert.deepEqual([peak?.x, peak?.y], [one.peak?.x, one.peak?.y]);
+    assert.deepEqual(evidence.map((row) => row.length), one.evidence.map((row) => row.length));
+    near(evidence.flat(), one.evidence.flat(), 1e-5, "rows of the map");
+    if (one.peak) near([peak.evidence], [one.peak.evidence], 1e-5, "peak");
+    if (one.quadrants) near(Object.values(quadrants), Object.values(one.quadrants), 1e-4, "quadrants");
+    assert.deepEqual(quadrants && Object.keys(quadrants), one.quadrants && Object.keys(one.quadrants));
+  });
+}
+
+const refused = JSON.parse(await file("refused.json"));
+test(`${refused.length} changed files are refused in one line`, async () => {
+  for (const { artifact, flip, keep, append, trusted, reason } of refused) {
+    let bytes = new Uint8Array(await file(artifact));
+    if (flip !== undefined) bytes[flip] ^= 0xa5;
+    if (keep !== undefined) bytes = bytes.subarray(0, keep);
+    if (append) bytes = Uint8Array.from([...bytes, ...Buffer.from(append, "hex")]);
+    const options = { name: artifact, trusted: trusted ? [trusted] : null };
+    await assert.rejects(read(bytes, options), (error) => {
+      assert.ok(error instanceof CamliteError, `${reason}: ${error.stack}`);
+      assert.match(error.message, /^[^\n]{20,400}$/);
+      assert.ok(error.message.startsWith(`${artifact}: `));
+      return true;
+    }, `${artifact}: ${reason}`);
+  }
+});
+
+test("a signature is verified with its trusted key", async () => {
+  for (const name of ["graph.int8.tflite", "graph.float32.onnx"]) {
+    const artifact = await read(await file(name), { trusted: [KEY] });
+    assert.deepEqual([artifact.signer, artifact.trusted], [KEY, true]);
+  }
+});
