@@ -130,9 +130,9 @@ function written(number) {
 }
 
 function equal(bytes, properties) {
-  const parts = properties.flat();
   let at = 0;
-  return parts.every((part) => part.every((byte) => bytes[at++] === byte)) && at === bytes.length;
+  for (const part of properties.flat()) for (let i = 0; i < part.length; i++) if (bytes[at++] !== part[i]) return false;
+  return at === bytes.length;
 }
 
 function fromBase64(text) {

@@ -1,0 +1,95 @@
+"""runtime/web in Node: the test vectors, damaged files, and what it weighs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import camlite
+from camlite import ArtifactError, artifact
+from support import mutants, spec_vectors
+from support.spec_vectors import FOLDER
+
+HERE = Path(__file__).parent
+NAMES = ("bgr.int8.tflite", "guided.float32.onnx", "guided_top.float32.tflite", "places.float32.onnx", "many.float32.onnx")
+
+if shutil.which("node") is None:
+    pytest.skip("needs node (Debian: nodejs)", allow_module_level=True)
+needs_packages = pytest.mark.skipif(
+    not (HERE / "node_modules" / "onnxruntime-web").is_dir(), reason="needs its npm packages: make test-web"
+)
+
+
+def node(*arguments: str | Path) -> str:
+    """What a script prints; its errors are the test's."""
+    command = ["node", *map(str, arguments)]
+    finished = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=300)
+    assert finished.returncode == 0, f"{finished.stdout[-4000:]}\n{finished.stderr[-4000:]}"
+    return finished.stdout
+
+
+def test_the_module_gets_what_the_vectors_say():
+    node("--test", "vectors.test.mjs")
+
+
+def read_here(content: bytes, path: Path) -> bool:
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+    try:
+        artifact.read(path)
+    except ArtifactError:
+        return False
+    return True
+
+
+def test_what_python_refuses_is_refused_in_one_line(tmp_path):
+    """Bytes flipped, lost and moved; and, under a seal that fits, odd cards, arrays, zips and JSON."""
+    parents = [mutants.parent(FOLDER / name) for name in NAMES]
+    damaged = list(mutants.mutants(parents, 1300, seed=18))
+    packed = tmp_path / "damaged"
+    packed.write_bytes(b"".join(struct.pack("<I", len(content)) + content for _, content in damaged))
+
+    told = json.loads(node("read_many.mjs", packed))
+
+    path, accepted = tmp_path / "artifact", 0
+    for index, ((operator, content), message) in enumerate(zip(damaged, told, strict=True)):
+        assert read_here(content, path) == (message == ""), (index, operator, message)
+        assert len(message) < 500, (operator, message)
+        assert "\n" not in message, (operator, message)
+        assert message == "" or message.startswith("artifact: "), (operator, message)
+        accepted += message == ""
+    assert 30 < accepted < 200  # another name on the card, another weight
+
+
+def test_its_own_sha256():
+    node("--test", "sha256.test.mjs")
+
+
+@needs_packages
+def test_onnxruntime_web_answers_golden_samples_as_python_does():
+    names = [name for name, _ in spec_vectors.artifact_names() if name.endswith(".onnx")]
+
+    for name, told in zip(names, json.loads(node("answers.mjs", *(FOLDER / name for name in names))), strict=True):
+        assert told["passed"], (name, told["failures"])
+        explainer = camlite.load(FOLDER / name)
+        images, guide = explainer.artifact.arrays.golden_images, explainer.artifact.arrays.guide
+        any_class = explainer.any_class and not (guide and guide.classes == "top")
+        assert len(told["answers"]) == len(images) > 0
+        steps = 1 if ".float32." in name else 500  # int8: some steps of 256
+        for image, answer in zip(images, told["answers"], strict=True):
+            expected = explainer.explain(image, range(len(explainer.labels)) if any_class else None)
+            assert far(answer["scores"], expected.scores) <= 1e-5 * steps
+            assert far(answer["evidence"], expected.evidence) <= 1e-5 * steps
+            assert (answer["fine"] is None) == (expected.fine is None) == (guide is None)
+            assert expected.fine is None or far(answer["fine"], expected.fine) <= 1e-4 * steps
+
+
+def far(received: list[float], expected: np.ndarray) -> float:
+    """The largest difference, as a share of the largest number."""
+    return float(np.abs(np.reshape(received, expected.shape) - expected).max() / np.abs(expected).max())
