@@ -14,10 +14,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from http import HTTPStatus
-from importlib import resources
 from urllib.parse import urlsplit
-
-import numpy as np
 
 import camlite
 from camlite.errors import CamliteError
@@ -27,12 +24,16 @@ from camlite.serve.explain_request import Asked
 from camlite.serve.limits import Limits, MemoryBudget
 from camlite.serve.messages import Answer, Refused, Request, WhenGone, as_json, busy
 from camlite.serve.metrics import CONTENT_TYPE, Metrics
-from camlite.show.colours import Floats, colourize
+from camlite.show.colours import ramp
+from camlite.system import web_files
 
 _PAGE = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/app.js": ("app.js", "text/javascript; charset=utf-8"),
+    "/from_server.js": ("from_server.js", "text/javascript; charset=utf-8"),
     "/style.css": ("style.css", "text/css; charset=utf-8"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+    "/manifest.webmanifest": ("manifest.webmanifest", "application/manifest+json"),
 }
 
 
@@ -63,7 +64,7 @@ class Application:
                 "token": token is not None,
                 "most_bytes": limits.body,
                 "types": openapi.IMAGE_TYPES,
-                "colours": colourize(_ramp()).round().astype(int)[0].tolist(),
+                "colours": ramp(),
             }
         )
 
@@ -230,7 +231,7 @@ class Application:
 
 def _page(path: str) -> Answer:
     name, content_type = _PAGE[path]
-    content = (resources.files("camlite.serve") / "page" / name).read_bytes()
+    content = (web_files.folder() / "page" / name).read_bytes()
     return Answer(HTTPStatus.OK, content, content_type, (("Cache-Control", "no-cache"),))
 
 
@@ -243,7 +244,3 @@ _ROUTES: Mapping[str, tuple[str, _Handler, bool]] = {
     "/page.json": ("GET", Application.facts, True),
     "/openapi.json": ("GET", Application.description, True),
 }
-
-
-def _ramp() -> Floats:
-    return np.linspace(0, 1, 64, dtype=np.float32)[np.newaxis]

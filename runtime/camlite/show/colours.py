@@ -50,3 +50,10 @@ def colourize(heatmap: Floats, colour_map: str = "inferno") -> Floats:
     below = np.minimum(places.astype(np.intp), len(table) - 2)
     share = (places - below.astype(np.float32))[..., np.newaxis]
     return np.asarray(table.take(below, axis=0) * (1 - share) + table.take(below + 1, axis=0) * share)
+
+
+def ramp(places: int = 64) -> list[list[int]]:
+    """So many colours of inferno, from cold to hot: red, green and blue each, 0..255. What the page draws with."""
+    heat = np.linspace(0, 1, places, dtype=np.float32)[np.newaxis]
+    colours: list[list[int]] = colourize(heat).round().astype(int)[0].tolist()
+    return colours

@@ -1,66 +1,65 @@
-// The picture goes to /explain as it is; the answer's evidence is drawn over it here, as camlite draws it.
+// One page with two ways to get an answer: in this browser (in_browser.js), or from `camlite serve` (from_server.js).
+// The evidence of the answer is drawn over the picture here, as camlite draws it.
 "use strict";
 
 const element = (id) => document.getElementById(id);
 const view = element("view");
 const context = view.getContext("2d");
-const MOST_CLASSES = 10, LONGEST_SIDE = 1280, CAMERA_SIDE = 480, GRID = 96;
+const MOST_CLASSES = 10, LONGEST_SIDE = 1280, GRID = 96;
 
-let facts = { colours: [], types: [], most_bytes: 0, token: false };
-let shown = null;      // what is on the stage: {blob, bitmap, answer}
+let facts = { colours: [] };
+let shown = null;      // what is on the stage: {picture, answer}; a picture is {bitmap, file, live}
+let wanted = null;     // the picture that was asked about last
 let asked = null;      // the class to explain; null is the top one
 let camera = null;     // the stream of the open camera
 let turn = 0;          // grows with each picture, so that a late answer is not shown for another one
+const engine = start();
 
 async function start() {
   try {
     facts = await (await fetch("page.json")).json();
   } catch {
-    return say("The server does not answer; reload the page.", true);
+    say("The server does not answer; reload the page.", true);
+    return { explain: async () => { throw new Error("The server does not answer; reload the page."); } };
   }
-  element("artifact").textContent = `${facts.name}, ${facts.precision}`;
-  document.title = `${facts.name} · camlite`;
-  element("access").hidden = !facts.token || Boolean(token());
   const ramp = element("ramp").getContext("2d");
   facts.colours.forEach(([r, g, b], x) => { ramp.fillStyle = `rgb(${r} ${g} ${b})`; ramp.fillRect(x, 0, 1, 1); });
+  const { connect } = await import(facts.artifacts ? "./in_browser.js" : "./from_server.js");
+  return connect(facts, { element, say, title, again });
 }
 
-const token = () => sessionStorage.getItem("token") || "";
+function title(name, text) {
+  document.title = `${name} · camlite`;
+  element("artifact").textContent = text;
+}
 
 function say(text, bad = false) {
   element("message").textContent = text;
   element("message").classList.toggle("bad", bad);
 }
 
-async function ask(blob, chosen) {
-  // The top class goes with any other, for both have one scale.
-  const both = chosen === null ? [] : [...new Set([chosen, shown.answer.label])];
-  const query = both.map((label, index) => `${index ? "&" : "?"}class=${encodeURIComponent(label)}`).join("");
-  const headers = { "Content-Type": blob.type || "application/octet-stream" };
-  if (facts.token) headers.Authorization = `Bearer ${token()}`;
-  const response = await fetch(`explain${query}`, { method: "POST", body: blob, headers });
-  const answer = await response.json();
-  if (response.status === 401) {
-    sessionStorage.removeItem("token");
-    element("access").hidden = false;
-    element("token").focus();
-  }
-  if (!response.ok) throw Object.assign(new Error(answer.error), { status: response.status });
-  return answer;
+// The same picture, of another artifact or with a token.
+function again() {
+  asked = null;
+  say("");
+  if (wanted) explain(wanted).catch(() => {});
 }
 
-async function explain(blob, bitmap) {
+async function explain(picture) {
   const mine = ++turn;
+  wanted = picture;
   try {
-    const answer = await ask(blob, asked);
-    if (mine !== turn) return bitmap.close();
-    if (shown && shown.bitmap !== bitmap) shown.bitmap.close();
-    shown = { blob, bitmap, answer };
+    // The top class goes with any other, for both have one scale.
+    const labels = asked === null ? [] : [...new Set([asked, shown.answer.label])];
+    const { answer, time } = await (await engine).explain(picture, labels);
+    if (mine !== turn) return picture !== wanted && picture !== shown?.picture && picture.bitmap.close();
+    if (shown && shown.picture !== picture) shown.picture.bitmap.close();
+    shown = { picture, answer };
     say("");
     draw();
-    tell();
+    tell(time);
   } catch (error) {
-    if (mine === turn) say(error.message === "Failed to fetch" ? "The server does not answer." : error.message, true);
+    if (mine === turn) say(error.message, true);
     throw error;
   }
 }
@@ -71,28 +70,15 @@ async function open(file) {
   say("Looking …");
   let bitmap;
   try {
-    bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
+    bitmap = await createImageBitmap(file, { imageOrientation: "from-image", colorSpaceConversion: "none" });
   } catch {
     return say(`${file.name || "This file"}: the browser cannot show it; expected a picture, such as JPEG or PNG.`, true);
   }
-  try {
-    const asIs = facts.types.includes(file.type) && file.size <= facts.most_bytes;
-    await explain(asIs ? file : await encoded(bitmap, LONGEST_SIDE), bitmap);
-  } catch { /* it was said */ }
-}
-
-function encoded(source, longest) {
-  const width = source.videoWidth || source.width, height = source.videoHeight || source.height;
-  const scale = Math.min(1, longest / Math.max(width, height));
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.round(width * scale);
-  canvas.height = Math.round(height * scale);
-  canvas.getContext("2d").drawImage(source, 0, 0, canvas.width, canvas.height);
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
+  explain({ bitmap, file, live: false }).catch(() => {});
 }
 
 function draw() {
-  const { bitmap, answer } = shown;
+  const { picture: { bitmap }, answer } = shown;
   const scale = Math.max(1, Math.ceil(320 / Math.max(bitmap.width, bitmap.height)));
   const shrink = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
   view.width = Math.max(1, Math.round(bitmap.width * scale * shrink));
@@ -155,9 +141,10 @@ function heat(values, peak, strength) {
 
 const NAMES = { upper_left: "upper left", upper_right: "upper right", lower_left: "lower left", lower_right: "lower right" };
 
-function tell() {
+function tell(time) {
   const { answer } = shown, one = answer.explained[0];
   element("result").hidden = false;
+  element("time").textContent = time;
   element("label").textContent = answer.label;
   element("score").textContent = answer.score.toFixed(3);
   const quarters = Object.entries(one.quadrants || {}).sort((a, b) => b[1] - a[1]);
@@ -192,12 +179,9 @@ function row() {
   return item;
 }
 
-async function choose(label) {
+function choose(label) {
   asked = label === shown.answer.label ? null : label;
-  if (camera) return;
-  try {
-    await explain(shown.blob, shown.bitmap);
-  } catch { /* it was said */ }
+  if (!camera) explain(shown.picture).catch(() => {});
 }
 
 async function openCamera() {
@@ -218,11 +202,10 @@ async function openCamera() {
   const stream = camera;
   while (camera === stream) {
     try {
-      const blob = await encoded(video, CAMERA_SIDE);
-      await explain(blob, await createImageBitmap(blob));
+      await explain({ bitmap: await createImageBitmap(video), file: null, live: true });
       await new Promise(requestAnimationFrame);
     } catch (error) {
-      if (error.status && error.status !== 429) return closeCamera();
+      if (error.fatal) return closeCamera();
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }
   }
@@ -239,14 +222,6 @@ function closeCamera() {
 element("file").addEventListener("change", (event) => { if (event.target.files[0]) open(event.target.files[0]); event.target.value = ""; });
 element("camera").addEventListener("click", () => (camera ? closeCamera() : openCamera()));
 element("opacity").addEventListener("input", () => shown && draw());
-element("access").addEventListener("submit", (event) => {
-  event.preventDefault();
-  sessionStorage.setItem("token", element("token").value.trim());
-  element("token").value = "";
-  element("access").hidden = true;
-  say("");
-  if (shown) choose(shown.answer.label);
-});
 addEventListener("dragover", (event) => { event.preventDefault(); element("stage").classList.add("over"); });
 addEventListener("dragleave", (event) => { if (!event.relatedTarget) element("stage").classList.remove("over"); });
 addEventListener("drop", (event) => {
@@ -255,4 +230,3 @@ addEventListener("drop", (event) => {
   if (event.dataTransfer.files[0]) open(event.dataTransfer.files[0]);
 });
 addEventListener("paste", (event) => { if (event.clipboardData.files[0]) open(event.clipboardData.files[0]); });
-start();

@@ -1,0 +1,77 @@
+// Answers of an artifact that runs here, in the browser: no picture leaves the device.
+import { check, load } from "./camlite/camlite.js";
+
+const MOST_PIXELS = 16_777_216; // as large as a canvas may be on a phone
+
+// How each interpreter's library is loaded; its files lie in runtime/.
+const LIBRARIES = {
+  async onnx() {
+    const ort = await import("./runtime/ort.wasm.min.mjs");
+    ort.env.wasm.numThreads = 1; // more need headers that a plain web server does not send
+    ort.env.wasm.wasmPaths = new URL("./runtime/", import.meta.url).href;
+    return ort;
+  },
+  async tflite() {
+    const litert = await import("./runtime/litert.js");
+    await litert.loadLiteRt(new URL("./runtime/litert_wasm_compat_internal.js", import.meta.url).href);
+    return litert;
+  },
+};
+const libraries = {};
+
+export function connect({ artifacts }, page) {
+  let opened = null; // a promise of what is chosen
+  const choose = (index) => {
+    const last = opened;
+    opened = open(artifacts[index], page).finally(() => last?.then(({ explainer }) => explainer.close(), () => {}));
+    opened.catch((error) => page.say(error.message, true));
+    return opened;
+  };
+  const select = page.element("artifacts");
+  artifacts.forEach(({ title }, index) => select.add(new Option(title, index)));
+  page.element("choice").hidden = artifacts.length < 2;
+  select.addEventListener("change", () => choose(Number(select.value)).then(page.again, () => {}));
+  choose(Number(select.value) || 0);
+  navigator.serviceWorker?.register("service_worker.js").catch(() => {}); // without it the page works online only
+  return { explain: async (picture, labels) => explain(await opened, picture, labels) };
+}
+
+async function open({ file, name, title, container }, page) {
+  page.title(name, title);
+  page.say("Loading the classifier …");
+  page.element("proof").hidden = true;
+  const [library, response] = await Promise.all([(libraries[container] ??= LIBRARIES[container]()), fetch(file)]);
+  if (!response.ok) throw new Error(`${file}: the server answers ${response.status}.`);
+  const explainer = await load(await response.arrayBuffer(), library, { name: title }), { interpreter } = explainer;
+  const timed = { explainer, run: 0 }, run = interpreter.run;
+  interpreter.run = async (numbers) => {
+    const start = performance.now(), outputs = await run(numbers);
+    timed.run = performance.now() - start;
+    return outputs;
+  };
+  const { passed, failures, samples, seconds } = await check(explainer), proof = page.element("proof");
+  proof.classList.toggle("bad", !passed);
+  proof.textContent = passed
+    ? `Self-check passed: ${samples.length} golden samples in ${seconds.toFixed(1)} s, answered as the original does.`
+    : `Self-check failed: ${failures.join("; ")}.`;
+  proof.hidden = false;
+  page.say("");
+  return timed;
+}
+
+async function explain(timed, { bitmap }, labels) {
+  const picture = pixelsOf(bitmap), start = performance.now();
+  const answer = (await timed.explainer.explain(picture, { classes: labels.length ? labels : null })).toJSON();
+  const more = performance.now() - start - timed.run;
+  return { answer, time: `In this browser: ${milliseconds(timed.run)} the model, ${milliseconds(more)} the explanation.` };
+}
+
+const milliseconds = (time) => `${time.toFixed(time < 10 ? 1 : 0)} ms`;
+
+function pixelsOf(bitmap) {
+  const scale = Math.min(1, Math.sqrt(MOST_PIXELS / (bitmap.width * bitmap.height)));
+  const width = Math.max(1, Math.floor(bitmap.width * scale)), height = Math.max(1, Math.floor(bitmap.height * scale));
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height);
+}
