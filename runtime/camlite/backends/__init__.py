@@ -89,7 +89,7 @@ def open_interpreter(
         wanted = backend or f"backend for {artifact.container} artifacts"
         raise BackendError(f"{artifact.path}: no {wanted} installed; {_INSTALL[artifact.container]}")
     name = backend or found[0]
-    _check_sound(artifact, any_card)
+    check_sound(artifact, any_card)
     module = importlib.import_module(f"camlite.backends.{_MODULES[artifact.container][name]}_backend")
     try:
         interpreter: Interpreter = module.open_model(artifact.model, threads)
@@ -113,7 +113,16 @@ def _view_channels_last(interpreter: Interpreter, card: Card) -> None:
         interpreter.outputs = {**interpreter.outputs, "features": tensor}
 
 
-def _check_sound(artifact: Artifact, any_card: bool) -> None:
+def check_sound(artifact: Artifact, any_card: bool = False) -> None:
+    """Prove that an interpreter may see an artifact's model, and that it is the one that its card speaks of.
+
+    Args:
+        artifact: what was read.
+        any_card: do not look at the card.
+
+    Raises:
+        ArtifactError: it is not.
+    """
     try:
         proof = verify(artifact.container, artifact.model)
     except ValueError as error:

@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, Command] = {
     "explain": Command("camlite.cli.explain", "classify images and draw where the classifier looked"),
     "watch": Command("camlite.cli.watch", "explain what arrives in a folder, or what a video or camera shows"),
     "serve": Command("camlite.cli.serve", "explain images over HTTP, and on a page"),
+    "to-web": Command("camlite.cli.to_web", "write a web site that explains pictures in the browser"),
     "inspect": Command("camlite.cli.inspect", "show what an artifact, or a Keras model, is made of"),
     "bench": Command("camlite.cli.bench", "measure what an explanation costs beside the bare interpreter"),
     "check": Command("camlite.cli.check", "run an artifact's golden samples on this device"),

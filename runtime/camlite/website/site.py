@@ -1,0 +1,105 @@
+"""What a site is made of: the page, the module, interpreters, artifacts, and what the page has to know of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from camlite import artifact, backends
+from camlite.artifact import Artifact
+from camlite.errors import CamliteError
+from camlite.show.colours import ramp
+from camlite.system import web_files
+from camlite.website.libraries import LIBRARIES, Library, library_in, needed_files
+
+PAGE_FACTS = "page.json"
+_WORKER = "service_worker.js"
+_PAGE = ("index.html", "app.js", "in_browser.js", "style.css", "icon.svg", "manifest.webmanifest")
+# What stands in the service worker until the site is known.
+_NO_SITE = 'const SITE = { version: "", files: [] };'
+
+
+def content(paths: Sequence[Path], runtimes: Sequence[Path], trusted: Sequence[Path] | None) -> dict[str, bytes]:
+    """Every file of a site: its path from the site's folder -> content.
+
+    Args:
+        paths: of artifacts; each is verified, and proven sound.
+        runtimes: folders of interpreters' packages.
+        trusted: see `camlite.artifact.read`.
+
+    Raises:
+        CamliteError: an artifact cannot be read, or run in a browser by those interpreters; or a package is not there.
+    """
+    given = [(library_in(folder), folder) for folder in runtimes]
+    _check_once([library.package for library, _ in given], "--runtime")
+    _check_once([path.name for path in paths], "artifacts")
+    read = [_runnable(path, [library for library, _ in given], trusted) for path in paths]
+    containers = {one.container for one in read}
+    site = {f"artifacts/{one.path.name}": _bytes(one.path) for one in read}
+    for library, folder in given:
+        if library.container in containers:
+            site |= {f"runtime/{name}": script for name, script in needed_files(library, folder).items()}
+    own = web_files.folder()
+    site |= {f"camlite/{script.name}": script.read_bytes() for script in sorted(own.glob("*.js"))}
+    site |= {name: (own / "page" / name).read_bytes() for name in _PAGE}
+    site[PAGE_FACTS] = json.dumps(_facts(read), ensure_ascii=False, indent=1).encode()
+    site[_WORKER] = _worker((own / "page" / _WORKER).read_text("utf-8"), site).encode()
+    return site
+
+
+def _check_once(names: Sequence[str], what: str) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise CamliteError(f"{what}: {name} is there {names.count(name)} times; expected it once")
+
+
+def _runnable(path: Path, libraries: Sequence[Library], trusted: Sequence[Path] | None) -> Artifact:
+    """A verified artifact that one of the interpreters runs."""
+    read = artifact.read(path, trusted)
+    backends.check_sound(read)
+    container, precision = read.container, read.card.precision
+    library = next((one for one in LIBRARIES if one.container == container))
+    if precision in library.lacks:
+        raise CamliteError(f"{path}: {library.package} does not run it in a browser: {library.lacks[precision]}")
+    if library not in libraries:
+        raise CamliteError(
+            f"{path}: {container} artifacts run on {library.package} in a browser; "
+            f"add --runtime node_modules/{library.package}"
+        )
+    return read
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CamliteError(f"{path}: {error.strerror}; check it") from None
+
+
+def _facts(read: Sequence[Artifact]) -> dict[str, Any]:
+    """What the page has to know, as ``GET /page.json`` of `camlite serve` says it of an artifact that runs there."""
+    artifacts = [
+        {
+            "file": f"artifacts/{one.path.name}",
+            "name": one.card.name,
+            "title": f"{one.card.name}, {one.card.precision}, {one.container}",
+            "container": one.container,
+        }
+        for one in read
+    ]
+    return {"artifacts": artifacts, "colours": ramp()}
+
+
+def _worker(script: str, site: Mapping[str, bytes]) -> str:
+    """The service worker with the list of all files, and a version that is another one with any other byte."""
+    digest = hashlib.sha256()
+    for name in sorted(site):
+        digest.update(f"{name}\0{hashlib.sha256(site[name]).hexdigest()}\n".encode())
+    listed = {"version": f"camlite-{digest.hexdigest()[:16]}", "files": ["./", *sorted(site)]}
+    before, found, after = script.partition(_NO_SITE)
+    if not found:
+        raise RuntimeError(f"{_WORKER} has no place for the list of files")
+    return f"{before}const SITE = {json.dumps(listed)};{after}"

@@ -1,0 +1,61 @@
+"""Write a folder that appears whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from camlite.errors import CamliteError
+from camlite.system import files
+from camlite.website.site import PAGE_FACTS
+
+
+def write(folder: Path, content: Mapping[str, bytes]) -> None:
+    """Write a site; one that was written before is replaced, anything else is left alone.
+
+    The files are written into a folder beside it, which then takes its name. A process that is killed leaves the old
+    site or the new one; in the moment between, the old one stands beside its place under a hidden name.
+
+    Args:
+        folder: of the site; the folders above are made.
+        content: path in the folder -> bytes.
+
+    Raises:
+        CamliteError: it cannot be written, or something else is there.
+    """
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100  (`resolve` would follow a link that is to be replaced)
+    _check_free(folder)
+    part = files.part_of(folder)
+    old = files.part_of(folder.with_name(f"{folder.name}.old"))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        files.remove_leftovers(folder.parent, (folder.name, f"{folder.name}.old"))
+        for name, data in content.items():
+            path = part / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.write_durably(path, data)
+        if folder.is_dir():
+            folder.replace(old)
+        part.replace(folder)
+    except OSError as error:
+        if old.is_dir() and not folder.is_dir():
+            old.replace(folder)
+        raise CamliteError(f"--output {folder}: {error.strerror}; choose another folder, or make room") from None
+    finally:
+        for left in (part, old):
+            with contextlib.suppress(OSError):
+                shutil.rmtree(left)
+
+
+def _check_free(folder: Path) -> None:
+    if not os.path.lexists(folder):
+        return
+    with contextlib.suppress(OSError, ValueError):
+        if folder.is_dir() and not folder.is_symlink():
+            if not any(folder.iterdir()) or "artifacts" in json.loads((folder / PAGE_FACTS).read_bytes()):
+                return
+    raise CamliteError(f"--output {folder}: something else than a site of camlite is there; choose another folder")
