@@ -2,7 +2,7 @@
 import { ARRAYS, checkArrays, fromNpy, weightsInModel } from "./arrays.js";
 import { readCard, readMaps, readPlace } from "./card.js";
 import { checkSignature, decode, takeApart } from "./container.js";
-import { CamliteError, damaged } from "./errors.js";
+import { damaged, named } from "./errors.js";
 import { sha256 } from "./sha256.js";
 import { unpack } from "./zip.js";
 
@@ -10,13 +10,9 @@ const MOST_JSON = 2 ** 20, MOST_UNPACKED_TIMES = 32, MOST_UNPACKED_BESIDE = 24 *
 const CARD = "card.json", MAPS = "maps.json", PLACE = "weights_place.json";
 
 // -> {container, model, card, arrays, maps, signer, trusted}
-export async function read(content, { trusted = null, name = "artifact" } = {}) {
-  try {
-    return await readBytes(new Uint8Array(content.buffer ?? content, content.byteOffset ?? 0, content.byteLength), trusted);
-  } catch (error) {
-    if (error instanceof CamliteError) error.message = `${name}: ${error.message}`;
-    throw error;
-  }
+export function read(content, { trusted = null, name = "artifact" } = {}) {
+  const bytes = new Uint8Array(content.buffer ?? content, content.byteOffset ?? 0, content.byteLength);
+  return named(name, () => readBytes(bytes, trusted));
 }
 
 async function readBytes(bytes, trusted) {

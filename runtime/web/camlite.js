@@ -1,7 +1,6 @@
-// Reads an artifact, verifies it, runs it and explains its answers. artifact.md is what it follows.
+// Reads an artifact, verifies it, runs it and explains its answers, as artifact.md says. The self-check stands beside it.
 export { read } from "./artifact.js";
 export { CamliteError } from "./errors.js";
 export { load, Explainer, Explanation } from "./explainer.js";
 export { openModel } from "./interpreters.js";
 export { overlay } from "./overlay.js";
-export { check } from "./self_check.js";

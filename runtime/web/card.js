@@ -1,15 +1,15 @@
 // The card, maps.json and weights_place.json, field by field: artifact.md tells what each means.
 import { CamliteError } from "./errors.js";
-import { bool, list, maybe, object, one, parse, real, text, texts, whole } from "./typed_json.js";
+import { list, maybe, object, one, parse, real, text, texts, whole } from "./typed_json.js";
 
-const LARGEST = 3.4028234663852886e38, ANY = Number.MAX_SAFE_INTEGER, side = whole(1, 16384);
+const LARGEST = 3.4028234663852886e38, side = whole(1, 16384);
 const edges = object({ top: real(-100, 1), left: real(-100, 1), bottom: real(0, 100), right: real(0, 100) });
 const WHOLE = { top: 0, left: 0, bottom: 1, right: 1 };
 
 function span(value, where) {
   const found = edges(value, where), meets = (start, stop) => start < 1 && stop > 0 && stop - start >= 1e-4;
   if (meets(found.top, found.bottom) && meets(found.left, found.right)) return found;
-  throw new CamliteError(`${where}: expected a window that meets the image, 0 to 1; export the artifact again`);
+  throw new CamliteError(`${where}: expected a window that meets the image; export the artifact again`);
 }
 
 const preprocessing = {
@@ -17,9 +17,9 @@ const preprocessing = {
   offset: list(real(-LARGEST, LARGEST)), fit: one("stretch", "crop"), order: one("rgb", "bgr"),
 };
 const head = { layer: text, height: side, width: side, channels: side, activation: one("softmax", "sigmoid", "linear") };
-const layout = one("hwc", "chw");
+const layout = one("hwc", "chw"), USUAL = { image_layout: "hwc", features_layout: "hwc" };
 const shared = {
-  name: text, precision: one("float32", "float16", "dynamic", "int8", "int16x8"), labels: list(text, 1, 1e6),
+  name: text, precision: one("float32", "float16", "dynamic", "int8", "int16x8"), labels: list(text, 1),
   preprocessing: object(preprocessing), classifier_sha256: text, model_sha256: text, made_with: texts,
 };
 const VERSIONS = {
@@ -27,7 +27,7 @@ const VERSIONS = {
   2: object({
     ...shared, pixels: text, unfit: text, image_layout: layout, features_layout: layout,
     head: object({ ...head, evidence: one("device", "graph", "gradient", "gradient_top"), window: span }),
-  }, { image_layout: "hwc", features_layout: "hwc" }),
+  }, USUAL),
 };
 
 export function readCard(json, hasWeights) {
@@ -41,18 +41,18 @@ export function readCard(json, hasWeights) {
   if (format === 2n) return card;
   const { method, ...rest } = card.head;
   const evidence = method === "cam" ? (hasWeights ? "device" : "graph") : card.labels.length > 64 ? "gradient_top" : "gradient";
-  return { ...card, head: { ...rest, evidence, window: WHOLE }, pixels: "", unfit: "", image_layout: "hwc", features_layout: "hwc" };
+  return { ...card, ...USUAL, head: { ...rest, evidence, window: WHOLE }, pixels: "", unfit: "" };
 }
 
 const guide = object({
   height: whole(1, 1024), width: whole(1, 1024), classes: one("top", "all"), layers: list(text, 1),
-  method: one("layercam", "hirescam"), smooth: bool, radius: real(0.5, 100), floor: real(0, 100), window: span,
+  method: one("layercam", "hirescam"), smooth: one(true, false), radius: real(0.5, 100), floor: real(0, 100), window: span,
 });
-const measured = object({ map: text, insertion: real(-Infinity, Infinity), deletion: real(-Infinity, Infinity) });
-const maps = object({ guide: maybe(guide), measured: list(measured), measured_on: whole(0, ANY), chosen: text });
+const measured = object({ map: text, insertion: real(), deletion: real() });
+const maps = object({ guide: maybe(guide), measured: list(measured), measured_on: whole(0), chosen: text });
 const place = object({
-  offset: whole(0, ANY), dtype: one("int8", "uint8", "float16", "float32"), classes_first: bool,
-  scale: real(-Infinity, Infinity), zero_point: whole(-128, 255), scales_offset: whole(-1, ANY),
+  offset: whole(0), dtype: one("int8", "uint8", "float16", "float32"), classes_first: one(true, false),
+  scale: real(), zero_point: whole(-128, 255), scales_offset: whole(-1),
 }, { zero_point: 0n, scales_offset: -1n });
 
 export const readMaps = (json) => maps(parse(json, "maps.json"), "maps");

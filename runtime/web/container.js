@@ -16,7 +16,7 @@ export function containerOf(bytes) {
 export async function takeApart(bytes) {
   const container = containerOf(bytes);
   if (!container) throw new CamliteError("neither a TFLite nor an ONNX file; expected an artifact of `camlite export`");
-  if (bytes.length > MOST_BYTES) throw new CamliteError(`${bytes.length} bytes, expected at most ${MOST_BYTES}`);
+  if (bytes.length > MOST_BYTES) throw new CamliteError(`larger than ${MOST_BYTES} bytes; no artifact is`);
   return { container, ...(await (container === "onnx" ? onnxParts : tfliteParts)(bytes)) };
 }
 
@@ -94,18 +94,22 @@ async function onnxParts(bytes) {
   return { ...parts, zip: { bytes: zip, entries: zipEntries(zip, zip.length) } };
 }
 
+// Bytes of a protobuf field, by its wire type; 0 where they are told by the field.
+const AFTER = { 0: 0, 1: 8, 2: 0, 5: 4 };
+const cut = (at) => damaged(`cut off at byte ${at}`);
+
 function* fields(bytes, at, end) {
   while (at < end) {
     let [tag, body] = varint(bytes, at, end), stop;
     const wire = tag % 8;
-    if (tag >= 2 ** 32) throw damaged(`no ONNX file: field number at byte ${at}`);
+    if (tag >= 2 ** 32 || !(wire in AFTER)) throw damaged(`no ONNX file: an unknown field at byte ${at}`);
+    stop = body + AFTER[wire];
     if (wire === 0) [, stop] = varint(bytes, body, end);
-    else if (wire === 2) {
+    if (wire === 2) {
       [stop, body] = varint(bytes, body, end);
       stop += body;
-    } else if (wire === 1 || wire === 5) stop = body + (wire === 1 ? 8 : 4);
-    else throw damaged(`no ONNX file: wire type ${wire} at byte ${at}`);
-    if (stop > end) throw damaged(`truncated: the field at byte ${at} ends outside of the file`);
+    }
+    if (stop > end) throw cut(at);
     yield { begin: at, end: stop, tag, body };
     at = stop;
   }
@@ -117,7 +121,7 @@ function varint(bytes, start, end) {
     number += (bytes[at] & 127) * 2 ** (7 * (at - start));
     if (bytes[at] < 128) return [number, at + 1];
   }
-  throw damaged(`truncated at byte ${end}`);
+  throw cut(end);
 }
 
 function property(key, value) {
@@ -135,37 +139,26 @@ function equal(bytes, properties) {
   return at === bytes.length;
 }
 
-function fromBase64(text) {
-  const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const values = new Int8Array(256).fill(-1);
-  [...digits].forEach((digit, value) => { values[digit.charCodeAt(0)] = value; });
-  let length = text.length;
-  while (text.length - length < 2 && text[length - 1] === 61) length--;
-  const bytes = new Uint8Array(Math.floor((length * 3) / 4));
-  let bits = 0, filled = 0, bad = 0;
-  for (let at = 0; at < length; at++) {
-    const value = values[text[at]];
-    bad |= value;
-    bits = (bits << 6) | value;
-    if (at % 4) bytes[filled++] = bits >> (6 - 2 * (at % 4));
-  }
-  if (bad < 0 || text.length % 4) throw damaged("arrays: no base64");
-  return bytes;
+function fromBase64(bytes) {
+  const text = decode(bytes, "arrays");
+  if (text.length % 4 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) throw damaged("arrays are no base64");
+  const found = atob(text);
+  return Uint8Array.from({ length: found.length }, (_, at) => found.charCodeAt(at));
 }
 
 // Whether the signature is of one of these public keys (hexadecimal), and fits the seal.
 export async function checkSignature({ seal, signer, signature }, trusted) {
-  if (!signer) throw new CamliteError("not signed, and a trusted key is required; export it with --sign KEY");
+  if (!signer) throw new CamliteError("not signed; export it with --sign KEY");
   if (!trusted.includes(signer)) {
-    throw new CamliteError(`signed with the key ${signer.slice(0, 16)}, which is not among the ${trusted.length} trusted`);
+    throw new CamliteError(`signed with the key ${signer.slice(0, 16)}, which is not trusted`);
   }
   const raw = (text) => Uint8Array.from(text.match(/../g), (digits) => parseInt(digits, 16));
-  let fits;
-  try {
-    const key = await crypto.subtle.importKey("raw", raw(signer), "Ed25519", false, ["verify"]);
-    fits = await crypto.subtle.verify("Ed25519", key, raw(signature), utf8.encode(seal));
-  } catch {
-    throw new CamliteError("this browser cannot verify Ed25519 signatures here; use a newer one, over HTTPS");
-  }
-  if (!fits) throw new CamliteError("its signature does not fit: it was altered after it was signed");
+  const { subtle } = crypto, verified = async () => {
+    const key = await subtle.importKey("raw", raw(signer), "Ed25519", false, ["verify"]);
+    return subtle.verify("Ed25519", key, raw(signature), utf8.encode(seal));
+  };
+  const fits = await verified().catch(() => {
+    throw new CamliteError("this browser cannot verify Ed25519 signatures; use a newer one, over HTTPS");
+  });
+  if (!fits) throw damaged("its signature does not fit");
 }

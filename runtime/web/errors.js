@@ -3,6 +3,16 @@ export class CamliteError extends Error {
   name = "CamliteError";
 }
 
+// Errors of some work begin with the name of its file.
+export async function named(name, work) {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof CamliteError) error.message = `${name}: ${error.message}`;
+    throw error;
+  }
+}
+
 export function damaged(what) {
   return new CamliteError(`damaged artifact: ${what}; copy or export it again`);
 }

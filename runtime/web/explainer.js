@@ -1,7 +1,7 @@
 // A loaded artifact, and what it says of a picture.
 import { product } from "./arrays.js";
 import { read } from "./artifact.js";
-import { CamliteError } from "./errors.js";
+import { CamliteError, damaged, named } from "./errors.js";
 import { openModel } from "./interpreters.js";
 import { completeness, evidence, layer, logits, redistribution, sum } from "./maps.js";
 import { overlay } from "./overlay.js";
@@ -11,13 +11,8 @@ import { heatOf, resize } from "./resize.js";
 
 // `interpreter` is a library (see interpreters.js), or an opened model of one's own.
 export async function load(content, interpreter, options = {}) {
-  const artifact = await read(content, options);
-  try {
-    return new Explainer(artifact, interpreter?.run ? interpreter : await openModel(artifact, interpreter));
-  } catch (error) {
-    if (error instanceof CamliteError && options.name) error.message = `${options.name}: ${error.message}`;
-    throw error;
-  }
+  const artifact = await read(content, options), opened = interpreter?.run && interpreter;
+  return named(options.name ?? "artifact", async () => new Explainer(artifact, opened || (await openModel(artifact, interpreter))));
 }
 
 export class Explainer {
@@ -35,7 +30,7 @@ export class Explainer {
   explain(picture, { classes = null, against = null, finite = true } = {}) {
     const answer = this.#busy.then(async () => {
       const outputs = await this.run(prepare(picture, this.artifact.card.preprocessing));
-      return this.explanation(picture, outputs, classes, against, finite);
+      return new Explanation(this, picture, outputs, classes, against, finite);
     });
     this.#busy = answer.catch(() => {}); // an interpreter runs one picture at a time
     return answer;
@@ -50,14 +45,10 @@ export class Explainer {
     return outputs;
   }
 
-  explanation(picture, outputs, classes, against, finite = true) {
-    return new Explanation(this, picture, outputs, classes, against, finite);
-  }
-
   indexOf(wanted) {
     const index = typeof wanted === "string" ? this.labels.indexOf(wanted) : wanted;
     if (this.labels[index] === undefined) {
-      throw new CamliteError(`class ${String(wanted).slice(0, 60)} is unknown; expected 0 to ${this.labels.length - 1} or a label`);
+      throw new CamliteError(`class ${wanted} is unknown; expected a label, or 0 to ${this.labels.length - 1}`);
     }
     return index;
   }
@@ -76,12 +67,12 @@ function checkTensors({ preprocessing, head, labels, precision, image_layout, fe
   const wrong = (name, tensor, shape) => {
     const kinds = ["float32", ...(precision === "int8" ? ["int8", "uint8"] : [])];
     if (String(tensor?.shape) === String(shape) && kinds.includes(tensor.dtype)) return;
-    throw new CamliteError(`the model's ${name} is ${tensor ? `${tensor.dtype} [${tensor.shape}]` : "missing"}, the card says [${shape}]; export it again`);
+    throw damaged(`the model's ${name} is ${tensor?.dtype} [${tensor?.shape}], the card says [${shape}]`);
   };
   wrong("input", input, axes(preprocessing, image_layout));
   for (const name of Object.keys(expected)) wrong(`output ${name}`, outputs[name], expected[name]);
   const odd = Object.keys(outputs).find((name) => !(name in expected));
-  if (odd) throw new CamliteError(`the model has an output ${JSON.stringify(odd.slice(0, 40))}, which the card does not know; export it again`);
+  if (odd) throw damaged(`the model has an output ${odd}, which the card does not know`);
 }
 
 const argmax = (numbers, but) => numbers.reduce((best, one, k) => (k !== but && (best < 0 || one > numbers[best]) ? k : best), -1);
@@ -98,9 +89,9 @@ export class Explanation {
     const chosen = classes?.map((one) => explainer.indexOf(one)) ?? [argmax(outputs.scores, this.against ?? -1)];
     Object.assign(this, { explainer, picture, classes: chosen, label: labels[this.top], score: this.scores[this.top] });
     if (!explainer.anyClass && (against !== null || chosen.some((k) => k !== this.top))) {
-      throw new CamliteError("it carries evidence of the top class only; leave classes and against out");
+      throw new CamliteError("it has evidence of the top class only");
     }
-    if (chosen.includes(this.against)) throw new CamliteError(`class ${labels[this.against]} is explained against itself`);
+    if (chosen.includes(this.against)) throw new CamliteError("a class is explained against itself");
     const { head } = explainer.artifact.card, { guide } = explainer;
     this.evidence = this.#each((k) => this.#evidenceOf(k));
     const hasFine = guide && (guide.classes === "all" || (against === null && chosen.every((k) => k === this.top)));
@@ -111,7 +102,7 @@ export class Explanation {
     const { height, width, window } = hasFine ? guide : head;
     this.grid = { height, width, window };
     if (finite && ![this.scores, ...this.evidence, ...(this.fine ?? [])].every((some) => some.every(Number.isFinite))) {
-      throw new CamliteError("its answer holds numbers that are not finite; check the artifact, and export it again");
+      throw new CamliteError("its answer holds numbers that are not finite; export it again");
     }
   }
 

@@ -19,37 +19,39 @@ export async function openModel({ container, model }, library) {
 }
 
 const tensor = ({ shape, type, dtype }) => ({ shape: Array.from(shape).slice(1), dtype: type ?? dtype });
-const byName = (all) => Object.fromEntries(all.map((one) => [one.name, tensor(one)]));
+
+const opened = ([image, ...more], outputs, run, close) => {
+  const { shape, dtype } = tensor(image);
+  return {
+    input: more.length ? null : { shape, dtype },
+    outputs: Object.fromEntries(outputs.map((one) => [one.name, tensor(one)])),
+    async run(numbers) {
+      const results = Object.entries(await run(image.name, numbers, [1, ...shape]));
+      return Object.fromEntries(results.map(([name, result]) => [name, result.data ?? taken(result)]));
+    },
+    close,
+  };
+};
 
 async function onOnnxruntime(model, { InferenceSession, Tensor }) {
   const session = await InferenceSession.create(model, { executionProviders: ["wasm"] });
-  const [image, ...more] = session.inputMetadata;
-  return {
-    input: more.length ? null : tensor(image),
-    outputs: byName(session.outputMetadata),
-    async run(numbers) {
-      const given = new Tensor("float32", numbers, [1, ...tensor(image).shape]);
-      const results = await session.run({ [image.name]: given });
-      return Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, data]));
-    },
-    close: () => session.release(),
-  };
+  const run = (name, numbers, shape) => session.run({ [name]: new Tensor("float32", numbers, shape) });
+  return opened(session.inputMetadata, session.outputMetadata, run, () => session.release());
 }
 
 async function onLiteRt(model, { loadAndCompile, Tensor }) {
-  const compiled = await loadAndCompile(model, { accelerator: "wasm" }), [image, ...more] = compiled.getInputDetails();
-  return {
-    input: more.length ? null : tensor(image),
-    outputs: byName(compiled.getOutputDetails()),
-    async run(numbers) {
-      const given = new Tensor(numbers, [1, ...tensor(image).shape]), results = await compiled.run({ [image.name]: given });
-      given.delete();
-      return Object.fromEntries(Object.entries(results).map(([name, result]) => {
-        const data = result.toTypedArray().slice();
-        result.delete();
-        return [name, data];
-      }));
-    },
-    close: () => compiled.delete(),
+  const compiled = await loadAndCompile(model, { accelerator: "wasm" });
+  const run = async (name, numbers, shape) => {
+    const given = new Tensor(numbers, shape), results = await compiled.run({ [name]: given });
+    given.delete();
+    return results;
   };
+  return opened(compiled.getInputDetails(), compiled.getOutputDetails(), run, () => compiled.delete());
+}
+
+// The numbers of a tensor of LiteRT.js, whose memory is freed.
+function taken(result) {
+  const data = result.toTypedArray().slice();
+  result.delete();
+  return data;
 }

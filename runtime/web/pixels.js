@@ -59,16 +59,13 @@ export function channelsFirst(numbers, channels) {
 }
 export const channelsLast = (numbers, channels) => channelsFirst(numbers, numbers.length / channels);
 
-const LIMITS = { uint8: [Uint8Array, 0, 255], int8: [Int8Array, -128, 127] };
-
 // Tensors are {dtype, scale, zeroPoint}: a scale of 0 or none means that numbers are real.
 export function quantize(real, { dtype, scale = 0, zeroPoint = 0 }) {
-  if (!LIMITS[dtype]) return real;
-  const [Kind, least, most] = LIMITS[dtype], round = Math.fround;
-  return Kind.from(real, (one) => {
-    const steps = roundEven(scale ? round(round(one / scale) + zeroPoint) : one);
-    return Math.min(most, Math.max(least, steps));
-  });
+  if (dtype === "float32") return real;
+  const round = Math.fround, shift = dtype === "int8" ? 128 : 0;
+  // These round half to even, and clip at 0 and 255.
+  const steps = Uint8ClampedArray.from(real, (one) => (scale ? round(round(one / scale) + zeroPoint) : one) + shift);
+  return shift ? Int8Array.from(steps, (one) => one - shift) : new Uint8Array(steps.buffer);
 }
 
 export function dequantize(stored, { scale = 0, zeroPoint = 0 }) {

@@ -4,22 +4,29 @@
 export function hotRegion(heatmap, height, width, { top, left, rows, columns }) {
   const most = heatmap.reduce((best, one, at) => (one > heatmap[best] ? at : best), 0);
   if (!(heatmap[most] > 0)) return null;
-  const hot = new Uint8Array(heatmap.length), open = [most], bound = [width, 0, height, 0];
+  const hot = new Uint8Array(heatmap.length), open = [most];
+  let [x0, x1, y0, y1] = [width, 0, height, 0];
   hot[most] = 1;
   while (open.length) {
     const at = open.pop(), x = at % width, y = (at - x) / width;
-    bound.splice(0, 4, Math.min(bound[0], x), Math.max(bound[1], x), Math.min(bound[2], y), Math.max(bound[3], y));
-    for (const [next, inside] of [[at - 1, x > 0], [at + 1, x < width - 1], [at - width, y > 0], [at + width, y < height - 1]]) {
-      if (inside && !hot[next] && heatmap[next] >= 0.5 * heatmap[most]) open.push(next), (hot[next] = 1);
-    }
+    [x0, x1, y0, y1] = [Math.min(x0, x), Math.max(x1, x), Math.min(y0, y), Math.max(y1, y)];
+    const look = (next, inside) => {
+      if (!inside || hot[next] || heatmap[next] < 0.5 * heatmap[most]) return;
+      hot[next] = 1;
+      open.push(next);
+    };
+    look(at - 1, x > 0);
+    look(at + 1, x < width - 1);
+    look(at - width, y > 0);
+    look(at + width, y < height - 1);
   }
   const axis = (first, last, peak, start, length, size) => [
     start + Math.floor((first * length) / size), start + Math.ceil(((last + 1) * length) / size),
     start + Math.floor(((2 * peak + 1) * length) / (2 * size)),
   ];
   const column = most % width;
-  const [boxLeft, boxRight, x] = axis(bound[0], bound[1], column, left, columns, width);
-  const [boxTop, boxBottom, y] = axis(bound[2], bound[3], (most - column) / width, top, rows, height);
+  const [boxLeft, boxRight, x] = axis(x0, x1, column, left, columns, width);
+  const [boxTop, boxBottom, y] = axis(y0, y1, (most - column) / width, top, rows, height);
   const box = { left: boxLeft, top: boxTop, right: boxRight, bottom: boxBottom };
   return { peak: { x, y }, box, quadrants: quadrants(heatmap, height, width) };
 }
@@ -29,10 +36,11 @@ function quadrants(heatmap, height, width) {
   const found = [0, 0, 0, 0];
   let all = 0;
   heatmap.forEach((heat, at) => {
-    const right = second(at % width, width), lower = second(Math.floor(at / width), height);
-    [(1 - lower) * (1 - right), (1 - lower) * right, lower * (1 - right), lower * right].forEach((part, index) => {
-      found[index] += part * heat;
-    });
+    const right = heat * second(at % width, width), lower = second(Math.floor(at / width), height);
+    found[0] += (1 - lower) * (heat - right);
+    found[1] += (1 - lower) * right;
+    found[2] += lower * (heat - right);
+    found[3] += lower * right;
     all += heat;
   });
   const [upper_left, upper_right, lower_left, lower_right] = found.map((part) => part / all);

@@ -10,38 +10,35 @@ export const isLocalHeader = (bytes, at) => at + 4 <= bytes.length && view(bytes
 // The entries of a zip that ends at `end`, where its comment begins.
 export function zipEntries(bytes, end) {
   const data = view(bytes), at = end - END;
-  if (at < 0 || data.getUint32(at, true) !== 0x06054b50) throw damaged("no zip at its end");
+  const wrong = () => damaged("the zip's directory");
+  if (at < 0 || data.getUint32(at, true) !== 0x06054b50) throw wrong();
   const [disk, first, here, count] = [4, 6, 8, 10].map((field) => data.getUint16(at + field, true));
   let start = data.getUint32(at + 16, true);
-  if (disk || first || here !== count || start + data.getUint32(at + 12, true) !== at) {
-    throw damaged("the zip's directory is not in front of its end");
-  }
+  if (disk || first || here !== count || start + data.getUint32(at + 12, true) !== at) throw wrong();
   const found = [];
   while (start < at) {
     const names = start + DIRECTORY;
-    if (names > at || data.getUint32(start, true) !== 0x02014b50) throw damaged("the zip's directory is damaged");
+    if (names > at || data.getUint32(start, true) !== 0x02014b50) throw wrong();
     const [flags, method, length, extra, comment] = [8, 10, 28, 30, 32].map((f) => data.getUint16(start + f, true));
     const [crc, packed, size, local] = [16, 20, 24, 42].map((field) => data.getUint32(start + field, true));
     start = names + length + extra + comment;
-    if (start > at) throw damaged("the zip's directory is cut off");
+    if (start > at) throw wrong();
     const name = ascii(bytes.subarray(names, names + length));
     found.push({ name, flags, method, crc, packed, size, local });
   }
-  if (found.length !== count) throw damaged(`the zip's directory has ${found.length} entries, its end says ${count}`);
+  if (found.length !== count) throw wrong();
   return found;
 }
 
 // What an entry holds; never more bytes than it says it has.
 export async function unpack(bytes, { name, flags, method, crc, packed, size, local }) {
   const data = view(bytes), names = local + LOCAL;
-  if (method !== 8 || flags & 1) throw damaged(`${name} is not packed as camlite packs it`);
-  if (names > bytes.length || !isLocalHeader(bytes, local)) throw damaged(`${name} is not inside the file`);
+  const wrong = () => damaged(`${name} in its zip`);
+  if (method !== 8 || flags & 1 || names > bytes.length || !isLocalHeader(bytes, local)) throw wrong();
   const length = data.getUint16(local + 26, true), start = names + length + data.getUint16(local + 28, true);
-  if (ascii(bytes.subarray(names, names + length)) !== name || start + packed > bytes.length) {
-    throw damaged(`${name} is not where the zip's directory says`);
-  }
+  if (ascii(bytes.subarray(names, names + length)) !== name || start + packed > bytes.length) throw wrong();
   const unpacked = await inflate(bytes.subarray(start, start + packed), size);
-  if (!unpacked || crc32(unpacked) !== crc) throw damaged(`${name} does not unpack to what the zip's directory says`);
+  if (!unpacked || crc32(unpacked) !== crc) throw wrong();
   return unpacked;
 }
 

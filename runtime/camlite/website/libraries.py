@@ -1,4 +1,4 @@
-"""The interpreters of browsers, as npm installs them: which container each runs, and which of its files a site needs."""
+"""The interpreters of browsers, as npm installs them: what each runs, and which of its files a site needs."""
 
 from __future__ import annotations
 

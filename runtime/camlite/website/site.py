@@ -61,7 +61,7 @@ def _runnable(path: Path, libraries: Sequence[Library], trusted: Sequence[Path] 
     read = artifact.read(path, trusted)
     backends.check_sound(read)
     container, precision = read.container, read.card.precision
-    library = next((one for one in LIBRARIES if one.container == container))
+    library = next(one for one in LIBRARIES if one.container == container)
     if precision in library.lacks:
         raise CamliteError(f"{path}: {library.package} does not run it in a browser: {library.lacks[precision]}")
     if library not in libraries:

@@ -13,6 +13,8 @@ from camlite.errors import CamliteError
 from camlite.system import files
 from camlite.website.site import PAGE_FACTS
 
+_MOST_FACTS = 1 << 24
+
 
 def write(folder: Path, content: Mapping[str, bytes]) -> None:
     """Write a site; one that was written before is replaced, anything else is left alone.
@@ -55,7 +57,11 @@ def _check_free(folder: Path) -> None:
     if not os.path.lexists(folder):
         return
     with contextlib.suppress(OSError, ValueError):
-        if folder.is_dir() and not folder.is_symlink():
-            if not any(folder.iterdir()) or "artifacts" in json.loads((folder / PAGE_FACTS).read_bytes()):
-                return
+        is_folder = folder.is_dir() and not folder.is_symlink()
+        if is_folder and (not any(folder.iterdir()) or _is_site(folder)):
+            return
     raise CamliteError(f"--output {folder}: something else than a site of camlite is there; choose another folder")
+
+
+def _is_site(folder: Path) -> bool:
+    return "artifacts" in json.loads(files.read(folder / PAGE_FACTS, _MOST_FACTS))

@@ -1,5 +1,6 @@
 // Answers of an artifact that runs here, in the browser: no picture leaves the device.
-import { check, load } from "./camlite/camlite.js";
+import { load } from "./camlite/camlite.js";
+import { check } from "./camlite/self_check.js";
 
 const MOST_PIXELS = 16_777_216; // as large as a canvas may be on a phone
 

@@ -2,7 +2,8 @@
 // self-check passes; and of each sample the scores, and evidence and fine evidence of every class that has them.
 import { readFile } from "node:fs/promises";
 import * as ort from "onnxruntime-web/wasm";
-import { check, load } from "../../../runtime/web/camlite.js";
+import { load } from "../../../runtime/web/camlite.js";
+import { check } from "../../../runtime/web/self_check.js";
 
 ort.env.wasm.numThreads = 1;
 const flat = (maps) => maps && maps.flatMap((map) => Array.from(map)), told = [];

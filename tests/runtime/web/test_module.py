@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 import shutil
 import struct
 import subprocess
@@ -17,7 +19,13 @@ from support import mutants, spec_vectors
 from support.spec_vectors import FOLDER
 
 HERE = Path(__file__).parent
-NAMES = ("bgr.int8.tflite", "guided.float32.onnx", "guided_top.float32.tflite", "places.float32.onnx", "many.float32.onnx")
+NAMES = (
+    "bgr.int8.tflite",
+    "guided.float32.onnx",
+    "guided_top.float32.tflite",
+    "places.float32.onnx",
+    "many.float32.onnx",
+)
 
 if shutil.which("node") is None:
     pytest.skip("needs node (Debian: nodejs)", allow_module_level=True)
@@ -93,3 +101,32 @@ def test_onnxruntime_web_answers_golden_samples_as_python_does():
 def far(received: list[float], expected: np.ndarray) -> float:
     """The largest difference, as a share of the largest number."""
     return float(np.abs(np.reshape(received, expected.shape) - expected).max() / np.abs(expected).max())
+
+
+@needs_packages
+def test_the_module_is_small(tmp_path):
+    """Reading, verifying, running, explaining and drawing, minified as bundlers do; the self-check is beside it."""
+    source = HERE.parents[2] / "runtime" / "web" / "camlite.js"
+    esbuild = HERE / "node_modules" / ".bin" / "esbuild"
+    options = ["--bundle", "--minify", "--format=esm", f"--outfile={tmp_path / 'camlite.min.js'}", "--log-level=error"]
+
+    subprocess.run([esbuild, source, *options], check=True, timeout=60)
+
+    assert len(gzip.compress((tmp_path / "camlite.min.js").read_bytes(), 9)) <= 12 * 1024
+
+
+def test_its_version_is_that_of_camlite():
+    package = json.loads((HERE.parents[2] / "runtime" / "web" / "package.json").read_text())
+
+    assert package["version"] == camlite.__version__
+    assert package["license"] == "Apache-2.0"
+
+
+def test_its_declarations_name_what_it_offers():
+    web = HERE.parents[2] / "runtime" / "web"
+    for module in ("camlite", "self_check"):
+        script = f"console.log(JSON.stringify(Object.keys(await import({json.dumps((web / module).as_uri() + '.js')}))))"
+        offered = json.loads(node("--input-type=module", "--eval", script))
+        declared = re.findall(r"^export (?:class|function) (\w+)", (web / f"{module}.d.ts").read_text(), re.MULTILINE)
+
+        assert sorted(offered) == sorted(declared)
