@@ -27,7 +27,7 @@ const opened = ([image, ...more], outputs, run, close) => {
     outputs: Object.fromEntries(outputs.map((one) => [one.name, tensor(one)])),
     async run(numbers) {
       const results = Object.entries(await run(image.name, numbers, [1, ...shape]));
-      return Object.fromEntries(results.map(([name, result]) => [name, result.data ?? taken(result)]));
+      return Object.fromEntries(results.map(([name, result]) => [name, result.toTypedArray ? taken(result) : result.data]));
     },
     close,
   };

@@ -52,6 +52,10 @@ class Browser:
         self._cdp("Emulation.setEmulatedMedia", {"features": [scheme]})
         post(f"{self._session}/url", {"url": page if isinstance(page, str) else page.resolve().as_uri()})
 
+    def before_pages(self, script: str) -> None:
+        """Run a script in every page that is opened from now on, before its own."""
+        self._cdp("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+
     def evaluate(self, script: str) -> Any:
         return post(f"{self._session}/execute/sync", {"script": f"return {script}", "args": []})
 

@@ -19,7 +19,9 @@ PAGE_FACTS = "page.json"
 _WORKER = "service_worker.js"
 _PAGE = ("index.html", "app.js", "in_browser.js", "style.css", "icon.svg", "manifest.webmanifest")
 # What stands in the service worker until the site is known.
-_NO_SITE = 'const SITE = { version: "", files: [] };'
+_NO_SITE = 'const SITE = { version: "", files: {} };'
+# Some servers send whoever asks for index.html to its folder.
+_ADDRESS = {"index.html": "./"}
 
 
 def content(paths: Sequence[Path], runtimes: Sequence[Path], trusted: Sequence[Path] | None) -> dict[str, bytes]:
@@ -94,11 +96,10 @@ def _facts(read: Sequence[Artifact]) -> dict[str, Any]:
 
 
 def _worker(script: str, site: Mapping[str, bytes]) -> str:
-    """The service worker with the list of all files, and a version that is another one with any other byte."""
-    digest = hashlib.sha256()
-    for name in sorted(site):
-        digest.update(f"{name}\0{hashlib.sha256(site[name]).hexdigest()}\n".encode())
-    listed = {"version": f"camlite-{digest.hexdigest()[:16]}", "files": ["./", *sorted(site)]}
+    """The service worker with the digest of each file, and a version that is another one with any other byte."""
+    files = {_ADDRESS.get(name, name): hashlib.sha256(site[name]).hexdigest() for name in sorted(site)}
+    version = hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
+    listed = {"version": f"camlite-{version}", "files": files}
     before, found, after = script.partition(_NO_SITE)
     if not found:
         raise RuntimeError(f"{_WORKER} has no place for the list of files")

@@ -8,7 +8,7 @@ const context = view.getContext("2d");
 const MOST_CLASSES = 10, LONGEST_SIDE = 1280, GRID = 96;
 
 let facts = { colours: [] };
-let shown = null;      // what is on the stage: {picture, answer}; a picture is {bitmap, file, live}
+let shown = null;      // what is on the stage: {picture, answer, artifact}; a picture is {bitmap, file, live}
 let wanted = null;     // the picture that was asked about last
 let asked = null;      // the class to explain; null is the top one
 let camera = null;     // the stream of the open camera
@@ -25,7 +25,7 @@ async function start() {
   const ramp = element("ramp").getContext("2d");
   facts.colours.forEach(([r, g, b], x) => { ramp.fillStyle = `rgb(${r} ${g} ${b})`; ramp.fillRect(x, 0, 1, 1); });
   const { connect } = await import(facts.artifacts ? "./in_browser.js" : "./from_server.js");
-  return connect(facts, { element, say, title, again });
+  return connect(facts, { element, say, title, again, open });
 }
 
 function title(name, text) {
@@ -51,10 +51,10 @@ async function explain(picture) {
   try {
     // The top class goes with any other, for both have one scale.
     const labels = asked === null ? [] : [...new Set([asked, shown.answer.label])];
-    const { answer, time } = await (await engine).explain(picture, labels);
+    const { answer, time, artifact } = await (await engine).explain(picture, labels);
     if (mine !== turn) return picture !== wanted && picture !== shown?.picture && picture.bitmap.close();
     if (shown && shown.picture !== picture) shown.picture.bitmap.close();
-    shown = { picture, answer };
+    shown = { picture, answer, artifact };
     say("");
     draw();
     tell(time);
@@ -150,7 +150,7 @@ function tell(time) {
   const quarters = Object.entries(one.quadrants || {}).sort((a, b) => b[1] - a[1]);
   element("where").textContent = !quarters.length ? `Nothing in the picture speaks for ${one.label}.`
     : quarters[0][1] < 0.35 ? `What speaks for ${one.label} is spread over the picture.`
-    : `What speaks for ${one.label} is mostly in the ${NAMES[quarters[0][0]]} (${Math.round(quarters[0][1] * 100)} %).`;
+    : `What speaks for ${one.label} is mostly in the ${NAMES[quarters[0][0]]} (${Math.round(quarters[0][1] * 100)}\u00a0%).`;
   view.setAttribute("aria-label", `${answer.label}, ${answer.score.toFixed(3)}. ${element("where").textContent}`);
   const ranked = Object.entries(answer.scores).sort((a, b) => b[1] - a[1]).slice(0, MOST_CLASSES);
   const list = element("scores"), largest = Math.max(1, ...ranked.map(([, score]) => score));

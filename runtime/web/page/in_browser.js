@@ -2,6 +2,7 @@
 import { load } from "./camlite/camlite.js";
 import { check } from "./camlite/self_check.js";
 
+const MOST_SAMPLES = 6;
 const MOST_PIXELS = 16_777_216; // as large as a canvas may be on a phone
 
 // How each interpreter's library is loaded; its files lie in runtime/.
@@ -24,27 +25,29 @@ export function connect({ artifacts }, page) {
   let opened = null; // a promise of what is chosen
   const choose = (index) => {
     const last = opened;
-    opened = open(artifacts[index], page).finally(() => last?.then(({ explainer }) => explainer.close(), () => {}));
+    opened = open(artifacts[index], index, page).finally(() => last?.then(({ explainer }) => explainer.close(), () => {}));
     opened.catch((error) => page.say(error.message, true));
     return opened;
   };
   const select = page.element("artifacts");
   artifacts.forEach(({ title }, index) => select.add(new Option(title, index)));
   page.element("choice").hidden = artifacts.length < 2;
+  page.element("artifact").hidden = artifacts.length > 1;
+  page.element("private").hidden = false;
   select.addEventListener("change", () => choose(Number(select.value)).then(page.again, () => {}));
   choose(Number(select.value) || 0);
   navigator.serviceWorker?.register("service_worker.js").catch(() => {}); // without it the page works online only
   return { explain: async (picture, labels) => explain(await opened, picture, labels) };
 }
 
-async function open({ file, name, title, container }, page) {
+async function open({ file, name, title, container }, index, page) {
   page.title(name, title);
   page.say("Loading the classifier …");
-  page.element("proof").hidden = true;
+  page.element("proof").hidden = page.element("samples").hidden = true;
   const [library, response] = await Promise.all([(libraries[container] ??= LIBRARIES[container]()), fetch(file)]);
   if (!response.ok) throw new Error(`${file}: the server answers ${response.status}.`);
   const explainer = await load(await response.arrayBuffer(), library, { name: title }), { interpreter } = explainer;
-  const timed = { explainer, run: 0 }, run = interpreter.run;
+  const timed = { explainer, index, run: 0 }, run = interpreter.run;
   interpreter.run = async (numbers) => {
     const start = performance.now(), outputs = await run(numbers);
     timed.run = performance.now() - start;
@@ -53,18 +56,41 @@ async function open({ file, name, title, container }, page) {
   const { passed, failures, samples, seconds } = await check(explainer), proof = page.element("proof");
   proof.classList.toggle("bad", !passed);
   proof.textContent = passed
-    ? `Self-check passed: ${samples.length} golden samples in ${seconds.toFixed(1)} s, answered as the original does.`
+    ? `Self-check passed: ${samples.length} golden samples answered as the original answers them, in ${seconds.toFixed(1)} s.`
     : `Self-check failed: ${failures.join("; ")}.`;
   proof.hidden = false;
+  offerSamples(explainer.artifact.arrays.golden_images, page);
   page.say("");
   return timed;
+}
+
+// The artifact's own golden samples, to try it with.
+function offerSamples({ shape: [count, height, width, channels], data }, page) {
+  const size = height * width * channels, samples = page.element("samples");
+  samples.replaceChildren();
+  for (let index = 0; index < Math.min(count, MOST_SAMPLES); index++) {
+    const image = new ImageData(width, height), from = index * size;
+    for (let p = 0; p < height * width; p++) {
+      for (let c = 0; c < 3; c++) image.data[p * 4 + c] = data[from + p * channels + (channels === 1 ? 0 : c)];
+      image.data[p * 4 + 3] = 255;
+    }
+    const button = document.createElement("button"), canvas = document.createElement("canvas");
+    Object.assign(canvas, { width, height });
+    canvas.getContext("2d").putImageData(image, 0, 0);
+    button.type = "button";
+    button.setAttribute("aria-label", `Golden sample ${index + 1}`);
+    button.addEventListener("click", () => page.open(image));
+    button.append(canvas);
+    samples.append(button);
+  }
+  samples.hidden = !count;
 }
 
 async function explain(timed, { bitmap }, labels) {
   const picture = pixelsOf(bitmap), start = performance.now();
   const answer = (await timed.explainer.explain(picture, { classes: labels.length ? labels : null })).toJSON();
   const more = performance.now() - start - timed.run;
-  return { answer, time: `In this browser: ${milliseconds(timed.run)} the model, ${milliseconds(more)} the explanation.` };
+  return { answer, artifact: timed.index, time: `In this browser: ${milliseconds(timed.run)} the model, ${milliseconds(more)} the explanation.` };
 }
 
 const milliseconds = (time) => `${time.toFixed(time < 10 ? 1 : 0)} ms`;

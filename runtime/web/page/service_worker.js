@@ -1,17 +1,28 @@
-// Keeps the whole site on the device, so that it works offline after the first visit. The list is written by
-// `camlite to-web`: another version of any file is another list, and so another cache.
-const SITE = { version: "", files: [] };
+// Keeps the whole site on the device, so that it works offline after the first visit. `camlite to-web` writes which
+// files there are, and their SHA-256: one that arrived damaged is not kept, and another version has another cache.
+const SITE = { version: "", files: {} };
 
-addEventListener("install", (event) => {
-  event.waitUntil(caches.open(SITE.version).then((cache) => cache.addAll(SITE.files)));
-});
+addEventListener("install", (event) => event.waitUntil(keepAll()));
 addEventListener("activate", (event) => {
   const old = (names) => names.filter((name) => name.startsWith("camlite-") && name !== SITE.version);
   event.waitUntil(caches.keys().then((names) => Promise.all(old(names).map((name) => caches.delete(name)))));
   event.waitUntil(clients.claim());
 });
 addEventListener("fetch", (event) => {
-  if (event.request.method !== "GET") return;
-  const found = caches.open(SITE.version).then((cache) => cache.match(event.request, { ignoreSearch: true }));
-  event.respondWith(found.then((answer) => answer ?? fetch(event.request)));
+  const { request } = event;
+  if (request.method !== "GET") return;
+  const name = request.mode === "navigate" ? "./" : request;
+  const found = caches.open(SITE.version).then((cache) => cache.match(name, { ignoreSearch: true }));
+  event.respondWith(found.then((answer) => answer ?? fetch(request)));
 });
+
+async function keepAll() {
+  const cache = await caches.open(SITE.version);
+  await Promise.all(Object.entries(SITE.files).map(async ([name, expected]) => {
+    const answer = await fetch(name, { cache: "no-cache" }), bytes = await answer.clone().arrayBuffer();
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+    const received = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    if (received !== expected) throw new Error(`${name} is not as camlite to-web has written it`);
+    await cache.put(name, answer);
+  }));
+}

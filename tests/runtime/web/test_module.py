@@ -125,8 +125,10 @@ def test_its_version_is_that_of_camlite():
 def test_its_declarations_name_what_it_offers():
     web = HERE.parents[2] / "runtime" / "web"
     for module in ("camlite", "self_check"):
-        script = f"console.log(JSON.stringify(Object.keys(await import({json.dumps((web / module).as_uri() + '.js')}))))"
-        offered = json.loads(node("--input-type=module", "--eval", script))
+        imported = f"await import('{(web / module).as_uri()}.js')"
+        offered = json.loads(
+            node("--input-type=module", "--eval", f"console.log(JSON.stringify(Object.keys({imported})))")
+        )
         declared = re.findall(r"^export (?:class|function) (\w+)", (web / f"{module}.d.ts").read_text(), re.MULTILINE)
 
         assert sorted(offered) == sorted(declared)
