@@ -1,4 +1,4 @@
-"""``camlite to-web``: the site in Chromium, from a plain web server; on a desktop and on a phone, online and offline."""
+"""``camlite to-web``: the site in Chromium, from a plain web server; on a desktop and a phone, online and offline."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ SHOWN = f"!document.getElementById('result').hidden && {READY}"
 # What a page must not meet: anything that its content security policy forbids, and errors of its scripts.
 SPY = """
     window.troubles = [];
-    addEventListener("securitypolicyviolation", (event) => troubles.push(`${event.violatedDirective} ${event.blockedURI}`));
+    addEventListener("securitypolicyviolation", ({violatedDirective, blockedURI}) =>
+        troubles.push(`${violatedDirective} ${blockedURI}`));
     addEventListener("error", (event) => troubles.push(event.message || event.target.src || event.target.href), true);
     addEventListener("unhandledrejection", (event) => troubles.push(String(event.reason)));
 """
