@@ -192,7 +192,7 @@ export class Explanation {
   readonly completeness: number | null;
   /** (height, width) numbers of 0..1, of the size of the classifier's input. */
   heatmap(index?: number): Float32Array;
-  /** (H, W) numbers of 0..1, of the size of the picture; `peak` is the evidence that becomes 1. */
+  /** (H, W) numbers of 0..1, of the size of the picture, smooth, as they are drawn; `peak` is the evidence that becomes 1. */
   spread(index?: number, peak?: number): Float32Array;
   /** RGBA of the size of the picture, for `new ImageData(pixels, width, height)`. */
   overlay(options?: { index?: number; opacity?: number; peak?: number }): Uint8ClampedArray;

@@ -141,20 +141,20 @@ export class Explanation {
     return Math.max(found, completeness(whole, this.scores, head.activation));
   }
 
-  #resized(index, size) {
-    return resize(this.maps[index], [this.grid.height, this.grid.width], size, this.grid.window);
+  #resized(index, size, smooth) {
+    return resize(this.maps[index], [this.grid.height, this.grid.width], size, this.grid.window, smooth);
   }
 
   // Of the classifier's input: (height, width) numbers of 0..1.
   heatmap(index = 0) {
     const { height, width } = this.explainer.artifact.card.preprocessing;
-    return heatOf(this.#resized(index, [height, width]));
+    return heatOf(this.#resized(index, [height, width], false));
   }
 
-  // Of the whole picture; `peak` is the evidence, in logits, that becomes 1.
+  // Of the whole picture, smooth, as it is drawn; `peak` is the evidence, in logits, that becomes 1.
   spread(index = 0, peak = undefined) {
     const { width, height } = this.picture, { top, left, rows, columns } = this.window;
-    const heat = heatOf(this.#resized(index, [rows, columns]), peak), found = new Float32Array(height * width);
+    const heat = heatOf(this.#resized(index, [rows, columns], true), peak), found = new Float32Array(height * width);
     for (let y = 0; y < rows; y++) found.set(heat.subarray(y * columns, (y + 1) * columns), (top + y) * width + left);
     return found;
   }

@@ -104,23 +104,23 @@ function draw() {
   element("stage").classList.add("filled");
 }
 
-// Of the window of the image that the map covers; the map itself lies over the grid, which may be larger. Bilinear with
-// pixel centres at half coordinates, clipped at 0, in logits.
+// Of the window of the image that the map covers; the map itself lies over the grid, which may be larger. Smooth, by a
+// quadratic B-spline, clipped at 0, in logits: "Heatmap" in artifact.md.
 function resized(evidence, window, grid) {
   const rows = evidence.length, columns = evidence[0].length, values = new Float32Array(GRID * GRID);
-  const at = (place, size, start, stop, first, last) => {
+  const clip = (number, least, most) => Math.min(Math.max(number, least), most);
+  const cells = (place, size, start, stop, first, last) => {
     const share = (start + (place + 0.5) * (stop - start) / GRID - first) / (last - first);
-    const exact = Math.min(Math.max(share * size - 0.5, 0), size - 1), below = Math.floor(exact);
-    return [below, Math.min(below + 1, size - 1), exact - below];
+    const centre = clip(share * size - 0.5, -1, size), near = Math.floor(centre + 0.5), off = centre - near;
+    const weights = [(0.5 - off) ** 2 / 2, 0.75 - off ** 2, (0.5 + off) ** 2 / 2];
+    return weights.map((weight, step) => [clip(near + step - 1, 0, size - 1), weight]);
   };
+  const mean = (of, from) => of.reduce((sum, [cell, weight]) => sum + from(cell) * weight, 0);
+  const across = Array.from({ length: GRID }, (_, x) => cells(x, columns, window.left, window.right, grid.left, grid.right));
   for (let y = 0; y < GRID; y++) {
-    const [up, down, v] = at(y, rows, window.top, window.bottom, grid.top, grid.bottom);
-    for (let x = 0; x < GRID; x++) {
-      const [left, right, h] = at(x, columns, window.left, window.right, grid.left, grid.right);
-      const upper = evidence[up][left] * (1 - h) + evidence[up][right] * h;
-      const lower = evidence[down][left] * (1 - h) + evidence[down][right] * h;
-      values[y * GRID + x] = Math.max(0, upper * (1 - v) + lower * v);
-    }
+    const down = cells(y, rows, window.top, window.bottom, grid.top, grid.bottom);
+    const line = evidence[0].map((_, column) => mean(down, (row) => evidence[row][column]));
+    across.forEach((some, x) => { values[y * GRID + x] = Math.max(0, mean(some, (column) => line[column])); });
   }
   return values;
 }
