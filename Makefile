@@ -15,7 +15,7 @@ PARITY_IMAGES = $(if $(FASHION_MNIST_DIR),$(TEST_IMAGES),$(REFERENCE).calibratio
 FUZZ_SECONDS = 200
 WORKERS = 2
 
-.PHONY: help export bench faithful tanks tanks-seeds test test-applications classifiers-page vectors vectors-answers endurance fuzz test-c figures-c test-ray coverage mutants docs sbom audit-dependencies test-devices test-lowest test-aarch64 load train lint typecheck check parity wheel constraints clean distclean
+.PHONY: help export bench faithful tanks tanks-seeds test test-applications classifiers-page vectors vectors-answers endurance fuzz test-c figures-c test-ray test-web web-packages coverage mutants docs sbom audit-dependencies test-devices test-lowest test-aarch64 load train lint typecheck check parity wheel constraints clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,17 @@ figures-c: export ## count code, stack and instructions of the C runtime on emul
 
 test-ray: $(READY) ## run audit and parity on a Ray cluster of this machine, and compare
 	$(PYTHON) -m pytest tests/export/audit/test_ray_audit.py tests/export/agreement/test_ray_parity.py -m 'ray or not ray'
+
+# What browsers run artifacts on, at the versions of package-lock.json. npm writes the file last.
+WEB_PACKAGES = tests/runtime/web/node_modules/.package-lock.json
+$(WEB_PACKAGES): tests/runtime/web/package.json tests/runtime/web/package-lock.json
+	npm ci --prefix tests/runtime/web --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+web-packages: $(WEB_PACKAGES)
+
+test-web: $(READY) $(WEB_PACKAGES) ## run all tests of runtime/web, in Node and Chromium (Debian: nodejs npm chromium chromium-driver)
+	$(PYTHON) -m pytest tests/runtime/web -m 'endurance or not endurance'
 
 test-applications: $(READY) ## measure networks of keras.applications, half an hour, and write what docs/classifiers.md says
 	CAMLITE_WRITE_FIGURES=1 $(PYTHON) -m pytest tests/export/test_applications.py -m applications
