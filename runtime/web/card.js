@@ -1,6 +1,6 @@
 // The card, maps.json and weights_place.json, field by field: artifact.md tells what each means.
 import { CamliteError } from "./errors.js";
-import { list, maybe, object, one, parse, real, text, texts, whole } from "./typed_json.js";
+import { list, maybe, object, one, parse, real, refuse, text, texts, whole } from "./typed_json.js";
 
 const LARGEST = 3.4028234663852886e38, side = whole(1, 16384);
 const edges = object({ top: real(-100, 1), left: real(-100, 1), bottom: real(0, 100), right: real(0, 100) });
@@ -8,8 +8,7 @@ const WHOLE = { top: 0, left: 0, bottom: 1, right: 1 };
 
 function span(value, where) {
   const found = edges(value, where), meets = (start, stop) => start < 1 && stop > 0 && stop - start >= 1e-4;
-  if (meets(found.top, found.bottom) && meets(found.left, found.right)) return found;
-  throw new CamliteError(`${where}: expected a window that meets the image; export the artifact again`);
+  return meets(found.top, found.bottom) && meets(found.left, found.right) ? found : refuse(where, "a window that meets the image");
 }
 
 const preprocessing = {
@@ -36,7 +35,7 @@ export function readCard(json, hasWeights) {
   delete fields.format;
   const card = version(fields, "card"), { channels, scale, offset } = card.preprocessing;
   if (channels === 2 || scale.length !== channels || offset.length !== channels) {
-    throw new CamliteError("card: expected 1 or 3 channels, a scale and an offset of each; export the artifact again");
+    refuse("card", "1 or 3 channels, a scale and an offset of each");
   }
   if (format === 2n) return card;
   const { method, ...rest } = card.head;

@@ -3,7 +3,7 @@ import { product } from "./arrays.js";
 import { read } from "./artifact.js";
 import { CamliteError, damaged, named } from "./errors.js";
 import { openModel } from "./interpreters.js";
-import { completeness, evidence, layer, logits, redistribution, sum } from "./maps.js";
+import { completeness, evidence, largest, layer, logits, redistribution, sum } from "./maps.js";
 import { overlay } from "./overlay.js";
 import { channelsFirst, channelsLast, dequantize, prepare, quantize, windowOf } from "./pixels.js";
 import { hotRegion } from "./region.js";
@@ -171,20 +171,17 @@ export class Explanation {
   // explanation.schema.json
   toJSON() {
     const { labels, artifact } = this.explainer, { window: seen, grid } = this, { width, height } = this.picture;
-    const across = (edge) => seen.left + edge * seen.columns, down = (edge) => seen.top + edge * seen.rows;
-    const edges = {
-      left: across(grid.window.left), top: down(grid.window.top), right: across(grid.window.right), bottom: down(grid.window.bottom),
-    };
-    const window = {
-      left: Math.max(seen.left, Math.floor(edges.left)), top: Math.max(seen.top, Math.floor(edges.top)),
-      right: Math.min(seen.left + seen.columns, Math.ceil(edges.right)), bottom: Math.min(seen.top + seen.rows, Math.ceil(edges.bottom)),
-    };
+    const edges = { left: 0, top: 0, right: 0, bottom: 0 }, window = { ...edges };
+    for (const [first, last, length] of [["left", "right", seen.columns], ["top", "bottom", seen.rows]]) {
+      for (const edge of [first, last]) edges[edge] = seen[first] + grid.window[edge] * length;
+      window[first] = Math.max(seen[first], Math.floor(edges[first]));
+      window[last] = Math.min(seen[first] + length, Math.ceil(edges[last]));
+    }
     const explained = this.classes.map((k, index) => {
       const { height: rows, width: columns } = artifact.card.preprocessing, map = Array.from(this.maps[index]);
-      const region = hotRegion(this.heatmap(index), rows, columns, seen), most = map.reduce((a, b) => Math.max(a, b), -Infinity);
+      const region = hotRegion(this.heatmap(index), rows, columns, seen), most = largest(map, -Infinity);
       return {
-        label: labels[k], score: this.scores[k], peak: region && { ...region.peak, evidence: most }, box: region?.box ?? null,
-        quadrants: region?.quadrants ?? null,
+        label: labels[k], score: this.scores[k], ...region, peak: region.peak && { ...region.peak, evidence: most },
         evidence: Array.from({ length: grid.height }, (_, y) => map.slice(y * grid.width, (y + 1) * grid.width)),
       };
     });

@@ -33,17 +33,18 @@ export function logits(features, { shape, data }, bias) {
   return found;
 }
 
+// The largest of some numbers; of none, `least`.
+export const largest = (numbers, least = 0) => numbers.reduce((most, one) => Math.max(most, one), least);
 export const sum = (numbers) => numbers.reduce((all, one) => all + one, 0);
 
 export function completeness(logits, scores, activation) {
-  const largest = logits.reduce((most, one) => Math.max(most, one), -Infinity);
-  const total = sum(logits.map((one) => Math.exp(one - largest)));
+  const most = largest(logits, -Infinity), total = sum(logits.map((one) => Math.exp(one - most)));
   const activate = {
     linear: (one) => one,
     sigmoid: (one) => 1 / (1 + Math.exp(-one)),
-    softmax: (one) => Math.exp(one - largest) / total,
+    softmax: (one) => Math.exp(one - most) / total,
   }[activation];
-  return scores.reduce((most, score, k) => Math.max(most, Math.abs(activate(logits[k]) - score)), 0); // NaN stays NaN
+  return largest(scores.map((score, k) => Math.abs(activate(logits[k]) - score))); // NaN stays NaN
 }
 
 // How near each place of the guide is to each cell of evidence, on one axis: (size, fine) numbers.
@@ -69,7 +70,7 @@ export function redistribution(head, guide) {
   const across = tents(w, own.left, own.right, W, there.left, there.right, radius);
   return (map, guided) => {
     if (!guided.every(Number.isFinite)) return new Float32Array(H * W).fill(NaN);
-    const shares = Float64Array.from(guided, (one) => Math.max(one, 0)), most = shares.reduce((a, b) => Math.max(a, b), 0);
+    const shares = Float64Array.from(guided, (one) => Math.max(one, 0)), most = largest(shares);
     const least = most > 0 ? (floor * sum(shares)) / most / shares.length + 1e-12 : 1;
     for (let p = 0; p < shares.length; p++) shares[p] = (most > 0 ? shares[p] / most : 0) + least;
     const given = times(times(down, shares, h, H, W), across, h, W, w, true);

@@ -1,9 +1,11 @@
 // Where a heatmap is hot: peak, box and quadrants, as in "The explanation as JSON" in artifact.md.
 
-// -> {peak: {x, y}, box, quadrants}, or null where all is 0; `window` is that of pixels.js.
+import { sum } from "./maps.js";
+
+// -> {peak: {x, y}, box, quadrants}, each null where all is 0; `window` is that of pixels.js.
 export function hotRegion(heatmap, height, width, { top, left, rows, columns }) {
   const most = heatmap.reduce((best, one, at) => (one > heatmap[best] ? at : best), 0);
-  if (!(heatmap[most] > 0)) return null;
+  if (!(heatmap[most] > 0)) return { peak: null, box: null, quadrants: null };
   const hot = new Uint8Array(heatmap.length), open = [most];
   let [x0, x1, y0, y1] = [width, 0, height, 0];
   hot[most] = 1;
@@ -33,16 +35,14 @@ export function hotRegion(heatmap, height, width, { top, left, rows, columns }) 
 
 function quadrants(heatmap, height, width) {
   const second = (at, size) => Math.min(Math.max(at + 1 - size / 2, 0), 1); // a middle one counts half to each side
-  const found = [0, 0, 0, 0];
-  let all = 0;
+  const found = { upper_left: 0, upper_right: 0, lower_left: 0, lower_right: 0 };
   heatmap.forEach((heat, at) => {
     const right = heat * second(at % width, width), lower = second(Math.floor(at / width), height);
-    found[0] += (1 - lower) * (heat - right);
-    found[1] += (1 - lower) * right;
-    found[2] += lower * (heat - right);
-    found[3] += lower * right;
-    all += heat;
+    found.upper_left += (1 - lower) * (heat - right);
+    found.upper_right += (1 - lower) * right;
+    found.lower_left += lower * (heat - right);
+    found.lower_right += lower * right;
   });
-  const [upper_left, upper_right, lower_left, lower_right] = found.map((part) => part / all);
-  return { upper_left, upper_right, lower_left, lower_right };
+  const all = sum(Object.values(found));
+  return Object.fromEntries(Object.entries(found).map(([name, part]) => [name, part / all]));
 }

@@ -1,5 +1,7 @@
 // Resizing, pixel centres at half coordinates, edges held: bilinear as tf.image.resize for numbers, smooth for pictures.
 
+import { largest } from "./maps.js";
+
 // Where each of `target` numbers of an axis lies among `size`, whose grid spans `start` to `stop` of the result.
 const place = (i, size, target, start, stop) => (i + 0.5 - start * target) * (size / (target * (stop - start))) - 0.5;
 const clip = (number, least, most) => Math.min(Math.max(number, least), most);
@@ -56,6 +58,6 @@ export function resize(map, [h, w], [height, width], window, smooth = false) {
 }
 
 // Clipped at 0, and divided by the largest number, or by `peak`.
-export function heatOf(resized, peak = resized.reduce((most, one) => Math.max(most, one), 0)) {
+export function heatOf(resized, peak = largest(resized)) {
   return resized.map((one) => (peak > 0 && one > 0 ? one / peak : 0));
 }

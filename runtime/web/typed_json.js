@@ -23,10 +23,11 @@ export function parse(text, what) {
   throw damaged(`${what} is no JSON, or has a key twice`);
 }
 
-// Control characters, line separators, lone surrogates and what is not drawn: artifact.md has the list.
-const HIDDEN = /[\0-\x08\n-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/u;
+// Control characters, line separators, lone surrogates and what is not drawn (DI: Default_Ignorable_Code_Point):
+// artifact.md has the list.
+const HIDDEN = /[\0-\x08\n-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufff9-\ufffb\p{DI}]/u;
 
-const refuse = (where, expected) => {
+export const refuse = (where, expected) => {
   throw new CamliteError(`${where}: expected ${expected}; export the artifact again`);
 };
 const test = (fits, expected) => (value, where) => (fits(value) ? value : refuse(where, expected));

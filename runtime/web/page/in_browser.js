@@ -56,7 +56,7 @@ async function open({ file, name, title, container }, index, page) {
   const { passed, failures, samples, seconds } = await check(explainer), proof = page.element("proof");
   proof.classList.toggle("bad", !passed);
   proof.textContent = passed
-    ? `Self-check passed: ${samples.length} golden samples answered as the original answers them, in ${seconds.toFixed(1)} s.`
+    ? `Self-check passed: ${samples.length} golden samples answered as the original answers them, in ${milliseconds(1000 * seconds)}.`
     : `Self-check failed: ${failures.join("; ")}.`;
   proof.hidden = false;
   offerSamples(explainer.artifact.arrays.golden_images, page);

@@ -19,6 +19,16 @@ from support import mutants, spec_vectors
 from support.spec_vectors import FOLDER
 
 HERE = Path(__file__).parent
+
+
+def can_inflate() -> bool:
+    """Whether Node is here, and one that unpacks what zips hold."""
+    if shutil.which("node") is None:
+        return False
+    command = ["node", "--eval", "new DecompressionStream('deflate-raw')"]
+    return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
+
+
 NAMES = (
     "bgr.int8.tflite",
     "guided.float32.onnx",
@@ -27,8 +37,8 @@ NAMES = (
     "many.float32.onnx",
 )
 
-if shutil.which("node") is None:
-    pytest.skip("needs node (Debian: nodejs)", allow_module_level=True)
+if not can_inflate():
+    pytest.skip("needs node 20.12 or newer (Debian 13: nodejs)", allow_module_level=True)
 needs_packages = pytest.mark.skipif(
     not (HERE / "node_modules" / "onnxruntime-web").is_dir(), reason="needs its npm packages: make test-web"
 )
@@ -56,10 +66,11 @@ def read_here(content: bytes, path: Path) -> bool:
     return True
 
 
-def test_what_python_refuses_is_refused_in_one_line(tmp_path):
+@pytest.mark.parametrize("count", [400, pytest.param(1300, marks=pytest.mark.endurance)])
+def test_what_python_refuses_is_refused_in_one_line(count, tmp_path):
     """Bytes flipped, lost and moved; and, under a seal that fits, odd cards, arrays, zips and JSON."""
     parents = [mutants.parent(FOLDER / name) for name in NAMES]
-    damaged = list(mutants.mutants(parents, 1300, seed=18))
+    damaged = list(mutants.mutants(parents, count, seed=18))
     packed = tmp_path / "damaged"
     packed.write_bytes(b"".join(struct.pack("<I", len(content)) + content for _, content in damaged))
 
@@ -72,7 +83,7 @@ def test_what_python_refuses_is_refused_in_one_line(tmp_path):
         assert "\n" not in message, (operator, message)
         assert message == "" or message.startswith("artifact: "), (operator, message)
         accepted += message == ""
-    assert 30 < accepted < 200  # another name on the card, another weight
+    assert count * 0.02 < accepted < count * 0.15  # another name on the card, another weight
 
 
 def test_its_own_sha256():

@@ -103,8 +103,15 @@ def choose(page: Browser, index: int) -> None:
     page.wait(READY)
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("size", "dark"),
+    [
+        pytest.param(DESKTOP, False, id="light-desktop"),
+        pytest.param(PHONE, True, id="dark-phone"),
+        pytest.param(DESKTOP, True, id="dark-desktop", marks=pytest.mark.endurance),
+        pytest.param(PHONE, False, id="light-phone", marks=pytest.mark.endurance),
+    ],
+)
 def test_a_dropped_picture_is_explained(size, dark, page, address, photo, tmp_path):
     name = f"site-{size[0]}-{'dark' if dark else 'light'}"
     page.open(address, *size, dark=dark)
@@ -142,6 +149,7 @@ def test_every_artifact_passes_its_self_check_and_answers_as_python_does(page, a
             assert np.abs(np.subtract(received, told)).max() <= most * max(1, np.abs(told).max()), name
 
 
+@pytest.mark.endurance
 def test_one_of_its_samples_can_be_tried(page, address):
     page.open(address, *PHONE)
     page.wait(READY)
@@ -176,6 +184,7 @@ def test_the_camera_is_explained_live_and_can_be_closed(page, address, tmp_path)
     page.wait("document.getElementById('camera').getAttribute('aria-pressed') === 'false'")
 
 
+@pytest.mark.endurance
 def test_a_file_that_is_no_picture_is_told_in_words(page, address, tmp_path):
     (tmp_path / "notes.txt").write_text("no picture")
     page.open(address, *PHONE)
