@@ -46,7 +46,9 @@ def write(folder: Path, content: Mapping[str, bytes]) -> None:
     except OSError as error:
         if old.is_dir() and not folder.is_dir():
             old.replace(folder)
-        raise CamliteError(f"--output {folder}: {error.strerror}; choose another folder, or make room") from None
+        in_the_way = isinstance(error, (FileExistsError, NotADirectoryError))
+        reason = "a file is in the way" if in_the_way else error.strerror
+        raise CamliteError(f"--output {folder}: {reason}; choose another folder, or make room") from None
     finally:
         for left in (part, old):
             with contextlib.suppress(OSError):
