@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import camlite
+from support import npm_packages
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("runtime", "export", "tests", "tools", "docs", "pyproject.toml", "README.md", "LICENSE", "Makefile",
@@ -33,7 +34,7 @@ def build(folder: Path, umask: int) -> dict[str, Path]:
                 source,
                 copy / name,
                 symlinks=True,
-                ignore=shutil.ignore_patterns("__pycache__"),
+                ignore=shutil.ignore_patterns("__pycache__", "node_modules"),
                 copy_function=shutil.copy,
             )
         elif source.exists():
@@ -82,6 +83,7 @@ def test_the_wheel_holds_both_packages_typed_and_nothing_else(built):
 def linked() -> list[tuple[str, Path]]:
     """What is a link in the sources, or lies behind one: its name from the sources' root, and the file."""
     links = [path for name in ("runtime", "export", "docs") for path in (ROOT / name).rglob("*") if path.is_symlink()]
+    links = [link for link in links if "node_modules" not in link.parts]
     found = []
     for link in links:
         name = link.relative_to(ROOT)
@@ -105,6 +107,28 @@ def test_what_is_a_link_in_the_sources_is_there_under_both_names(built):
             folder, _, inside = name.partition("/")
             if folder != "docs":
                 assert wheel.read(inside) == file.read_bytes(), name
+
+
+def test_the_wheel_writes_web_sites(built, tmp_path):
+    """What browsers run lies beside the package in the sources, and in it in the wheel."""
+    zipfile.ZipFile(built[0][".whl"]).extractall(tmp_path / "installed")
+    packages = npm_packages.node_modules(tmp_path / "node_modules")
+    artifact = ROOT / "runtime" / "spec" / "vectors" / "stripes.float32.onnx"
+
+    options = ["--output", tmp_path / "site", "--runtime", packages["onnxruntime-web"]]
+    finished = subprocess.run(
+        [sys.executable, "-m", "camlite", "to-web", artifact, *options],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "installed")},
+    )
+
+    assert finished.returncode == 0, finished.stderr
+    web = ROOT / "runtime" / "web"
+    for name in ("camlite/camlite.js", "camlite/zip.js", "index.html", "app.js", "style.css"):
+        source = web / name.removeprefix("camlite/") if name.startswith("camlite/") else web / "page" / name
+        assert (tmp_path / "site" / name).read_bytes() == source.read_bytes()
 
 
 def test_the_version_stands_in_one_place(built):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from camlite import cli
-from camlite.website.libraries import LIBRARIES
+from support import npm_packages
 from support.spec_vectors import FOLDER
 
 ONNX, TFLITE, INT8_TFLITE = (FOLDER / f"stripes.{kind}" for kind in ("float32.onnx", "float32.tflite", "int8.tflite"))
@@ -22,16 +22,7 @@ ONNX, TFLITE, INT8_TFLITE = (FOLDER / f"stripes.{kind}" for kind in ("float32.on
 
 @pytest.fixture
 def packages(tmp_path: Path) -> dict[str, Path]:
-    """Name of a package -> its folder in a node_modules."""
-    found = {}
-    for library in LIBRARIES:
-        folder = found[library.package] = tmp_path / "node_modules" / library.package
-        version = ".".join(map(str, (*library.oldest, 0)))
-        for source in library.needed.values():
-            (folder / source).parent.mkdir(parents=True, exist_ok=True)
-            (folder / source).write_text('import { a } from "@litertjs/wasm-utils";\n//# sourceMappingURL=a.map\n')
-        (folder / "package.json").write_text(json.dumps({"name": library.package, "version": version}))
-    return found
+    return npm_packages.node_modules(tmp_path / "node_modules")
 
 
 @pytest.fixture
