@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from camlite import artifact
 from camlite.artifact import Container
 from camlite.artifact.arrays import Arrays
-from camlite.artifact.card import Card, Head, Preprocessing, Window
+from camlite.artifact.card import Card, Head, Layout, Preprocessing, Window
 from camlite.artifact.evidence_methods import EVIDENCE_METHODS
 from camlite.artifact.map_choice import MapChoice
 from camlite.artifact.precisions import Precision
@@ -43,7 +43,8 @@ from camlite_export.sharpening import choosing
 from camlite_export.sharpening.choosing import Chosen, Maps
 from camlite_export.sources import same_answers
 from camlite_export.sources.source import Floats
-from camlite_export.targets import FILES, TARGETS, weights_finder
+from camlite_export.targets import DESCRIBED, FILES, TARGETS, weights_finder
+from camlite_export.targets.description import Description
 
 _MOST_CALIBRATION_IMAGES = 200
 # `camlite parity` on the same pictures must agree; of more than so many, few gates would close that do not here.
@@ -254,8 +255,10 @@ class _Making:
 
     def _packed(self, kind: Kind, content: bytes) -> bytes:
         container, precision = kind
+        told = Description(self.name, precision, self.labels, self.target, self.cut.activation, _image_layout(self.cut))
+        content = DESCRIBED[container](content, told)
         card = _card(self.cut, self.name, precision, self.labels, self.target, self.pixels, self.window, content)
-        carried = _as_the_model_has_them(self.arrays, content, self.cut.feature_shape)
+        carried = _as_the_model_has_them(self.arrays, content, self.cut.feature_shape)._replace(label_file=True)
         if self.arrays.guide is not None and not _has_guide(self.cut, precision):
             carried = carried._replace(maps=None, golden_fine=None)
         return artifact.pack(container, content, card, carried, self.sign)
@@ -414,6 +417,10 @@ def _card(
         model_sha256=hashlib.sha256(content).hexdigest(),
         made_with={program: importlib.metadata.version(program) for program in _MADE_WITH},
         pixels=pixels,
-        image_layout=cut.source.image_layout if isinstance(cut, FileCut) else "hwc",
+        image_layout=_image_layout(cut),
         features_layout=cut.source.layout_of(cut.step) if isinstance(cut, FileCut) else "hwc",
     )
+
+
+def _image_layout(cut: Cut) -> Layout:
+    return cut.source.image_layout if isinstance(cut, FileCut) else "hwc"

@@ -171,7 +171,7 @@ def small_entries(container: artifact.Container, guided: bool = False) -> dict[s
         if name == "maps":
             if array is not None:
                 entries["maps.json"] = json.dumps(map_choice.as_dict(array)).encode()
-        elif array is not None:
+        elif array is not None and name != "label_file":
             buffer = io.BytesIO()
             np.save(buffer, array)
             entries[f"{name}.npy"] = buffer.getvalue()

@@ -51,6 +51,11 @@ KINDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = 
         ("--preprocess", "caffe"),
         ("colour_8x6.ppm", "colour_19x7.ppm", "grey_13x21.pgm"),
     ),
+    "described": (
+        ("float32.tflite",),
+        ("--preprocess", "signed"),
+        ("colour_8x8.ppm", "grey_13x21.pgm"),
+    ),
     "guided": (("float32.tflite", "int8.tflite", "float32.onnx"), ("--preprocess", "unit"), _GREY[:2]),
     "guided_top": (("float32.tflite", "float32.onnx"), ("--preprocess", "unit"), _GREY[:2]),
     "channels_first": (
@@ -70,6 +75,7 @@ def classifiers() -> dict[str, keras.Model]:
         "many": _stripes("many", hidden=6, classes=65),
         "places": _places(),
         "bgr": _bgr(),
+        "described": _described(),
         "guided": _stripes("guided"),
         "guided_top": _stripes("guided_top", padded=False),
     }
@@ -121,6 +127,21 @@ def _places() -> keras.Model:
     excess = (np.eye(3) * 1.5 - 0.5)[np.newaxis, np.newaxis]
     classes = (1 + np.arange(4).reshape(2, 2, 1, 1) / 4) * (np.eye(3) * 1.5 - 0.5) / 2
     model.set_weights([excess, np.full(3, 0.5), classes.reshape(12, 3), np.full(3, -1.0)])
+    return model
+
+
+def _described() -> keras.Model:
+    """8 x 8 RGB around 0 -> features 4 x 4 x 6 -> softmax: an input that programs of others can make, too."""
+    import keras
+    from keras import layers
+
+    model = keras.Sequential(name="described")
+    model.add(keras.Input((8, 8, 3)))
+    model.add(layers.Conv2D(6, 3, strides=2, padding="same", activation="relu", name="mixed"))
+    model.add(layers.GlobalAveragePooling2D())
+    model.add(layers.Dense(3, activation="softmax"))
+    random = np.random.default_rng(2)
+    model.set_weights([random.normal(size=shape) / 2 for shape in ((3, 3, 3, 6), (6,), (6, 3), (3,))])
     return model
 
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 
 from camlite.artifact import Container
 from camlite_export.cutting.file_cut import FileCut
-from camlite_export.targets import onnx_file, onnx_target, tflite_file, tflite_target
+from camlite_export.targets import onnx_file, onnx_metadata, onnx_target, tflite_file, tflite_metadata, tflite_target
+from camlite_export.targets.description import Description
 from camlite_export.targets.target import Target
 
 TARGETS: Mapping[Container, Target] = {"tflite": tflite_target, "onnx": onnx_target}
@@ -20,3 +21,9 @@ FILES: Mapping[Container, Callable[[FileCut], bytes]] = {
     "onnx": onnx_file.convert,
 }
 """What makes an artifact's model of a file of the same kind."""
+
+DESCRIBED: Mapping[Container, Callable[[bytes, Description], bytes]] = {
+    "tflite": tflite_metadata.described,
+    "onnx": onnx_metadata.described,
+}
+"""What tells other programs about a model, in the format's own way."""

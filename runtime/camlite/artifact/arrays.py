@@ -38,6 +38,8 @@ class Arrays(NamedTuple):
             `maps` has a guide.
         maps: the guide of fine evidence and what the candidates were measured at; None where nothing is said of maps,
             which then are those of the features.
+        label_file: whether a TFLite artifact has the labels in a file of their own, too, and packs none of its files:
+            programs that read TFLite's metadata find it there.
     """
 
     weights: NDArray[np.float32] | None
@@ -50,6 +52,7 @@ class Arrays(NamedTuple):
     weights_rest: NDArray[np.int8] | None = None
     golden_fine: NDArray[np.float32] | None = None
     maps: MapChoice | None = None
+    label_file: bool = False
 
     @property
     def guide(self) -> Guide | None:

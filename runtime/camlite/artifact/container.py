@@ -8,6 +8,9 @@ card       ``card.json`` in a zip that is          metadata_props ``camlite.card
            appended (``unzip -l`` lists it)
 arrays     ``NAME.npy`` in the same zip            metadata_props ``camlite.arrays``: base64
                                                    of a zip of ``NAME.npy``
+labels     ``labels.txt``, optional: the card's
+           labels for other programs, which
+           want nothing in the zip compressed
 maps       ``maps.json``, optional: the guide of fine evidence, and what maps were measured at
 weights    ``weights_place.json`` says where they lie in the model, and ``weights_rest.npy``
            what its rounding took from them; where it has them in another way, ``weights.npy``
@@ -27,7 +30,7 @@ may stand behind the model: a graph there would run as the model's.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from camlite.errors import ArtifactError
@@ -41,6 +44,7 @@ SUFFIXES: Mapping[Container, str] = {"tflite": ".tflite", "onnx": ".onnx"}
 SEAL_MARK = b"camlite seal sha256:"
 SEAL_LENGTH = len(SEAL_MARK) + 64
 CARD_ENTRY = "card.json"
+LABELS_ENTRY = "labels.txt"
 STORED_WEIGHTS_ENTRY = "weights_place.json"
 MAPS_ENTRY = "maps.json"
 CARD_KEY, ARRAYS_KEY, SEAL_KEY = "camlite.card", "camlite.arrays", "camlite.seal"
@@ -66,6 +70,11 @@ def container_of(content: bytes) -> Container | None:
 def seal_of(payload: bytes | memoryview) -> bytes:
     """What stands at the end of a payload."""
     return SEAL_MARK + hashlib.sha256(payload).hexdigest().encode()
+
+
+def label_text(labels: Sequence[str]) -> bytes:
+    """The labels as a file: one a line, in the order of the scores."""
+    return "\n".join(labels).encode()
 
 
 def damaged(where: str, what: str) -> ArtifactError:

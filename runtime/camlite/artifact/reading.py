@@ -20,6 +20,7 @@ from camlite.artifact.container import (
     ARRAYS_KEY,
     CARD_ENTRY,
     CARD_KEY,
+    LABELS_ENTRY,
     MAPS_ENTRY,
     SEAL_KEY,
     SEAL_LENGTH,
@@ -32,6 +33,7 @@ from camlite.artifact.container import (
     check_sizes,
     container_of,
     damaged,
+    label_text,
     seal_of,
 )
 from camlite.artifact.protobuf import METADATA_TAG, fields, metadata_entry
@@ -233,7 +235,7 @@ def _check_seal(payload: memoryview, seal: bytes, where: str) -> None:
 def _check_entries(archive: _Zip, has_card: bool, file_size: int, where: str) -> None:
     """The entries must be ours alone, each once: other tools unpack whatever names they find."""
     names = [entry.name for entry in archive.entries]
-    texts = [STORED_WEIGHTS_ENTRY, MAPS_ENTRY, *([CARD_ENTRY] if has_card else [])]
+    texts = [STORED_WEIGHTS_ENTRY, MAPS_ENTRY, *([CARD_ENTRY, LABELS_ENTRY] if has_card else [])]
     known = {*texts, *(f"{name}.npy" for name in ARRAY_DTYPES)}
     odd = [name for name in names if name not in known or names.count(name) > 1][:1]
     if odd:
@@ -266,6 +268,9 @@ def _unpack_arrays(archive: _Zip, model: bytes, card: Card, where: str) -> Array
         raise damaged(where, f"weights_rest.npy is there without {STORED_WEIGHTS_ENTRY}")
     if MAPS_ENTRY in present:
         arrays["maps"] = map_choice.from_json(_entry(archive, MAPS_ENTRY).decode(), where)
+    arrays["label_file"] = LABELS_ENTRY in present
+    if arrays["label_file"] and _entry(archive, LABELS_ENTRY) != label_text(card.labels):
+        raise damaged(where, f"{LABELS_ENTRY} does not hold the card's labels")
     return Arrays(**arrays)
 
 

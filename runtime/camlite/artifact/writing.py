@@ -16,6 +16,7 @@ from camlite.artifact.container import (
     ARRAYS_KEY,
     CARD_ENTRY,
     CARD_KEY,
+    LABELS_ENTRY,
     MAPS_ENTRY,
     SEAL_KEY,
     SEAL_LENGTH,
@@ -25,6 +26,7 @@ from camlite.artifact.container import (
     STORED_WEIGHTS_ENTRY,
     Container,
     check_sizes,
+    label_text,
     seal_of,
 )
 from camlite.artifact.protobuf import metadata_entry
@@ -60,6 +62,8 @@ def pack(container: Container, model: bytes, card: Card, arrays: Arrays, sign: S
         choice = map_choice.to_json(arrays.maps)
         map_choice.from_json(choice, card.name)  # what is said of maps, no other check sees before a device does
         entries[MAPS_ENTRY] = choice.encode()
+    if arrays.label_file and container == "tflite":
+        entries[LABELS_ENTRY] = label_text(card.labels)
     sizes = {name: len(content) for name, content in {CARD_ENTRY: text, **entries}.items()}
     check_sizes(sizes, len(model), card.name)
     return _PACK[container](model, text, entries, sign)
@@ -67,7 +71,8 @@ def pack(container: Container, model: bytes, card: Card, arrays: Arrays, sign: S
 
 def _pack_tflite(model: bytes, card: bytes, entries: Mapping[str, bytes], sign: Sign | None) -> bytes:
     behind = SEAL_LENGTH + (signature.LENGTH if sign else 0)
-    unsealed = _zip({CARD_ENTRY: card, **entries}, after=model, comment_length=behind)
+    packed = LABELS_ENTRY not in entries  # MediaPipe takes a zip only where nothing in it is compressed
+    unsealed = _zip({CARD_ENTRY: card, **entries}, after=model, comment_length=behind, packed=packed)
     seal = seal_of(memoryview(unsealed)[len(model) :])
     return unsealed + seal + (sign(seal).to_bytes() if sign else b"")
 
@@ -95,7 +100,7 @@ def _stored_weights(model: bytes, card: Card, arrays: Arrays) -> StoredWeights |
     return stored if np.array_equal(there, weights) else None
 
 
-def _zip(entries: Mapping[str, bytes], after: bytes = b"", comment_length: int = 0) -> bytes:
+def _zip(entries: Mapping[str, bytes], after: bytes = b"", comment_length: int = 0, packed: bool = True) -> bytes:
     """A zip with fixed dates and modes, behind other bytes. A comment that is to follow is counted, not written."""
     import zipfile  # see `camlite.artifact.zip_reader`
 
@@ -104,10 +109,10 @@ def _zip(entries: Mapping[str, bytes], after: bytes = b"", comment_length: int =
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, content in entries.items():
             entry = zipfile.ZipInfo(name, _ZIP_EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
             entry.create_system = 3
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, content)
         archive.comment = b"\0" * comment_length
-    packed = buffer.getvalue()
-    return packed[: len(packed) - comment_length]
+    written = buffer.getvalue()
+    return written[: len(written) - comment_length]

@@ -84,6 +84,26 @@ def test_every_kind_of_artifact_comes_back_as_it_was_exported(tiny, container, p
     assert artifact.pack(container, back.model, back.card, back.arrays) == path.read_bytes()
 
 
+def test_labels_may_stand_in_a_file_of_their_own_and_then_nothing_is_compressed(tmp_path):
+    arrays = small_arrays()._replace(label_file=True)
+    card = changed(SMALL, "model_sha256", hashlib.sha256(MODELS["tflite"]).hexdigest())
+    content = artifact.pack("tflite", MODELS["tflite"], card, arrays)
+
+    back = read(content, tmp_path)
+
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.read("labels.txt").decode() == "Ärmel\n袖\nnone"
+        assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
+    assert back.arrays.label_file
+    assert artifact.pack("tflite", back.model, back.card, back.arrays) == content
+
+
+@pytest.mark.parametrize("text", [b"", b"none", "Ärmel\n袖\nnone\n".encode(), "袖\nÄrmel\nnone".encode(), b"\xff"])
+def test_labels_in_a_file_of_their_own_must_be_those_of_the_card(text, tmp_path):
+    with pytest.raises(ArtifactError, match=r"labels\.txt does not hold the card's labels"):
+        read(seal_tflite({**small_entries("tflite"), "labels.txt": text}), tmp_path)
+
+
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_an_artifact_may_be_sealed_again(container, tmp_path):
     model = small_artifact(container)
@@ -198,7 +218,7 @@ def test_zip_tools_list_the_card_and_the_arrays_of_a_tflite_artifact(tiny):
     with zipfile.ZipFile(tiny / "stripes" / "stripes.int8.tflite") as archive:
         assert archive.testzip() is None
         carried = [f"{name}.npy" for name in ARRAYS if name != "weights"]
-        assert archive.namelist() == ["card.json", *carried, "weights_rest.npy", "weights_place.json"]
+        assert archive.namelist() == ["card.json", *carried, "weights_rest.npy", "weights_place.json", "labels.txt"]
         assert json.loads(archive.read("card.json"))["name"] == "stripes"
         assert np.load(io.BytesIO(archive.read("bias.npy"))).shape == (3,)
 

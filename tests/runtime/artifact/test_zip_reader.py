@@ -33,9 +33,22 @@ def unpacked(content: bytes, comment: bytes = b"") -> dict[str, bytes]:
 NAMES = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="/"), min_size=1, max_size=20)
 
 
-@given(files=st.dictionaries(NAMES, st.binary(max_size=2000), max_size=4), comment=st.binary(max_size=90))
-def test_every_file_comes_back_whatever_it_holds(files, comment):
-    assert unpacked(a_zip(files, comment), comment) == files
+@given(
+    files=st.dictionaries(NAMES, st.binary(max_size=2000), max_size=4),
+    comment=st.binary(max_size=90),
+    compression=st.sampled_from([zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED]),
+)
+def test_every_file_comes_back_whatever_it_holds(files, comment, compression):
+    assert unpacked(a_zip(files, comment, compression), comment) == files
+
+
+@pytest.mark.parametrize(("field", "value"), [(16, 0), (20, 199), (24, 199), (24, 201)])
+def test_a_file_that_is_not_compressed_is_as_long_as_its_directory_says_and_has_its_checksum(field, value):
+    content = bytearray(a_zip(FILES, compression=zipfile.ZIP_STORED))
+    struct.pack_into("<I", content, content.index(b"PK\1\2") + field, value)
+
+    with pytest.raises(ValueError, match=r"a\.npy is not what the zip's directory says"):
+        unpacked(bytes(content))
 
 
 def test_entries_begin_where_zipfile_says():
