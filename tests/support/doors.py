@@ -32,7 +32,9 @@ KINDS = (
 # Each prints the scores that it gives, as JSON: argv is the artifact and an .npy of pixels, uint8 of the input's size.
 _BEGIN = "import json, sys; import numpy as np; path, pixels = sys.argv[1], np.load(sys.argv[2])\n"
 _TO_INPUT = (
-    "def to_input(dtype): return pixels[None] if dtype == np.uint8 else (pixels[None] * (2 / 255) - 1).astype('f4')\n"
+    "def to_input(dtype, scale=0, zero=0):\n"
+    "    image = (pixels[None] * (2 / 255) - 1).astype('f4')\n"
+    "    return np.rint(image / scale + zero).clip(0, 255).astype('u1') if dtype == np.uint8 else image\n"
 )
 _REAL = "def real(one, scale, zero): return one.ravel() if not scale else (one.ravel().astype('f4') - zero) * scale\n"
 _PROGRAMS: Mapping[str, tuple[str, str]] = {
@@ -51,15 +53,17 @@ _PROGRAMS: Mapping[str, tuple[str, str]] = {
         "from ai_edge_litert.interpreter import Interpreter\none = Interpreter(path); one.allocate_tensors()\n"
         "given, made = one.get_input_details()[0], one.get_signature_runner()\n"
         "detail = made.get_output_details()['scores']\n"
-        "scores = real(made(image=to_input(given['dtype']))['scores'], *detail['quantization'])",
+        "image = to_input(given['dtype'], *given['quantization'])\n"
+        "scores = real(made(image=image)['scores'], *detail['quantization'])",
     ),
     "TFLM": (
         "TFLITE_MICRO",
         "from tflite_micro import runtime\none = runtime.Interpreter.from_bytes(open(path, 'rb').read())\n"
-        "one.set_input(to_input(one.get_input_details(0)['dtype']), 0); one.invoke()\n"
+        "def ends(told): return float(sum(told['scales'])), int(sum(told['zero_points']))\n"
+        "given = one.get_input_details(0)\n"
+        "one.set_input(to_input(given['dtype'], *ends(given['quantization_parameters'])), 0); one.invoke()\n"
         "(index,) = (i for i in range(2) if one.get_output(i).size == 3)\n"
-        "told = one.get_output_details(index)['quantization_parameters']\n"
-        "scores = real(one.get_output(index), float(sum(told['scales'])), int(sum(told['zero_points'])))",
+        "scores = real(one.get_output(index), *ends(one.get_output_details(index)['quantization_parameters']))",
     ),
     "onnxruntime": (
         "",
@@ -128,7 +132,7 @@ def cells(artifact: Path, pixels: Path) -> Iterator[str]:
     expected = asked("camlite", artifact, pixels)
     for program in _PROGRAMS:
         if not artifact.name.endswith(_FITS.get(program, "")):
-            yield "–"
+            yield "n/a"
             continue
         scores = expected if program == "camlite" else asked(program, artifact, pixels)
         yield _said(scores, expected)

@@ -40,7 +40,7 @@ def artifact(tiny: Path, folder: Path) -> str:
     """An artifact in that folder, and two that are damaged."""
     content = (tiny / "stripes" / "stripes.int8.tflite").read_bytes()
     (folder / "a.tflite").write_bytes(content)
-    (folder / "truncated.tflite").write_bytes(content[: len(content) // 2])
+    (folder / "truncated.tflite").write_bytes(content[: len(content) // 4])
     (folder / "flipped.tflite").write_bytes(content[:1000] + bytes([content[1000] ^ 1]) + content[1001:])
     return "a.tflite"
 
