@@ -7,7 +7,7 @@ import { sha256 } from "./sha256.js";
 import { unpack } from "./zip.js";
 
 const MOST_JSON = 2 ** 20, MOST_UNPACKED_TIMES = 32, MOST_UNPACKED_BESIDE = 24 * 2 ** 20;
-const CARD = "card.json", MAPS = "maps.json", PLACE = "weights_place.json";
+const CARD = "card.json", MAPS = "maps.json", PLACE = "weights_place.json", LABELS = "labels.txt";
 
 // -> {container, model, card, arrays, maps, signer, trusted}
 export function read(content, { trusted = null, name = "artifact" } = {}) {
@@ -25,12 +25,13 @@ async function readBytes(bytes, trusted) {
     return unpack(zip.bytes, zip.entries.find((one) => one.name === name));
   };
   const card = readCard(decode(text ?? (await entry(CARD)), "the card"), has("weights.npy") || has(PLACE));
-  if ((await sha256(model)) !== card.model_sha256) throw damaged("the model bytes are not those that the card was sealed with");
+  if ((await sha256(model)) !== card.model_sha256) throw damaged("the model is not the one of the card");
+  if (has(LABELS) && `${await entry(LABELS)}` !== `${new TextEncoder().encode(card.labels.join("\n"))}`) throw damaged(LABELS);
   const arrays = {};
   for (const name of ARRAYS) if (has(`${name}.npy`)) arrays[name] = fromNpy(name, await entry(`${name}.npy`));
   if (!arrays.golden_images) throw damaged("golden_images.npy is missing");
   if (has(PLACE)) {
-    if (arrays.weights) throw damaged(`class weights are there twice: weights.npy and ${PLACE}`);
+    if (arrays.weights) throw damaged(`weights.npy and ${PLACE} are both there`);
     const place = readPlace(decode(await entry(PLACE), PLACE));
     arrays.weights = weightsInModel(place, model, card.head.channels, card.labels.length, arrays.weights_rest);
   } else if (arrays.weights_rest) throw damaged(`weights_rest.npy is there without ${PLACE}`);
@@ -41,15 +42,15 @@ async function readBytes(bytes, trusted) {
 
 // Known names, each once, within the limits: sizes are checked before anything is unpacked.
 function checkEntries(entries, card, fileSize) {
-  const known = new Set([MAPS, PLACE, ...(card ? [] : [CARD]), ...ARRAYS.map((name) => `${name}.npy`)]);
+  const known = new Set([MAPS, PLACE, ...(card ? [] : [CARD, LABELS]), ...ARRAYS.map((name) => `${name}.npy`)]);
   let unpacked = card?.length ?? 0;
   if (unpacked > MOST_JSON) throw damaged(`the card has ${unpacked} bytes, expected at most ${MOST_JSON}`);
   for (const { name, size } of entries) {
     if (!known.delete(name)) throw damaged(`entry ${JSON.stringify(name.slice(0, 40))} is unknown, or there twice`);
-    if (name.endsWith(".json") && size > MOST_JSON) throw damaged(`${name} has ${size} bytes, expected at most ${MOST_JSON}`);
+    if (name.endsWith(".json") && size > MOST_JSON) throw damaged(`${name} has ${size} bytes`);
     unpacked += size;
   }
   if (unpacked > MOST_UNPACKED_TIMES * fileSize + MOST_UNPACKED_BESIDE) {
-    throw damaged(`card and arrays say they unpack to ${unpacked} bytes, which is too many`);
+    throw damaged(`it unpacks to ${unpacked} bytes`);
   }
 }

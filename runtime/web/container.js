@@ -158,7 +158,7 @@ export async function checkSignature({ seal, signer, signature }, trusted) {
     return subtle.verify("Ed25519", key, raw(signature), utf8.encode(seal));
   };
   const fits = await verified().catch(() => {
-    throw new CamliteError("this browser cannot verify Ed25519 signatures; use a newer one, over HTTPS");
+    throw new CamliteError("Ed25519 signatures need a newer browser, or HTTPS");
   });
   if (!fits) throw damaged("its signature does not fit");
 }

@@ -72,7 +72,7 @@ function checkTensors({ preprocessing, head, labels, precision, image_layout, fe
   wrong("input", input, axes(preprocessing, image_layout));
   for (const name of Object.keys(expected)) wrong(`output ${name}`, outputs[name], expected[name]);
   const odd = Object.keys(outputs).find((name) => !(name in expected));
-  if (odd) throw damaged(`the model has an output ${odd}, which the card does not know`);
+  if (odd) throw damaged(`the card knows no output ${odd}`);
 }
 
 const argmax = (numbers, but) => numbers.reduce((best, one, k) => (k !== but && (best < 0 || one > numbers[best]) ? k : best), -1);

@@ -34,10 +34,10 @@ export function zipEntries(bytes, end) {
 export async function unpack(bytes, { name, flags, method, crc, packed, size, local }) {
   const data = view(bytes), names = local + LOCAL;
   const wrong = () => damaged(`${name} in its zip`);
-  if (method !== 8 || flags & 1 || names > bytes.length || !isLocalHeader(bytes, local)) throw wrong();
+  if (method & ~8 || flags & 1 || names > bytes.length || !isLocalHeader(bytes, local)) throw wrong();
   const length = data.getUint16(local + 26, true), start = names + length + data.getUint16(local + 28, true);
   if (ascii(bytes.subarray(names, names + length)) !== name || start + packed > bytes.length) throw wrong();
-  const unpacked = await inflate(bytes.subarray(start, start + packed), size);
+  const stored = bytes.slice(start, start + packed), unpacked = method ? await inflate(stored, size) : packed === size && stored;
   if (!unpacked || crc32(unpacked) !== crc) throw wrong();
   return unpacked;
 }
