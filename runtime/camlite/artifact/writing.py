@@ -96,7 +96,10 @@ def _stored_weights(model: bytes, card: Card, arrays: Arrays) -> StoredWeights |
     stored, weights = arrays.stored_weights, arrays.weights
     if stored is None or weights is None:
         return None
-    there = stored.read(model, card.head.channels, len(card.labels), arrays.weights_rest)
+    try:
+        there = stored.read(model, card.head.channels, len(card.labels), arrays.weights_rest)
+    except ValueError:  # another model, which is too short for them
+        return None
     return stored if np.array_equal(there, weights) else None
 
 
