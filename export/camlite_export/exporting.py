@@ -86,13 +86,18 @@ class Exported:
         return len(self.measurement) if self.measurement else 0
 
     @property
+    def different(self) -> int:
+        """How many of them are no copies of others."""
+        return self.measurement.different if self.measurement else 0
+
+    @property
     def verdict(self) -> Literal["fit", "checked", "UNFIT", "not measured"]:
-        """Whether it is fit for use; ``checked`` where it passed on fewer images than can tell, see `FEWEST_IMAGES`."""
+        """Whether it is fit for use; ``checked`` where it passed on fewer different images than `FEWEST_IMAGES`."""
         if self.failures:
             return "UNFIT"
         if self.backend is None:
             return "not measured"
-        return "fit" if self.images >= FEWEST_IMAGES else "checked"
+        return "fit" if self.different >= FEWEST_IMAGES else "checked"
 
 
 class Exports(NamedTuple):

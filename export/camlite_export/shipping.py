@@ -43,7 +43,7 @@ def lines(artifacts: Sequence[Exported]) -> Iterator[str]:
     yield f"ship {chosen.path.name}: {', '.join(filter(None, figures))}"
     if chosen.verdict == "checked":
         yield (
-            f"checked on {_images(chosen)} only, where a verdict needs {FEWEST_IMAGES}: measure it with "
+            f"checked on {_images(chosen)} only, where a verdict needs {FEWEST_IMAGES} different ones: measure it with "
             f"`camlite parity CLASSIFIER {chosen.path} --data FOLDER`"
         )
     which = "fit for use" if chosen.verdict == "fit" else "checked"
@@ -57,7 +57,8 @@ def _images(one: Exported) -> str:
     """How many images it was measured on, and which."""
     if one.pictures is None:
         return f"{one.images} golden sample{'' if one.images == 1 else 's'}"
-    return f"{one.images} picture{'' if one.images == 1 else 's'} of {one.pictures}"
+    copies = f" ({one.different} different)" if one.different < one.images else ""
+    return f"{one.images} picture{'' if one.images == 1 else 's'}{copies} of {one.pictures}"
 
 
 def _calibrated(one: Exported) -> str:

@@ -152,8 +152,8 @@ def test_every_backend_answers_as_keras_does(
 SMALL, SMALL_INCEPTION = 96, 128
 # Correlation of fine evidence with Keras's own, of the least alike image.
 FINE = 0.999
-# In 8 bits, networks of random weights see something else: their plain evidence is as far from Keras's. Measured 0.70 to
-# 0.99; a guide of noise has 0 to 0.3.
+# In 8 bits, networks of random weights see something else: their plain evidence is as far from Keras's. Measured 0.70
+# to 0.99; a guide of noise has 0 to 0.3.
 FINE_IN_8_BITS = 0.6
 
 

@@ -29,7 +29,10 @@ from camlite_export.targets import TARGETS
 from support.fresh_process import run_camlite
 from support.tiny_classifiers import STRIPES, striped_images, stripes
 
-IMAGES, CLASSES = striped_images(FEWEST_IMAGES)
+_MANY, _THEIRS = striped_images(2 * FEWEST_IMAGES)
+# All different: of the plain ones, which are copies, the first.
+_KEPT = np.flatnonzero((_THEIRS < 2) | (np.arange(2 * FEWEST_IMAGES) == 2))[:FEWEST_IMAGES]
+IMAGES, CLASSES = _MANY[_KEPT], _THEIRS[_KEPT]
 ops = keras.ops
 
 
@@ -251,9 +254,19 @@ def test_parity_on_few_images_calls_it_checked_too(few: Mapping[int, exporting.E
         (result,) = (found := camlite_export.parity(stripes(), one.path, IMAGES[:number])).results
         assert (result.passed, result.verdict) == (True, "checked")
         assert found.to_dict()["artifacts"][0]["verdict"] == "checked"
-        assert f"fewer than {FEWEST_IMAGES} images do not tell whether it is fit" in found._repr_html_()
+        assert f"fewer than {FEWEST_IMAGES} different images do not tell whether it is fit" in found._repr_html_()
     (result,) = camlite_export.parity(stripes(), few[1].path, IMAGES).results
     assert result.verdict in ("ok", "FAILED")
+
+
+def test_copies_of_an_image_vouch_for_no_more_than_that_image(few: Mapping[int, exporting.Exported]) -> None:
+    copies = np.repeat(IMAGES[:2], FEWEST_IMAGES, axis=0)
+    (result,) = camlite_export.parity(stripes(), few[1].path, copies).results
+    assert (len(result.measurement), result.measurement.different) == (2 * FEWEST_IMAGES, 2)
+    assert (result.passed, result.verdict) == (True, "checked")
+    told = dataclasses.replace(few[1], measurement=result.measurement)
+    assert told.verdict == "checked"
+    assert f" of {2 * FEWEST_IMAGES} pictures (2 different) of the calibration" in next(shipping.lines([told]))
 
 
 def test_no_percentile_is_told_of_one_image(few: Mapping[int, exporting.Exported]) -> None:
@@ -269,7 +282,8 @@ def test_the_line_on_what_to_ship_says_on_how_few_images_it_was_checked(few: Map
         "the original's class on 1 of 1 picture of the calibration, on which it was calibrated, too, 1 named" in first
     )
     assert re.search(r", evidence correlation at least 0\.\d{6}$", first)
-    assert second.startswith(f"checked on 1 picture of the calibration only, where a verdict needs {FEWEST_IMAGES}: ")
+    needed = f"where a verdict needs {FEWEST_IMAGES} different ones: "
+    assert second.startswith(f"checked on 1 picture of the calibration only, {needed}")
     assert second.endswith(f"measure it with `camlite parity CLASSIFIER {one.path} --data FOLDER`")
     assert third.startswith("(of those checked the least size times time on this machine; for another device compare ")
     assert f"checked on {FEWEST_IMAGES - 1} pictures of the calibration only" in list(shipping.lines([many]))[1]

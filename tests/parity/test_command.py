@@ -36,7 +36,9 @@ def test_without_options_the_card_is_believed_and_the_golden_samples_are_the_ima
     assert finished.returncode == 0, finished.stdout + finished.stderr
     _, row, *_, few, last = finished.stdout.splitlines()
     assert row.endswith("  checked")
-    assert few.startswith("checked: passed, but fewer than 50 images do not tell whether it is fit; give more --data")
+    assert few.startswith(
+        "checked: passed, but fewer than 50 different images do not tell whether it is fit; give more"
+    )
     assert "golden samples of" in last
     assert last.endswith("; layer, labels, preprocessing as the card says")
     assert finished.stderr == ""

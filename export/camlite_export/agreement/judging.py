@@ -86,10 +86,10 @@ class Result:
 
     @property
     def verdict(self) -> Literal["ok", "checked", "FAILED"]:
-        """``checked`` where none failed on fewer images than a verdict needs, see `gates.FEWEST_IMAGES`."""
+        """``checked`` where none failed on fewer different images than a verdict needs, see `gates.FEWEST_IMAGES`."""
         if self.failures:
             return "FAILED"
-        return "ok" if self.measurement and len(self.measurement) >= gates.FEWEST_IMAGES else "checked"
+        return "ok" if self.measurement and self.measurement.different >= gates.FEWEST_IMAGES else "checked"
 
 
 Progress = Callable[[int, int], object]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
@@ -42,6 +43,7 @@ class Measurement:
         fine_moved, fine_size: half the sum of all differences of fine evidence, and the sum of the magnitudes of the
             reference's, in logits.
         seconds: how long the artifact took, from pixels to evidence; NaN where nobody asked.
+        answered: a checksum of what the reference answered, int64; the same for copies of an image.
     """
 
     named: NDArray[np.int64]
@@ -61,9 +63,15 @@ class Measurement:
     fine_moved: Floats = field(default_factory=lambda: np.empty(0))
     fine_size: Floats = field(default_factory=lambda: np.empty(0))
     seconds: Floats = field(default_factory=lambda: np.empty(0))
+    answered: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.finite)
+
+    @property
+    def different(self) -> int:
+        """How many of the images the reference tells apart: a hundred copies of one vouch for no more than that one."""
+        return len(np.unique(self.answered)) if len(self.answered) else len(self)
 
     @property
     def evidence_error(self) -> Floats:
@@ -129,6 +137,14 @@ def measure(
         completeness=np.where(finite, answers.completeness / _sizes(scores), np.nan),
         **_fine_figures(fine, answers.fine, comparable),
         seconds=np.full(len(finite), np.nan) if answers.seconds is None else answers.seconds,
+        answered=_checksums(reference),
+    )
+
+
+def _checksums(reference: Reference) -> NDArray[np.int64]:
+    pairs = zip(reference.scores, reference.evidence, strict=True)
+    return np.array(
+        [zlib.crc32(evidence.tobytes(), zlib.crc32(scores.tobytes())) for scores, evidence in pairs], np.int64
     )
 
 

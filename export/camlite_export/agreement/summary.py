@@ -31,7 +31,8 @@ def lines(comparison: Compared) -> Iterator[str]:
     expected = comparison.expected
     believed = f"; {', '.join(expected.assumed)} as the card says" if expected.assumed else ""
     if any(result.verdict == "checked" for result in comparison.results):
-        yield f"checked: passed, but fewer than {FEWEST_IMAGES} images do not tell whether it is fit; give more --data"
+        few = f"fewer than {FEWEST_IMAGES} different images do not tell whether it is fit"
+        yield f"checked: passed, but {few}; give more --data"
     yield f"{comparison.data} against {expected.path}{believed}"
     yield from of_the_pixels(comparison)
 
