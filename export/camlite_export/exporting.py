@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from camlite import artifact
 from camlite.artifact import Container
 from camlite.artifact.arrays import Arrays
-from camlite.artifact.card import Card, Head, Layout, Preprocessing, Window
+from camlite.artifact.card import Card, Head, Preprocessing, Window
 from camlite.artifact.evidence_methods import EVIDENCE_METHODS
 from camlite.artifact.map_choice import MapChoice
 from camlite.artifact.precisions import Precision
@@ -260,10 +260,12 @@ class _Making:
 
     def _packed(self, kind: Kind, content: bytes) -> bytes:
         container, precision = kind
-        told = Description(self.name, precision, self.labels, self.target, self.cut.activation, _image_layout(self.cut))
-        content = DESCRIBED[container](content, told)
+        converted = not isinstance(self.cut, FileCut)  # a file that ships stays what it is, and small
+        if converted:
+            told = Description(self.name, precision, self.labels, self.target, self.cut.activation, "hwc")
+            content = DESCRIBED[container](content, told)
         card = _card(self.cut, self.name, precision, self.labels, self.target, self.pixels, self.window, content)
-        carried = _as_the_model_has_them(self.arrays, content, self.cut.feature_shape)._replace(label_file=True)
+        carried = _as_the_model_has_them(self.arrays, content, self.cut.feature_shape)._replace(label_file=converted)
         if self.arrays.guide is not None and not _has_guide(self.cut, precision):
             carried = carried._replace(maps=None, golden_fine=None)
         return artifact.pack(container, content, card, carried, self.sign)
@@ -422,10 +424,6 @@ def _card(
         model_sha256=hashlib.sha256(content).hexdigest(),
         made_with={program: importlib.metadata.version(program) for program in _MADE_WITH},
         pixels=pixels,
-        image_layout=_image_layout(cut),
+        image_layout=cut.source.image_layout if isinstance(cut, FileCut) else "hwc",
         features_layout=cut.source.layout_of(cut.step) if isinstance(cut, FileCut) else "hwc",
     )
-
-
-def _image_layout(cut: Cut) -> Layout:
-    return cut.source.image_layout if isinstance(cut, FileCut) else "hwc"
