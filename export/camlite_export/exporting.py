@@ -262,7 +262,7 @@ class _Making:
         container, precision = kind
         converted = not isinstance(self.cut, FileCut)  # a file that ships stays what it is, and small
         if converted:
-            told = Description(self.name, precision, self.labels, self.target, self.cut.activation, "hwc")
+            told = Description(self.name, precision, self.labels, self.target, self.cut.activation)
             content = DESCRIBED[container](content, told)
         card = _card(self.cut, self.name, precision, self.labels, self.target, self.pixels, self.window, content)
         carried = _as_the_model_has_them(self.arrays, content, self.cut.feature_shape)._replace(label_file=converted)

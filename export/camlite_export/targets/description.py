@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from camlite import __version__
-from camlite.artifact.card import Activation, Layout, Preprocessing
+from camlite.artifact.card import Activation, Preprocessing
 from camlite.artifact.precisions import Precision
 
 AUTHOR = "camlite"
@@ -22,7 +22,6 @@ class Description:
         labels: one a class, in the order of the scores.
         preprocessing: how pixels become the classifier's input.
         activation: what turns logits into scores.
-        image_layout: order of the axes of the model's input.
     """
 
     name: str
@@ -30,7 +29,6 @@ class Description:
     labels: tuple[str, ...]
     preprocessing: Preprocessing
     activation: Activation
-    image_layout: Layout = "hwc"
 
     author = AUTHOR
     version = __version__

@@ -1,8 +1,8 @@
 """ONNX's own metadata in an artifact's model: what Netron shows, and what Windows ML and ML.NET read.
 
-The keys ``Image.*`` and the denotation ``IMAGE`` are ONNX's (docs/MetadataProps.md and docs/TypeDenotation.md of
-onnx/onnx). There is no key for labels there; ``names`` is the one that Ultralytics writes and that other programs
-know: a mapping from number to name, which Python, YAML and people can read.
+The keys ``Image.*`` are ONNX's (docs/MetadataProps.md of onnx/onnx). Its denotation ``IMAGE`` is for (N, C, H, W),
+which no converted classifier has. There is no key for labels there; ``names`` is the one that Ultralytics writes and
+that other programs know: a mapping from number to name, which Python, YAML and people can read.
 """
 
 from __future__ import annotations
@@ -67,11 +67,9 @@ def _range(pixels: Preprocessing) -> str | None:
 
 
 def _describe_ends(graph: Any, description: Description) -> None:
-    """A sentence for each end; the image is said to be one where Windows ML can make it: it knows (N, C, H, W) only."""
+    """A sentence for each end."""
     constants = {one.name for one in graph.initializer}
     (image,) = (one for one in graph.input if one.name not in constants)
     image.doc_string = description.pixels_text
-    if description.image_layout == "chw" and _range(description.preprocessing) is not None:
-        image.type.denotation = "IMAGE"
     for output in graph.output:
         output.doc_string = output_text(output.name, description)

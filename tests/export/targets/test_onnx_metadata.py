@@ -18,8 +18,8 @@ UNIT = Preprocessing(8, 8, 3, (1 / 255,) * 3, (0.0,) * 3, "stretch")
 MODEL = artifact.read(spec_vectors.FOLDER / "places.float32.onnx").model
 
 
-def described(preprocessing: Preprocessing = UNIT, layout: str = "hwc", model: bytes = MODEL) -> onnx.ModelProto:
-    description = Description("birds", "float32", ('tit "blue"', "Möwe"), preprocessing, "softmax", layout)
+def described(preprocessing: Preprocessing = UNIT, model: bytes = MODEL) -> onnx.ModelProto:
+    description = Description("birds", "float32", ('tit "blue"', "Möwe"), preprocessing, "softmax")
     content = onnx_metadata.described(model, description)
     onnx_model.verify(content)
     return onnx.ModelProto.FromString(content)
@@ -58,11 +58,6 @@ def test_one_channel_on_another_scale_has_no_range():
 )
 def test_the_order_of_channels_has_the_name_that_onnx_gives_it(changed, name):
     assert said(described(UNIT._replace(**changed)))["Image.BitmapPixelFormat"] == name
-
-
-@pytest.mark.parametrize(("layout", "denotation"), [("chw", "IMAGE"), ("hwc", "")])
-def test_the_input_is_said_to_be_an_image_only_where_windows_can_make_it(layout, denotation):
-    assert described(layout=layout).graph.input[0].type.denotation == denotation
 
 
 def test_producer_and_sentences_are_those_that_viewers_show():
