@@ -15,7 +15,7 @@ PARITY_IMAGES = $(if $(FASHION_MNIST_DIR),$(TEST_IMAGES),$(REFERENCE).calibratio
 FUZZ_SECONDS = 200
 WORKERS = 2
 
-.PHONY: help export bench faithful tanks tanks-seeds test test-applications classifiers-page vectors vectors-answers endurance fuzz test-c figures-c test-ray test-web web-packages coverage mutants docs sbom audit-dependencies test-devices test-lowest test-aarch64 load train lint typecheck check parity wheel constraints clean distclean
+.PHONY: help export bench faithful tanks tanks-seeds test test-applications classifiers-page vectors vectors-answers endurance fuzz test-c figures-c test-ray test-web web-packages coverage mutants docs sbom audit-dependencies test-devices test-lowest test-aarch64 load train lint typecheck check parity wheel release-check constraints clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -144,6 +144,9 @@ sbom: $(VENV)/.extra-release ## write the software bill of materials of the envi
 audit-dependencies: $(VENV)/.extra-release ## ask PyPI for known vulnerabilities of what constraints.txt pins; SERVICE=osv asks OSV
 	$(VENV)/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off \
 	    --vulnerability-service $(or $(SERVICE),pypi) -r constraints.txt
+
+release-check: lint typecheck test docs wheel sbom audit-dependencies ## run everything that a release needs, half an hour
+	tools/release_check.sh $(VENV)
 
 constraints: ## pin the newest versions that resolve together, in uv.lock and constraints.txt (needs uv)
 	uv lock --upgrade

@@ -198,3 +198,14 @@ def test_every_public_function_and_class_has_a_docstring():
         for node in tree.body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
                 assert ast.get_docstring(node), f"{file}: {node.name}"
+
+
+def test_every_file_that_tells_the_version_tells_this_one():
+    """Where no tool takes it from the package: npm writes a candidate with a hyphen."""
+    version = camlite.__version__
+    npm = re.sub(r"(\d)(rc)(\d)", r"\1-\2.\3", version)
+
+    assert json.loads((ROOT / "runtime" / "web" / "package.json").read_text())["version"] == npm
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
+    assert f"\n## [{version}] - " in (ROOT / "CHANGELOG.md").read_text()
+    assert f"\n## {version}\n" in (ROOT / "docs" / "release-notes.md").read_text()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from camlite.images.picture_files import read_image
     from camlite.self_check import Check, check
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"
 
 __all__ = [
     "AnswerError",
