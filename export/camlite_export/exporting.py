@@ -34,7 +34,7 @@ from camlite_export.agreement.measurement import Measurement
 from camlite_export.agreement.reference import Reference, inputs_of, reference_of
 from camlite_export.agreement.structure import Failure
 from camlite_export.artifact_kinds import Kind, file_name, kind_text
-from camlite_export.cutting import measured_places
+from camlite_export.cutting import active_bias, measured_places
 from camlite_export.cutting.cut import Cut, TraceableCut
 from camlite_export.cutting.file_cut import FileCut
 from camlite_export.cutting.two_output import TwoOutputModel
@@ -50,6 +50,7 @@ _MOST_CALIBRATION_IMAGES = 200
 # `camlite parity` on the same pictures must agree; of more than so many, few gates would close that do not here.
 MOST_MEASURED_IMAGES = 500
 _MOST_PROVEN_IMAGES = 32
+_MOST_ADDED_UP = 16
 
 _MADE_WITH = ("camlite", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime")
 
@@ -161,6 +162,7 @@ def export(
     """
     progress("head")
     _prove(cut, target, calibration)
+    cut = _adding_up(cut, target, calibration)
     window = measured_places.of_cut(cut, target).window
     head = cut.affine
     golden_images = golden_samples.choose(calibration, target, cut)
@@ -287,6 +289,22 @@ def _has_guide(cut: Cut, precision: Precision) -> bool:
     return cut.guide_layers is not None and PRECISIONS[precision].has_comparisons
 
 
+def _gives_bias(cut: Cut, precision: Precision) -> bool:
+    """Whether the model of a precision gives the bias of the active pieces.
+
+    Not where its evidence is rounded to 8 bits, with one scale for all classes. What is added to a file is float32.
+    """
+    return cut.gives_bias and (isinstance(cut, FileCut) or not PRECISIONS[precision].needs_calibration)
+
+
+def _adding_up(cut: Cut, target: Preprocessing, calibration: LabelledImages | None) -> Cut:
+    """Without the bias of the active pieces where it does not add up on the user's own pictures."""
+    if not cut.gives_bias or calibration is None:
+        return cut
+    features, _ = cut.answer(inputs_of(list(calibration.spread(_MOST_ADDED_UP)), target))
+    return cut if active_bias.adds_up(cut.head, features) else cut.without_bias()
+
+
 def _chosen(
     cut: Cut,
     target: Preprocessing,
@@ -363,6 +381,7 @@ def _convert(
         progress(kind_text((container, precision)))
         try:
             made = cut if _has_guide(cut, precision) else cut.guided_by(None)
+            made = made if _gives_bias(cut, precision) else made.without_bias()
             if isinstance(made, FileCut):
                 models[container, precision] = FILES[container](made)
             else:

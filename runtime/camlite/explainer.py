@@ -61,7 +61,7 @@ class Explanation:
     """
 
     __slots__ = (
-        *("_features", "_heatmap", "_maps", "_scores"),
+        *("_bias", "_features", "_heatmap", "_maps", "_scores"),
         *("against", "classes", "evidence", "explainer", "fine", "guide", "image"),
     )
 
@@ -76,10 +76,11 @@ class Explanation:
         evidence: NDArray[np.float32],
         against: int | None = None,
         fine: Fine | None = None,
+        bias: NDArray[np.float32] | None = None,
     ) -> None:
         # What the model gave stays as stored until somebody asks for it in real numbers.
         self.explainer, self.image, self._scores, self._features = explainer, image, scores, features
-        self._maps = maps
+        self._maps, self._bias = maps, bias
         self.classes, self.evidence, self.against = classes, evidence, against
         self.fine = None if fine is None else fine.evidence
         self.guide = None if fine is None else fine.guide
@@ -133,23 +134,27 @@ class Explanation:
         """How far evidence and bias are from adding up to the scores: the largest difference, in scores.
 
         Near 0 where features, class weights and scores belong together; the precision sets how near. Fine evidence,
-        where it is there, must add up as well. None where evidence is made of gradients: they need not.
+        where it is there, must add up as well. None where evidence is made of gradients, which need not add up, and the
+        model does not give the bias of the active pieces.
         """
         arrays, head = self.explainer.artifact.arrays, self.explainer.artifact.card.head
-        if arrays.bias is None:  # see `EvidenceTraits.adds_up`
+        bias = arrays.bias if self._bias is None else self._bias
+        if bias is None:  # see `EvidenceTraits.adds_up`
             return None
         if arrays.weights is not None:
-            logits = cam.logits(self.features, arrays.weights, arrays.bias)
+            logits = cam.logits(self.features, arrays.weights, bias)
         else:
-            maps = self.explainer.outputs["evidence"].dequantize(np.asarray(self._maps))
-            logits = maps.sum(axis=(0, 1)) + arrays.bias
+            sums = self.explainer.outputs["evidence"].dequantize(np.asarray(self._maps)).sum(axis=(0, 1))
+            of_them = int(self._scores.argmax()) if head.evidence_traits.top_only else slice(None)
+            logits = bias.copy()
+            logits[of_them] += sums[0] if head.evidence_traits.top_only else sums
         found = cam.completeness(logits, self.scores, head.activation)
         if self.fine is None:
             return found
         sums, chosen = self.fine.reshape(len(self.classes), -1).sum(axis=1), list(self.classes)
-        behind = arrays.bias[chosen]
+        behind = bias[chosen]
         if self.against is not None:
-            behind = behind + logits[self.against] - arrays.bias[self.against]
+            behind = behind + logits[self.against] - bias[self.against]
         logits[chosen] = sums + behind
         return float(np.maximum(found, cam.completeness(logits, self.scores, head.activation)))  # NaN stays NaN
 
@@ -292,7 +297,9 @@ class Explainer:
         self._labels = _told_apart(artifact.card.labels)
         self._whole_scores = self._scores.dtype.kind != "f"
         traits = head.evidence_traits
-        self._maps = results["evidence"] if traits.adds_up and not traits.has_weights else None
+        self._bias = results.get("bias")
+        gives_all = not traits.has_weights and (traits.adds_up or self._bias is not None)
+        self._maps = results["evidence"] if gives_all else None
         self._evidence = evidence.reading(artifact.arrays.weights, traits.top_only, self.outputs, results)
         self.resizing = resize.Resizing((head.height, head.width), (target.height, target.width), head.window)
         self._fine = self._reading_of_fine_evidence()
@@ -374,8 +381,9 @@ class Explainer:
                 if fine is not None and finite and not _finite(fine.evidence):
                     raise self._not_finite("fine evidence")
             every = None if self._maps is None else self._maps.copy()
+            bias = None if self._bias is None else self._bias.copy()
             return Explanation(
-                self, seen, self._scores.copy(), self._features.copy("K"), every, chosen, maps, other, fine
+                self, seen, self._scores.copy(), self._features.copy("K"), every, chosen, maps, other, fine, bias
             )
 
     def _not_finite(self, what: str) -> AnswerError:

@@ -50,7 +50,7 @@ def measure(
     round_ = _rounding_to(bits)
     features, logits = cut.answer_changed(prepared, round_, round_ if bits == 16 else None)
     scores = cam.activate(round_(logits), cut.activation).astype(np.float32)
-    answers = _answers(cut, features, scores, reference.classes)
+    answers = _answers(cut, features, logits, scores, reference.classes)
     if rounds_evidence and cut.affine:
         every = [cam.evidence(one, cut.affine.weights, range(cut.classes)) for one in features]
         maps = _to_integers(np.stack(every), 8)
@@ -58,11 +58,12 @@ def measure(
     return measurements.measure(reference, answers, truth)
 
 
-def _answers(cut: Cut, features: Floats, scores: Floats, classes: NDArray[np.int64]) -> Answers:
+def _answers(cut: Cut, features: Floats, logits: Floats, scores: Floats, classes: NDArray[np.int64]) -> Answers:
     head, activation = cut.affine, cut.activation
     completeness = np.full(len(features), np.nan)
     if head:
-        logits = (cam.logits(one, head.weights, head.bias) for one in features)
+        logits = np.stack([cam.logits(one, head.weights, head.bias) for one in features])
+    if head or cut.gives_bias:
         completeness[:] = [cam.completeness(one, given, activation) for one, given in zip(logits, scores, strict=True)]
     evidence = cut.evidence(features, classes)
     return Answers(scores, classes, evidence, completeness, np.isfinite(features).all(axis=(1, 2, 3)))

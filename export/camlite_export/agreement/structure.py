@@ -53,7 +53,7 @@ def failures(artifact: Artifact, image: Tensor, outputs: Mapping[str, Tensor], e
 
 def _names(artifact: Artifact, outputs: Mapping[str, Tensor], expected: Expected) -> Iterator[str]:
     names = _output_shapes(artifact, expected).keys()
-    if outputs.keys() != names:
+    if outputs.keys() - ({"bias"} if _may_give_bias(artifact) else set()) != names - {"bias"}:
         yield f"the outputs are {', '.join(sorted(outputs))}, expected {', '.join(sorted(names))}"
 
 
@@ -81,7 +81,7 @@ def _wanted_dtypes(
         return dict.fromkeys(["image", *outputs], float32)
     of_outputs = dict.fromkeys(outputs, (np.dtype(np.int8), True))
     # 8 bits would ruin a guide
-    return {**of_outputs, "image": (np.dtype(np.uint8), True), "guide": float32}
+    return {**of_outputs, "image": (np.dtype(np.uint8), True), "guide": float32, "bias": float32}
 
 
 def _shapes(artifact: Artifact, image: Tensor, outputs: Mapping[str, Tensor], expected: Expected) -> Iterator[str]:
@@ -105,10 +105,17 @@ def _output_shapes(artifact: Artifact, expected: Expected) -> dict[str, tuple[in
     maps = artifact.card.head.evidence_traits.output_classes(expected.cut.classes)
     if maps is not None:
         shapes["evidence"] = (height, width, maps)
+    if _may_give_bias(artifact):
+        shapes["bias"] = (expected.cut.classes,)
     guide = artifact.arrays.guide
     if guide is not None:
         shapes["guide"] = (guide.height, guide.width, guide.output_classes(expected.cut.classes))
     return shapes
+
+
+def _may_give_bias(artifact: Artifact) -> bool:
+    """Whether the bias of the active pieces may be among the outputs; older artifacts have none."""
+    return not artifact.card.head.evidence_traits.adds_up
 
 
 def _card(artifact: Artifact, expected: Expected) -> Iterator[str]:

@@ -143,6 +143,20 @@ class Cut(Protocol):
         """The same with a guide made of these layers, or without one."""
         ...
 
+    @property
+    def head(self) -> Callable[..., Any]:
+        """Features (N, h, w, C), a tensor of TensorFlow -> logits (N, K); called with ``training=False``."""
+        ...
+
+    @property
+    def gives_bias(self) -> bool:
+        """Whether what is exported gives the bias of the active pieces, with which evidence by gradient adds up."""
+        ...
+
+    def without_bias(self) -> Cut:
+        """The same without it."""
+        ...
+
 
 class TraceableCut(Cut, Protocol):
     """A cut that targets can convert."""
@@ -150,7 +164,8 @@ class TraceableCut(Cut, Protocol):
     def function(self) -> Callable[[Any], Mapping[str, Any]]:
         """A function of TensorFlow: image (N, H, W, channels) -> ``features``, ``scores`` and, where
         `evidence_method` says that the model gives it, ``evidence`` (N, h, w, K), or (N, h, w, 1) of the top class;
-        and where there are `guide_layers`, ``guide`` (N, h', w', K) in 0..1, or (N, h', w', 1) of the top class.
+        and where there are `guide_layers`, ``guide`` (N, h', w', K) in 0..1, or (N, h', w', 1) of the top class;
+        and where it `gives_bias`, ``bias`` (N, K).
 
         Made of operators that TFLite and ONNX have.
         """
@@ -158,6 +173,10 @@ class TraceableCut(Cut, Protocol):
 
     def guided_by(self, layers: GuideLayers | None) -> TraceableCut:
         """The same with a guide made of these layers, or without one."""
+        ...
+
+    def without_bias(self) -> TraceableCut:
+        """The same without the bias of the active pieces."""
         ...
 
     def saved_model(self) -> AbstractContextManager[Path]:

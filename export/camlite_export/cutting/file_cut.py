@@ -37,7 +37,7 @@ class Addition(NamedTuple):
     """What an artifact has besides the file: one more output, computed of a tensor that the file has already.
 
     Attributes:
-        name: of the output, ``evidence`` or ``guide``.
+        name: of the output, ``evidence``, ``bias`` or ``guide``.
         source: whose output it is computed of.
         function: the tensor (1, h, w, C) in float32 -> the output, made of operators that TFLite and ONNX have.
     """
@@ -57,6 +57,7 @@ class FileCut:
         affine: class weights and bias of the head; None where it is not affine.
         evidence_method: how evidence is made.
         guide_layers: what a guide is made of; None where there is none.
+        gives_bias: whether an artifact gives the bias of the active pieces.
     """
 
     source: FileSource
@@ -64,6 +65,7 @@ class FileCut:
     affine: AffineHead | None
     evidence_method: EvidenceMethod
     guide_layers: GuideLayers | None = None
+    gives_bias: bool = False
 
     @property
     def layer(self) -> str:
@@ -191,6 +193,10 @@ class FileCut:
         """The same with a guide, or without one."""
         return dataclasses.replace(self, guide_layers=layers)
 
+    def without_bias(self) -> FileCut:
+        """The same without the bias of the active pieces."""
+        return dataclasses.replace(self, gives_bias=False)
+
     def answer_changed(
         self, inputs: Floats, change: ChangeTensor, change_kernel: ChangeTensor | None = None
     ) -> tuple[Floats, Floats]:
@@ -215,6 +221,8 @@ class FileCut:
         found = []
         if forward.is_in_the_graph(self.evidence_method):
             found.append(Addition("evidence", self.step, self._evidence_of))
+        if self.gives_bias:
+            found.append(Addition("bias", self.step, self._bias_of))
         layers = self.guide_layers
         if layers is not None:
             guided, steps = self._guided(layers.steps), cast(Sequence[GraphStep], layers.steps)
@@ -229,6 +237,10 @@ class FileCut:
     def _evidence_of(self, features: Any) -> Any:
         with plain_operators(), workarounds.convolutions_in_groups_as_they_are():
             return forward.evidence_of(self, features)
+
+    def _bias_of(self, features: Any) -> Any:
+        with plain_operators(), workarounds.convolutions_in_groups_as_they_are():
+            return forward.bias_of(self, features)
 
 
 def _given(tensor: Tensor) -> Tensor:
@@ -269,10 +281,11 @@ def cut(source: FileSource, layer: int | str | None = None, evidence_method: Evi
         step = _named_step(source, layer)
         step = source.keeping_scores(same_answers.probes(source.image_shape), step) or step
     shape = cast(tuple[int, int, int], tuple(step.shape[1:]))
-    affine = heads.derive_of(source.twin([step]), shape)
+    head = source.twin([step])
+    affine = heads.derive_of(head, shape)
     methods = heads.evidence_methods(affine, source.classes)
     method = evidence_method if evidence_method in methods else methods[0]
-    found = FileCut(source, step, affine, method)
+    found = FileCut(source, step, affine, method, gives_bias=heads.gives_bias(affine, head, shape))
     found.prove(same_answers.probes(source.image_shape))
     return found
 

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from camlite.artifact.evidence_methods import EvidenceMethod
+from camlite.artifact.evidence_methods import EVIDENCE_METHODS, EvidenceMethod
 from camlite.errors import ClassifierError
 from camlite_export import workarounds
+from camlite_export.cutting import active_bias
 from camlite_export.cutting.halves import HasHead
 from camlite_export.cutting.heads import AffineHead
 from camlite_export.cutting.plain_operators import plain_operators
@@ -35,14 +36,18 @@ def forward(halves: HasHead, outputs_of: Forward) -> Forward:
 
     Returns:
         image (N, H, W, channels) -> features, scores and, where `HasHead.evidence_method` says that the model
-        gives it, evidence (N, h, w, K), or (N, h, w, 1) of the top class only.
+        gives it, evidence (N, h, w, K), or (N, h, w, 1) of the top class only; and bias (N, K), see `bias_of`.
     """
     evidence = _IN_THE_GRAPH.get(halves.evidence_method)
 
     def compute(image: Any) -> dict[str, Any]:
         with plain_operators(), workarounds.convolutions_in_groups_as_they_are():
             outputs = outputs_of(image)
-            return {**outputs, **evidence(halves, outputs["features"])} if evidence else outputs
+            if evidence:
+                outputs = {**outputs, **evidence(halves, outputs["features"])}
+            if halves.gives_bias:
+                outputs = {**outputs, "bias": bias_of(halves, outputs["features"])}
+            return outputs
 
     return compute
 
@@ -62,6 +67,21 @@ def evidence_of(halves: HasHead, features: Any) -> Any:
         return _maps(_affine(halves), features)
     evidence = _IN_THE_GRAPH.get(halves.evidence_method)
     return evidence(halves, features)["evidence"] if evidence else None
+
+
+def bias_of(halves: HasHead, features: Any) -> Any:
+    """What evidence by gradient leaves of each logit, (N, K), see `camlite_export.cutting.active_bias`.
+
+    Of a class without evidence, where there is only that of the top class, it is the logit itself.
+    """
+    import tensorflow as tf
+
+    logits = halves.head(features, training=False)
+    bias = active_bias.of(features, logits)
+    if not EVIDENCE_METHODS[halves.evidence_method].top_only:
+        return bias
+    top = tf.one_hot(tf.argmax(logits, axis=-1), halves.classes, dtype=logits.dtype)
+    return top * bias + (1 - top) * logits
 
 
 def _affine(halves: HasHead) -> AffineHead:

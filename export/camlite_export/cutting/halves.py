@@ -47,6 +47,11 @@ class HasHead(Protocol):
         """How evidence is made."""
         ...
 
+    @property
+    def gives_bias(self) -> bool:
+        """Whether what is exported gives the bias of the active pieces, see `camlite_export.cutting.active_bias`."""
+        ...
+
 
 @dataclass(frozen=True)
 class Halves:

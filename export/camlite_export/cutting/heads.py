@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from camlite.artifact.evidence_methods import EVIDENCE_METHODS, EvidenceMethod
 from camlite.maps import cam
+from camlite_export.cutting import active_bias
 
 if TYPE_CHECKING:
     import keras
@@ -46,6 +47,11 @@ def evidence_methods(affine: AffineHead | None, classes: int) -> tuple[EvidenceM
         return OF_AFFINE_HEADS
     top_only = classes > _MOST_CLASSES
     return tuple(sorted(_OF_OTHER_HEADS, key=lambda word: EVIDENCE_METHODS[word].top_only != top_only))
+
+
+def gives_bias(affine: AffineHead | None, head: BlackBox, shape: tuple[int, ...]) -> bool:
+    """Whether evidence by gradient of a head that is not affine adds up with the bias of the active pieces."""
+    return affine is None and active_bias.adds_up(head, active_bias.probes(shape))
 
 
 def derive(head: keras.Model) -> AffineHead | None:

@@ -198,11 +198,11 @@ def _added(inputs: Any, **_: Any) -> Any:
 def _sum(operation: Any, gradient: Any) -> Any:
     import tensorflow as tf
 
-    return tf.broadcast_to(_expanded(operation, gradient), tf.shape(operation.inputs[0])), None
+    return tf.broadcast_to(expanded(operation, gradient), tf.shape(operation.inputs[0])), None
 
 
 def _mean(operation: Any, gradient: Any) -> Any:
-    count = math.prod(operation.inputs[0].shape[axis] for axis in _axes(operation))
+    count = math.prod(operation.inputs[0].shape[axis] for axis in reduced_axes(operation))
     above, none = _sum(operation, gradient)
     return above / count, none
 
@@ -212,23 +212,25 @@ def _max(operation: Any, gradient: Any) -> Any:
     import tensorflow as tf
 
     values = operation.inputs[0]
-    largest = tf.cast(tf.equal(values, _expanded(operation, operation.outputs[0])), values.dtype)
-    return largest * _expanded(operation, gradient) / tf.reduce_sum(largest, _axes(operation), keepdims=True), None
+    largest = tf.cast(tf.equal(values, expanded(operation, operation.outputs[0])), values.dtype)
+    count = tf.reduce_sum(largest, reduced_axes(operation), keepdims=True)
+    return largest * expanded(operation, gradient) / count, None
 
 
-def _axes(operation: Any) -> list[int]:
+def reduced_axes(operation: Any) -> list[int]:
+    """Along which axes an operation sums, or looks for the largest."""
     import tensorflow as tf
 
     rank = operation.inputs[0].shape.rank
     return sorted(int(axis) % rank for axis in tf.get_static_value(operation.inputs[1]).ravel())
 
 
-def _expanded(operation: Any, reduced: Any) -> Any:
+def expanded(operation: Any, reduced: Any) -> Any:
     """Give a reduced tensor its axes back, of length 1."""
     import tensorflow as tf
 
     if not operation.get_attr("keep_dims"):
-        for axis in _axes(operation):
+        for axis in reduced_axes(operation):
             reduced = tf.expand_dims(reduced, axis)
     return reduced
 

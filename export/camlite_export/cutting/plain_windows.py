@@ -199,8 +199,35 @@ def max_pool(operation: Any, gradient: Any) -> Any:
     return functools.reduce(tf.add, placed)
 
 
+def at_the_largest(operation: Any, others: Any) -> Any:
+    """Other numbers at the place of the largest of each window of a max pooling; their mean where several are largest.
+
+    None where the pooling is written as Keras never writes it.
+    """
+    import tensorflow as tf
+
+    windows = _windows(operation, operation.outputs[0], _inner(operation.get_attr("ksize")))
+    if windows is None:
+        return None
+    values, largest = operation.inputs[0], operation.outputs[0]
+    found = [here for here, _ in _are_largest(windows, values, largest)]
+    there = [part for part, _, _ in _numbers(windows, others)]
+    chosen = [here * part for here, part in zip(found, there, strict=True)]
+    return functools.reduce(tf.add, chosen) / functools.reduce(tf.add, found)
+
+
 def _are_largest(windows: _Windows, values: Any, largest: Any) -> Iterator[tuple[Any, Pair]]:
     """For each number of a window: 1 in those windows where it is the largest, else 0; and where the first one lies."""
+    for part, inside, start in _numbers(windows, values):
+        here = _equal(part, largest)
+        yield here if inside.all() else here * _constant(inside), start
+
+
+def _numbers(windows: _Windows, values: Any) -> Iterator[tuple[Any, NDArray[np.bool_], Pair]]:
+    """For each number of a window: those of all windows, whether each lies on the image, and where the first one lies.
+
+    What does not is 0.
+    """
     inside_rows, inside_columns = _inside(windows)
     padded = _padded(values, windows.begin, _spans(windows))
     for row, column in itertools.product(*map(range, windows.length)):
@@ -208,9 +235,8 @@ def _are_largest(windows: _Windows, values: Any, largest: Any) -> Iterator[tuple
             slice(start, start + (count - 1) * stride + 1, stride)
             for start, count, stride in zip((row, column), windows.count, windows.stride, strict=True)
         )
-        here = _equal(padded[:, rows, columns], largest)
         inside = np.outer(inside_rows[:, row], inside_columns[:, column])
-        yield here if inside.all() else here * _constant(inside), (row - windows.begin[0], column - windows.begin[1])
+        yield padded[:, rows, columns], inside, (row - windows.begin[0], column - windows.begin[1])
 
 
 def _equal(values: Any, largest: Any) -> Any:

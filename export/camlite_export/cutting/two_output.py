@@ -46,15 +46,21 @@ class TwoOutputModel(Halves):
         source: the original.
         step: of the original, whose output the features are.
         guide_layers: what a guide is made of; None where the model has none.
+        gives_bias: whether the model gives the bias of the active pieces.
     """
 
     source: Keras3Source
     step: KerasStep
     guide_layers: GuideLayers | None = None
+    gives_bias: bool = False
 
     def guided_by(self, layers: GuideLayers | None) -> TwoOutputModel:
         """See `camlite_export.cutting.cut.TraceableCut`."""
         return dataclasses.replace(self, guide_layers=layers)
+
+    def without_bias(self) -> TwoOutputModel:
+        """See `camlite_export.cutting.cut.Cut`."""
+        return dataclasses.replace(self, gives_bias=False)
 
     @cached_property
     def finer_steps(self) -> tuple[KerasStep, ...]:
@@ -188,7 +194,8 @@ def cut(
     affine = heads.derive(head)
     methods = heads.evidence_methods(affine, source.classes)
     method = evidence_method if evidence_method in methods else methods[0]
-    return TwoOutputModel(model, head, source.activation, affine, method, source, step)
+    gives_bias = heads.gives_bias(affine, head, tuple(step.shape[1:]))
+    return TwoOutputModel(model, head, source.activation, affine, method, source, step, gives_bias=gives_bias)
 
 
 def _last_feature_map(source: Keras3Source) -> tuple[KerasStep, keras.Model]:

@@ -19,7 +19,8 @@ class EvidenceTraits(NamedTuple):
         has_weights: class weights are among the arrays, and the device multiplies them with the features. Where they
             are not, the model itself gives evidence, as its output ``evidence``.
         affine: it is of heads that are affine; else of those that are not.
-        adds_up: the bias is among the arrays, and added to the sum of the evidence it gives the logits.
+        adds_up: the bias is among the arrays, and added to the sum of the evidence it gives the logits. Where it is
+            not, the model may give a bias that does, its output ``bias``, where the head is linear in pieces.
         top_only: the output ``evidence`` is (h, w, 1), of the class with the highest score; else (h, w, K).
     """
 

@@ -32,6 +32,8 @@ def check(proof: Proof, card: Card, guide: Guide | None = None) -> None:
     maps = head.evidence_traits.output_classes(len(card.labels))
     if maps is not None:
         expected["evidence"] = (head.height, head.width, maps)
+    if not head.evidence_traits.adds_up and "bias" in received:
+        expected["bias"] = (len(card.labels),)
     if guide is not None:
         expected["guide"] = (guide.height, guide.width, guide.output_classes(len(card.labels)))
     image = in_layout((target.height, target.width, target.channels), card.image_layout)
@@ -48,6 +50,8 @@ def check(proof: Proof, card: Card, guide: Guide | None = None) -> None:
 
 def _allowed(name: str, precision: Precision) -> tuple[str, ...]:
     """Real numbers, or the integers that a model of a precision computes in; pixels may go in as they are anywhere."""
+    if name == "bias":
+        return ("float32",)
     if PRECISIONS[precision].integer_ends or name == "image":
         return ("float32", "uint8", "int8", *(("int16",) if precision == "int16x8" else ()))
     return ("float32", "int16") if precision == "int16x8" else ("float32",)
