@@ -58,6 +58,8 @@ KINDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = 
     ),
     "guided": (("float32.tflite", "int8.tflite", "float32.onnx"), ("--preprocess", "unit"), _GREY[:2]),
     "guided_top": (("float32.tflite", "float32.onnx"), ("--preprocess", "unit"), _GREY[:2]),
+    "pieces": (("float32.tflite", "float32.onnx"), ("--preprocess", "unit"), _GREY[:2]),
+    "pieces_top": (("float32.tflite",), ("--preprocess", "unit"), _GREY[:2]),
     "channels_first": (
         ("float32.onnx",),
         ("--preprocess", "imagenet", "--fit", "crop"),
@@ -73,6 +75,8 @@ def classifiers() -> dict[str, keras.Model]:
         "graph": _stripes("graph"),
         "hidden": _stripes("hidden", hidden=4),
         "many": _stripes("many", hidden=6, classes=65),
+        "pieces": _stripes("pieces", hidden=5),
+        "pieces_top": _stripes("pieces_top", hidden=6, classes=65),
         "places": _places(),
         "bgr": _bgr(),
         "described": _described(),

@@ -1,6 +1,6 @@
 """Make the test vectors of runtime/spec: ``python -m support.spec_vectors FOLDER``, or ``make vectors``.
 
-Ten classifiers whose weights are set by hand or by a seed, exported in several kinds, and what the Python runtime
+Twelve classifiers whose weights are set by hand or by a seed, exported in several kinds, and what the Python runtime
 answers for a few pictures, in files that any language reads. FOLDER gets
 
 - ``pictures/NAME.pgm`` and ``NAME.ppm``: binary Netpbm, a header of three lines and then the pixels;

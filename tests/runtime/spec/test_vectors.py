@@ -106,12 +106,14 @@ def check_case(read: artifact.Artifact, tensors: dict[str, Any], case: dict[str,
     assert np.abs(drawn - expected["overlay"]).max() <= 1
     assert case["explanation"]["label"] == read.card.labels[top]
     complete = case["explanation"]["completeness"]
-    assert (complete is None) == (read.arrays.bias is None)
+    bias = read.arrays.bias if "bias" not in known else known["bias"].dequantize(outputs["bias"])
+    assert (complete is None) == (bias is None)
     if complete is not None:
-        logits = maps.sum(axis=(1, 2)) + read.arrays.bias
+        logits = bias.copy()
+        logits[case["classes"]] += maps.sum(axis=(1, 2))
         found = cam.completeness(logits, scores, read.card.head.activation)
         if guide is not None:
-            logits[top] = explained.sum() + read.arrays.bias[top]
+            logits[top] = explained.sum() + bias[top]
             found = max(found, cam.completeness(logits, scores, read.card.head.activation))
         assert abs(found - complete) <= REAL * max(1, np.abs(scores).max())
 
