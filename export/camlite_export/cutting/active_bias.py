@@ -32,7 +32,7 @@ _ROUNDING = 1e-4
 _MAGNITUDES = np.logspace(-2, 4, 8, dtype=np.float32)
 
 
-class NotPiecewiseLinear(Exception):
+class NotPiecewiseLinearError(Exception):
     """The head has an operation of this kind, which is not linear in pieces, or nobody has told how."""
 
 
@@ -43,7 +43,7 @@ def of(features: Any, logits: Any) -> Any:
         features, logits: tensors of the graph that is being traced, (N, h, w, C) and (N, K), one made of the other.
 
     Raises:
-        NotPiecewiseLinear: see there.
+        NotPiecewiseLinearError: see there.
     """
     import tensorflow as tf
 
@@ -61,7 +61,7 @@ def of(features: Any, logits: Any) -> Any:
         elif operation.type in _SUMS or (operation.type in _PRODUCTS and _is_affine(operation, places)):
             found = _repeated(operation, [here(at) for at in range(len(operation.inputs))])
         else:
-            raise NotPiecewiseLinear(operation.type)
+            raise NotPiecewiseLinearError(operation.type)
         active.update(zip((output.ref() for output in operation.outputs), found, strict=False))
     return active.get(logits.ref(), logits)
 
@@ -92,7 +92,12 @@ def adds_up(head: Callable[..., Any], features: NDArray[np.float32]) -> bool:
         try:
             with plain_operators():
                 parts = added(tf.constant(values[np.newaxis]), tf.constant([first]))
-        except (NotPiecewiseLinear, LookupError, TypeError, ValueError):  # without a gradient there is nothing to add
+        except (
+            NotPiecewiseLinearError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ):  # without a gradient there is nothing to add
             return False
         received, expected, magnitude = (float(part[0]) for part in parts)
         if np.isfinite([received, expected, magnitude]).all() and abs(received - expected) > _ROUNDING * magnitude:
@@ -210,7 +215,7 @@ def _extreme(operation: Any, active: Active) -> Any:
 def _max_pool(operation: Any, active: Active) -> Any:
     found = plain_windows.at_the_largest(operation, active(0))
     if found is None:
-        raise NotPiecewiseLinear(operation.type)
+        raise NotPiecewiseLinearError(operation.type)
     return found
 
 

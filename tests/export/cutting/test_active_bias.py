@@ -92,7 +92,8 @@ def exported(model: TwoOutputModel, given: np.ndarray) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("method", ["gradient", "gradient_top"])
 def test_evidence_and_bias_add_up_to_the_logits(name: str, method: EvidenceMethod) -> None:
     model = cut(PIECEWISE_LINEAR[name]())
-    assert model.affine is None and model.gives_bias
+    assert model.affine is None
+    assert model.gives_bias
     outputs = exported(dataclasses.replace(model, evidence_method=method), images())
     logits = np.asarray(model.head(outputs["features"]))
     received = sums(outputs, logits.argmax(axis=1))
@@ -103,7 +104,8 @@ def test_evidence_and_bias_add_up_to_the_logits(name: str, method: EvidenceMetho
 @pytest.mark.parametrize("name", list(OTHERS))
 def test_other_heads_give_no_bias(name: str) -> None:
     model = cut(OTHERS[name]())
-    assert model.affine is None and not model.gives_bias
+    assert model.affine is None
+    assert not model.gives_bias
     assert "bias" not in exported(model, images(1))
 
 

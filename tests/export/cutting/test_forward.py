@@ -147,5 +147,5 @@ def test_the_saved_model_has_one_signature_of_one_image() -> None:
         assert {name: tuple(spec.shape) for name, spec in signature.structured_input_signature[1].items()} == {
             "image": (1, 16, 16, 3)
         }
-        assert signature.structured_outputs.keys() == {"features", "scores", "evidence"}
+        assert signature.structured_outputs.keys() == {"features", "scores", "evidence", "bias"}
     assert not folder.exists()
