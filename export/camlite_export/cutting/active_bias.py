@@ -105,7 +105,7 @@ def adds_up(head: Callable[..., Any], features: NDArray[np.float32]) -> bool:
     return True
 
 
-def probes(shape: tuple[int, int, int]) -> NDArray[np.float32]:
+def probes(shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Random features (N, h, w, C), of either sign and of one."""
     values = np.random.default_rng(0).normal(size=(len(_MAGNITUDES), *shape)).astype(np.float32)
     values *= _MAGNITUDES[:, np.newaxis, np.newaxis, np.newaxis]

@@ -194,7 +194,7 @@ def cut(
     affine = heads.derive(head)
     methods = heads.evidence_methods(affine, source.classes)
     method = evidence_method if evidence_method in methods else methods[0]
-    gives_bias = heads.gives_bias(affine, head, tuple(step.shape[1:]))
+    gives_bias = heads.gives_bias(affine, head, tuple(head.inputs[0].shape[1:]))
     return TwoOutputModel(model, head, source.activation, affine, method, source, step, gives_bias=gives_bias)
 
 
