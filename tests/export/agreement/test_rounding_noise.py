@@ -53,7 +53,7 @@ def test_fewer_bits_are_more_noise(hidden: bool) -> None:
     assert 0 < np.median(half.evidence_error) < np.median(eighth.evidence_error) / 2 < 0.1
     assert 0 < np.median(half.score_difference) < np.median(eighth.score_difference)
     assert np.median(half.correlation) > 0.9999
-    assert np.isnan(eighth.completeness).all() == hidden
+    assert 0 < np.median(half.completeness) < np.median(eighth.completeness)  # a hidden ReLU adds up, too
 
 
 def test_evidence_that_the_graph_gives_in_8_bits_is_further_off() -> None:
