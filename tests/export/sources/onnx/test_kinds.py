@@ -60,7 +60,7 @@ def test_the_artifact_is_the_same_classifier_with_its_evidence(kind: OnnxKind, t
     features = features.transpose(0, 2, 3, 1) if kind.layouts[1] == "chw" else features
     np.testing.assert_array_equal(features, answer.features)
     assert onnx_file.convert(cut) == model
-    assert set(onnx_model.verify(model).outputs) == {"features", "scores"} | (
+    assert set(onnx_model.verify(model).outputs) == {"features", "scores", *(["bias"] if cut.gives_bias else [])} | (
         {"evidence"} if kind.evidence.startswith("gradient") else set()
     )
 
