@@ -64,8 +64,9 @@ function checkTensors({ preprocessing, head, labels, precision, image_layout, fe
   const expected = { features: axes(head, features_layout), scores: [labels.length] };
   if (head.evidence !== "device") expected.evidence = maps(head, head.evidence !== "gradient_top");
   if (guide) expected.guide = maps(guide, guide.classes === "all");
+  if (outputs.bias && head.evidence.startsWith("gradient")) expected.bias = [labels.length];
   const wrong = (name, tensor, shape) => {
-    const kinds = ["float32", ...(precision === "int8" ? ["int8", "uint8"] : [])];
+    const kinds = ["float32", ...(precision === "int8" && name !== "output bias" ? ["int8", "uint8"] : [])];
     if (String(tensor?.shape) === String(shape) && kinds.includes(tensor.dtype)) return;
     throw damaged(`the model's ${name} is ${tensor?.dtype} [${tensor?.shape}], the card says [${shape}]`);
   };
@@ -79,10 +80,13 @@ const argmax = (numbers, but) => numbers.reduce((best, one, k) => (k !== but && 
 
 export class Explanation {
   #outputs;
+  #bias;
 
   constructor(explainer, picture, outputs, classes, against, finite) {
-    const { labels } = explainer, real = (name) => dequantize(outputs[name], explainer.interpreter.outputs[name]);
+    const { labels, artifact: { arrays, card: { head } }, guide } = explainer, known = {};
+    const real = (name) => (known[name] ??= dequantize(outputs[name], explainer.interpreter.outputs[name]));
     this.#outputs = real;
+    this.#bias = outputs.bias ?? arrays.bias?.data;
     this.top = argmax(outputs.scores);
     this.scores = real("scores");
     this.against = against === null ? null : explainer.indexOf(against);
@@ -92,7 +96,6 @@ export class Explanation {
       throw new CamliteError("it has evidence of the top class only");
     }
     if (chosen.includes(this.against)) throw new CamliteError("a class is explained against itself");
-    const { head } = explainer.artifact.card, { guide } = explainer;
     this.evidence = this.#each((k) => this.#evidenceOf(k));
     const hasFine = guide && (guide.classes === "all" || (against === null && chosen.every((k) => k === this.top)));
     this.fine = hasFine ? this.#each((k) => this.#fineOf(k)) : null;
@@ -124,20 +127,20 @@ export class Explanation {
   }
 
   get features() {
-    return (this.#features ??= this.#outputs("features"));
+    return this.#outputs("features");
   }
-  #features;
 
   // How far evidence and bias are from adding up to the scores; null where they need not.
   get completeness() {
-    const { arrays: { bias, weights }, card: { head } } = this.explainer.artifact;
+    const { artifact: { arrays: { weights }, card: { head } }, anyClass } = this.explainer, bias = this.#bias;
     if (!bias) return null;
-    const whole = weights ? logits(this.features, weights, bias.data)
-      : Float64Array.from(bias.data, (one, k) => one + sum(layerOf(this.#outputs("evidence"), head, k)));
+    // Where there is evidence of the top class only, the bias of another is its logit.
+    const whole = weights ? logits(this.features, weights, bias)
+      : Float64Array.from(bias, (one, k) => one + (anyClass || k === this.top ? sum(this.#evidenceOf(k)) : 0));
     const found = completeness(whole, this.scores, head.activation);
     if (!this.fine) return found;
-    const other = this.against === null ? 0 : whole[this.against] - bias.data[this.against];
-    this.classes.forEach((k, index) => { whole[k] = sum(this.fine[index]) + bias.data[k] + other; });
+    const other = this.against === null ? 0 : whole[this.against] - bias[this.against];
+    this.classes.forEach((k, index) => { whole[k] = sum(this.fine[index]) + bias[k] + other; });
     return Math.max(found, completeness(whole, this.scores, head.activation));
   }
 

@@ -1,6 +1,6 @@
 // From a picture to the classifier's input: "From pixels to the input" in artifact.md.
 import { CamliteError } from "./errors.js";
-import { taps } from "./resize.js";
+import { means } from "./resize.js";
 
 export const LUMA = [0.299, 0.587, 0.114];
 
@@ -30,17 +30,16 @@ export function windowOf({ width, height }, target) {
 export function prepare(picture, target) {
   const { height, width, channels, scale, offset, order } = target, { data } = picture, of = channelsOf(picture);
   const { top, left, rows, columns } = windowOf(picture, target);
-  const down = taps(rows, height), across = taps(columns, width), found = new Float32Array(height * width * channels);
-  const place = [0, 0, 0], colours = of === 1 ? 1 : 3, last = channels - 1;
-  const [near, far] = [across.before, across.after].map((at) => at.map((x) => (left + x) * of));
+  const [before, after] = means(rows, height), [near, far] = means(columns, width);
+  const found = new Float32Array(height * width * channels), place = [0, 0, 0], colours = of === 1 ? 1 : 3, last = channels - 1;
+  const line = (y) => (top + y) * picture.width * of;
   for (let y = 0, at = 0; y < height; y++) {
-    const above = (top + down.before[y]) * picture.width * of, below = (top + down.after[y]) * picture.width * of;
-    const v = down.share[y], u = 1 - v;
+    const above = line(before.places[y]), below = line(after.places[y]), u = before.weights[y], v = after.weights[y];
     for (let x = 0; x < width; x++, at += channels) {
-      const a = near[x], b = far[x], t = across.share[x];
+      const a = (left + near.places[x]) * of, b = (left + far.places[x]) * of;
       for (let c = 0; c < colours; c++) {
-        place[c] = (data[above + a + c] * u + data[below + a + c] * v) * (1 - t) +
-          (data[above + b + c] * u + data[below + b + c] * v) * t;
+        place[c] = (data[above + a + c] * u + data[below + a + c] * v) * near.weights[x] +
+          (data[above + b + c] * u + data[below + b + c] * v) * far.weights[x];
       }
       if (last === 0 && colours === 3) place[0] = place[0] * LUMA[0] + place[1] * LUMA[1] + place[2] * LUMA[2];
       for (let c = 0; c <= last; c++) {

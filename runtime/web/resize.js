@@ -2,43 +2,21 @@
 
 import { largest } from "./maps.js";
 
-// Where each of `target` numbers of an axis lies among `size`, whose grid spans `start` to `stop` of the result.
-const place = (i, size, target, start, stop) => (i + 0.5 - start * target) * (size / (target * (stop - start))) - 0.5;
 const clip = (number, least, most) => Math.min(Math.max(number, least), most);
 
-// Bilinear: each number lies between two.
-export function taps(size, target, start = 0, stop = 1) {
-  const before = new Int32Array(target), after = before.slice(), share = new Float32Array(target);
+// What each of `target` numbers is a weighted mean of, on an axis of `size`, whose grid spans `start` to `stop` of the
+// result: {places, weights}, bilinear of the one before and the one after; smooth of three, by a quadratic B-spline.
+export function means(size, target, start = 0, stop = 1, smooth = false) {
+  const beyond = smooth ? 1 : 0, steps = smooth ? [-1, 0, 1] : [0, 1], Kind = smooth ? Float64Array : Float32Array;
+  const found = steps.map((step) => ({ step, places: new Int32Array(target), weights: new Kind(target) }));
   for (let i = 0; i < target; i++) {
-    const centre = clip(place(i, size, target, start, stop), 0, size - 1);
-    before[i] = Math.floor(centre);
-    after[i] = Math.min(before[i] + 1, size - 1);
-    share[i] = centre - before[i];
-  }
-  return { before, after, share };
-}
-
-// Smooth: each is a mean of three, by a quadratic B-spline.
-function smoothTaps(size, target, start, stop) {
-  const found = [-1, 0, 1].map((step) => ({ step, places: new Int32Array(target), weights: new Float64Array(target) }));
-  for (let i = 0; i < target; i++) {
-    const centre = clip(place(i, size, target, start, stop), -1, size), near = Math.floor(centre + 0.5), off = centre - near;
+    const place = (i + 0.5 - start * target) * (size / (target * (stop - start))) - 0.5, seen = (i + 0.5) / target;
+    const centre = clip(place, -beyond, size - 1 + beyond), near = Math.floor(centre + beyond / 2), off = centre - near;
     for (const { step, places, weights } of found) {
+      const linear = step ? off : 1 - off, quadratic = step ? (0.5 + step * off) ** 2 / 2 : 0.75 - off * off;
       places[i] = clip(near + step, 0, size - 1);
-      weights[i] = step ? (0.5 + step * off) ** 2 / 2 : 0.75 - off * off;
+      weights[i] = seen < start || seen > stop ? 0 : smooth ? quadratic : linear;
     }
-  }
-  return found;
-}
-
-// What each number is a weighted mean of: a few {places, weights}. All is 0 outside of `start` to `stop`.
-function means(size, target, start, stop, smooth) {
-  const { before, after, share } = taps(size, target, start, stop);
-  const found = smooth ? smoothTaps(size, target, start, stop)
-    : [{ places: before, weights: share.map((one) => 1 - one) }, { places: after, weights: share }];
-  for (let i = 0; i < target; i++) {
-    const centre = (i + 0.5) / target;
-    if (centre < start || centre > stop) for (const { weights } of found) weights[i] = 0;
   }
   return found;
 }
