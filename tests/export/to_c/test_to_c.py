@@ -62,6 +62,7 @@ def test_the_model_and_its_weights_are_stored_once():
         ("stripes.float16.tflite", "precision float16, which no interpreter for microcontrollers computes"),
         ("graph.int8.tflite", "its evidence (graph) comes out of the model's own graph"),
         ("hidden.float32.tflite", "its evidence (gradient) comes out of"),
+        ("pieces.float32.tflite", "its evidence (gradient) comes out of"),
         ("many.float32.tflite", "its evidence (gradient_top) comes out of"),
         ("guided.int8.tflite", "it has fine maps, which the C runtime does not make; export with --maps cam"),
         ("stripes.int8.onnx", "an ONNX artifact; microcontrollers run .tflite"),

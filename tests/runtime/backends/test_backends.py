@@ -169,6 +169,26 @@ def test_a_model_that_its_card_does_not_account_for_reaches_no_interpreter(place
         card_shapes.check(proof, card)
 
 
+@pytest.mark.parametrize(
+    ("evidence", "port", "said"),
+    [
+        ("gradient", Port((4,), "float32"), "'bias': (4,)"),
+        ("gradient", Port((3,), "int8"), "bias is int8, expected float32"),
+        ("graph", Port((3,), "float32"), "'bias': (3,)"),
+    ],
+)
+def test_a_bias_of_the_active_pieces_is_of_every_class_and_only_with_gradients(evidence, port, said):
+    card = changed(changed(SMALL, "head.channels", 5), "head.evidence", evidence)
+    ports = {"features": Port((2, 3, 5), "float32"), "scores": Port((3,), "float32")}
+    ports |= {"evidence": Port((2, 3, 3), "float32"), "bias": Port((3,), "float32")}
+    image, cost = Port((4, 6, 1), "float32"), Cost(0, 0, 0)
+    if evidence == "gradient":
+        card_shapes.check(Proof(image, ports, cost), card)
+
+    with pytest.raises(ValueError, match=re.escape(said)):
+        card_shapes.check(Proof(image, {**ports, "bias": port}, cost), card)
+
+
 def test_a_model_of_other_shapes_than_its_card_says_is_refused_with_both(backend, tiny, tmp_path):
     read = artifact.read(artifact_for(backend, tiny))
     card = changed(changed(read.card, "preprocessing.width", 25), "head.layer", "another")

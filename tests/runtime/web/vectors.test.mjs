@@ -125,3 +125,18 @@ test("a signature is verified with its trusted key", async () => {
     assert.deepEqual([artifact.signer, artifact.trusted], [KEY, true]);
   }
 });
+
+test("an output bias is of every class, float32, and only with gradients", async () => {
+  for (const [name, change, said] of [
+    ["pieces.float32.tflite", { bias: { shape: [2], dtype: "float32" } }, /output bias is float32 \[2\]/],
+    ["pieces.float32.tflite", { bias: { shape: [3], dtype: "int8" } }, /output bias is int8/],
+    ["stripes.float32.tflite", { bias: { shape: [3], dtype: "float32" } }, /knows no output bias/],
+    ["graph.int8.tflite", { bias: { shape: [3], dtype: "float32" } }, /knows no output bias/],
+  ]) {
+    const artifact = await read(await file(name)), { tensors } = JSON.parse(await file(`${name}.json`));
+    const given = Object.fromEntries(Object.entries(tensors.outputs).map(([key, of]) => [key, tensor(of)]));
+    const opened = (outputs) => new Explainer(artifact, { input: tensor(tensors.input), outputs });
+    opened(given);
+    assert.throws(() => opened({ ...given, ...change }), (error) => error instanceof CamliteError && said.test(error.message));
+  }
+});

@@ -7,17 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from camlite.maps import cam
 from camlite.soundness import tflite_model
 from camlite_export.cutting import file_cut, two_output
 from camlite_export.cutting.file_cut import FileCut
 from camlite_export.sources import original_process
 from camlite_export.sources.opening import MendedWarning, open_source
 from camlite_export.targets import tflite_file
-from support import tflite_files
+from support import active_pieces, tflite_files
 from support.tflite_files import KINDS, TfliteKind
 
 # Float32 in another order: 2e-7 was the most.
 EVIDENCE = 1e-5
+COMPLETENESS = {"float32": 1e-5, "int8": 2 / 256}  # 2e-7, and one step of a score
 
 
 def opened(kind: TfliteKind, folder: Path) -> FileCut:
@@ -66,6 +68,11 @@ def test_the_artifact_is_the_same_classifier_with_its_evidence(kind: TfliteKind,
         received = received[np.arange(len(images)), ..., places]
         least = EVIDENCE if kind.precision == "float32" else 2e-3  # large weights are stored in 16 bits
         assert np.abs(received - expected).max() <= least * np.abs(expected).max()
+    assert cut.gives_bias == (kind.evidence.startswith("gradient") and "hard swish" not in kind.title)
+    if cut.gives_bias:
+        evidence, bias = (answers(cut, model, name, images) for name in ("evidence", "bias"))
+        scores = cam.activate(active_pieces.logits(evidence, bias, classes), cut.activation)
+        assert np.abs(scores - answer.scores).max() <= COMPLETENESS[kind.precision]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.exact], ids=str)
