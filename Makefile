@@ -75,8 +75,9 @@ test-devices: $(READY) ## run the wheel on every Python and backend there is, an
 test-lowest: $(VENV)/.extra-release ## run the tests at the lowest versions of every dependency (LOWEST=device or workstation alone)
 	PYTHONPATH=tests $(PYTHON) -m devices.lowest $(LOWEST)
 
-test-aarch64: $(READY) ## run the wheel in Debian's userlands for ARM, under emulation (as root, on Debian)
+test-aarch64: $(READY) ## run the wheel in Debian's userlands for ARM, and the C example for Linux, under emulation (as root, on Debian)
 	PYTHONPATH=tests $(PYTHON) -m devices.aarch64
+	$(PYTHON) -m pytest tests/examples/test_linux.py -m endurance
 
 load: export ## serve under 64 connections for a minute, 5 % of them hostile, and beside the bare interpreter (wrk)
 	PYTHONPATH=tests $(PYTHON) -m support.http_load $(REFERENCE)/fashion_mnist.int8.tflite 60

@@ -108,14 +108,14 @@ def build(userland: Userland, folder: Path) -> Machine:
         options = [f"--arch={userland.architecture}", "--variant=minbase", f"--include={wanted}"]
         _run("debootstrap", *options, userland.suite, str(root), _MIRROR)
         complete.write_text(wanted)
-    _furnish(root, userland.processor)
+    furnish(root, userland.processor)
     environment = ("PATH=/usr/bin:/bin", "HOME=/root", "LANG=C.UTF-8", f"QEMU_CPU={userland.processor.model}")
     certificates = (f"PIP_CERT={_CERTIFICATES}",) if _CERTIFICATES.exists() else ()
     enter = ("chroot", str(root), "env", "-i", *environment, *certificates)
     return Machine(userland.name, Path("/var/lib/camlite"), root, enter, system_packages=bool(userland.packages))
 
 
-def _furnish(root: Path, processor: Processor) -> None:
+def furnish(root: Path, processor: Processor) -> None:
     """Give a userland a network, and what its programs look for to know the processor."""
     for file in (Path("/etc/resolv.conf"), _CERTIFICATES):
         if file.exists():

@@ -42,12 +42,22 @@ class Golden(NamedTuple):
 def header(name: str, artifact: Artifact, model: ModelTensors, arena: int) -> str:
     """The text of NAME.h."""
     card, upper = artifact.card, name.upper()
-    height, width, channels = model.input.shape
+    pixels = card.preprocessing
+    channels = pixels.channels
     features = model.outputs["features"]
     defined = {
-        "HEIGHT": (height, "of the model's input"),
-        "WIDTH": (width, ""),
-        "CHANNELS": (channels, f"{card.preprocessing.order.upper()}" if channels == 3 else "grey"),
+        "HEIGHT": (pixels.height, "of the model's input"),
+        "WIDTH": (pixels.width, ""),
+        "CHANNELS": (channels, f"{pixels.order.upper()}" if channels == 3 else "grey"),
+        "BGR": (int(channels == 3 and pixels.order == "bgr"), "1: blue is the first of them"),
+        "CHANNELS_FIRST": (
+            int(card.image_layout == "chw"),
+            "1: (channels, height, width)",
+        ),
+        "FIT_CROP": (
+            int(pixels.fit == "crop"),
+            "1: the largest centred window of these proportions; 0: all",
+        ),
         "INPUT_BYTES": (_bytes_of(model.input), f"{model.input.dtype}"),
         "CLASSES": (len(card.labels), "floats that camlite_completeness needs"),
         "PLACES": (card.head.height * card.head.width, "floats of a map"),
@@ -74,6 +84,8 @@ def header(name: str, artifact: Artifact, model: ModelTensors, arena: int) -> st
         "/* How a pixel becomes an input: real = pixel * scale + offset, of each channel; */",
         f"extern const float {name}_pixel_scale[{channels}], {name}_pixel_offset[{channels}];",
         *_quantization("/* then", "input", f"{upper}_INPUT", model.input),
+        "/* A camlite_tensor of it. */",
+        f"#define {upper}_INPUT(DATA) {_tensor('DATA', model.input)}",
         "",
         "/* For the interpreter; most class weights are in it. */",
         f"extern const uint8_t {name}_model[{len(artifact.model)}];",

@@ -25,7 +25,7 @@ from camlite_export.to_c.model_tensors import ModelTensors
 
 RUNTIME = Path(__file__).parent / "runtime"
 HEADER, CODE = "camlite.h", "camlite.c"
-EXAMPLES = ("example_features.c", "example_tflm.cpp")
+EXAMPLES = ("example_features.c", "example_tflm.cpp", "example_linux.c", "example_litert.h")
 
 # What TensorFlow Lite Micro computes.
 _PRECISIONS: tuple[Precision, ...] = ("float32", "int8", "int16x8")

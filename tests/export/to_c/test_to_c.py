@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ from support import c_programs, spec_vectors
 from support.fresh_process import one_line, run_camlite
 
 VECTOR = spec_vectors.FOLDER / "stripes.int8.tflite"
-FILES = {"stripes.h", "stripes.c", "camlite.h", "camlite.c", "example_features.c", "example_tflm.cpp"}
+EXAMPLES = {"example_features.c", "example_tflm.cpp", "example_linux.c", "example_litert.h"}
+FILES = {"stripes.h", "stripes.c", "camlite.h", "camlite.c"} | EXAMPLES
 
 
 def to_c(path, folder, *options):
@@ -90,6 +92,26 @@ def test_a_damaged_file_and_one_of_an_unknown_key_are_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_the_header_tells_how_a_picture_becomes_the_input():
+    read = artifacts.read(VECTOR)
+    pixels = read.card.preprocessing
+
+    def said(**changes):
+        card = read.card._replace(preprocessing=pixels._replace(**changes))
+        return dict(re.findall(r"#define STRIPES_(\w+)(?:\(DATA\))? (.+)", c_sources_header(read._replace(card=card))))
+
+    assert said()["FIT_CROP"].startswith("0 ")
+    assert said(fit="crop")["FIT_CROP"].startswith("1 ")
+    assert (said()["HEIGHT"].split()[0], said()["WIDTH"]) == ("8", "12")
+    assert said()["BGR"].startswith("0 ")
+    assert said()["CHANNELS_FIRST"].startswith("0 ")
+    assert said()["INPUT"] == "{(DATA), 96, CAMLITE_UINT8, 0.0032602849f, 0}"
+
+
+def c_sources_header(artifact):
+    return converting.convert(artifact).files["stripes.h"].decode()
+
+
 def test_samples_are_left_out_where_flash_is_short(tmp_path):
     read = artifacts.read(VECTOR)
 
@@ -114,7 +136,8 @@ def test_where_it_cannot_write_nothing_is_there(tmp_path):
 
 NAMES = [
     "Fashion-MNIST 28 x 28", "int", "class", "labels", "map", "image", "index", "time", "printf", "EOF", "string",
-    "example_tflm", "camlite", "camlite_top", "3d", "../../up", "*/ int evil; /*", "Füße", "図", "", "_", "a" * 300,
+    "size_t", "acos", "int8", "picture", "prepare", "turbojpeg", "example_tflm", "example_litert", "camlite",
+    "camlite_top", "3d", "../../up", "*/ int evil; /*", "Füße", "図", "", "_", "a" * 300,
 ]  # fmt: skip
 
 
@@ -124,12 +147,14 @@ def test_any_name_becomes_one_that_compiles_as_c_and_in_cpp(name, tmp_path):
     for one, content in files.items():
         assert re.fullmatch(r"[a-z][a-z0-9_]*\.(c|h|cpp)", one)
         (tmp_path / one).write_bytes(content)
-    (made,) = {one.removesuffix(".h") for one in files if one.endswith(".h")} - {"camlite"}
+    (made,) = {one.removesuffix(".h") for one in files if one.endswith(".h")} - {"camlite", "example_litert"}
     (tmp_path / "use.cpp").write_text(f'#include "{made}.h"\nint main() {{ return {made}.labels[0][0] == 0; }}\n')
 
     sources = [tmp_path / "example_features.c", tmp_path / f"{made}.c", tmp_path / "camlite.c"]
     program = c_programs.compiled(tmp_path / "explain", sources)
     c_programs.run([c_programs.tool("g++"), "-Wall", "-Wextra", "-Werror", "-fsyntax-only", tmp_path / "use.cpp"])
+    if Path("/usr/include/turbojpeg.h").exists():
+        c_programs.run(["gcc", *c_programs.STRICT, "-fsyntax-only", tmp_path / "example_linux.c"])
     finished = subprocess.run([program], capture_output=True, text=True)
     assert finished.returncode == 2
     assert "usage" in finished.stderr
