@@ -22,6 +22,7 @@ from camlite.artifact.card import Activation, Layout
 from camlite.artifact.precisions import Precision
 from camlite.backends.interpreter import Tensor
 from camlite.errors import ClassifierError
+from camlite.system.installing import how_to_install
 from camlite_export.sources import graph_ends, original_process
 from camlite_export.sources.graph import Change, Graph, Key, Node
 from camlite_export.sources.graph_ends import Ends
@@ -248,7 +249,7 @@ class FileSource:
         backend = self.backend or next(iter(backends.installed(self.container)), None)
         if backend is None:
             what = {"tflite": "litert", "onnx": "onnx"}[self.container]
-            raise ClassifierError(f"{self.name}: no interpreter for it is installed; pip install 'camlite[{what}]'")
+            raise ClassifierError(f"{self.name}: no interpreter for it is installed; {how_to_install(what)}")
         process = original_process.process_of(self.container)
         found = process.answer(backend, model, keys, stored, self.name)
         return [self.file.port(key).dequantize(values) for key, values in zip(tensors or keys, found, strict=True)]

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from camlite.errors import ArtifactError, CamliteError
 from camlite.system import files as opening
+from camlite.system.installing import how_to_install
 
 MARK = b"camlite signature ed25519:"
 LENGTH = len(MARK) + 64 + 1 + 128
@@ -93,7 +94,7 @@ def library(module: str) -> Any:
     try:
         return importlib.import_module(f"cryptography.{module}")
     except ImportError:
-        raise CamliteError("signatures need the library cryptography: pip install 'camlite[sign]'") from None
+        raise CamliteError(f"signatures need the library cryptography: {how_to_install('sign')}") from None
 
 
 def read_key_file(file: Path, forbidden: int, remedy: str, what: str = "key") -> bytes:

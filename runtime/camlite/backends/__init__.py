@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from camlite.errors import ArtifactError, BackendError
+from camlite.system.installing import how_to_install
 from camlite.texts import printable
 
 if TYPE_CHECKING:
@@ -25,9 +26,13 @@ _MODULES: Mapping[str, Mapping[str, str]] = {
     "tflite": {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"},
     "onnx": {"onnxruntime": "onnxruntime"},
 }
-_INSTALL: Mapping[str, str] = {
-    "tflite": "pip install 'camlite[litert]' (or 'camlite[tflite]' on Python 3.11 and older)",
-    "onnx": "pip install 'camlite[onnx]'",
+# container, or name of a backend -> the extra that brings one
+_EXTRAS: Mapping[str, str] = {
+    "tflite": "litert",
+    "onnx": "onnx",
+    "ai-edge-litert": "litert",
+    "tflite-runtime": "tflite",
+    "onnxruntime": "onnx",
 }
 
 BACKENDS = tuple(name for modules in _MODULES.values() for name in modules)
@@ -87,7 +92,9 @@ def open_interpreter(
     found = installed(artifact.container)
     if backend not in (None, *found) or not found:
         wanted = backend or f"backend for {artifact.container} artifacts"
-        raise BackendError(f"{artifact.path}: no {wanted} installed; {_INSTALL[artifact.container]}")
+        raise BackendError(
+            f"{artifact.path}: no {wanted} installed; {how_to_install(_EXTRAS[backend or artifact.container])}"
+        )
     name = backend or found[0]
     check_sound(artifact, any_card)
     module = importlib.import_module(f"camlite.backends.{_MODULES[artifact.container][name]}_backend")

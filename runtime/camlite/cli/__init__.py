@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, NoReturn
 from camlite.errors import CamliteError
 from camlite.show import say
 from camlite.system import extensions
+from camlite.system.installing import how_to_install
 from camlite.texts import one_line
 
 
@@ -154,7 +155,7 @@ def _end(error: Exception, arguments: Sequence[str]) -> int:
         package = (error.name or "").partition(".")[0]
         extra = _extra(package, arguments[0])
         if isinstance(error, ModuleNotFoundError) and extra is not None:
-            return complain(f"`{arguments[0]}` needs {error.name}: pip install 'camlite[{extra}]'")
+            return complain(f"`{arguments[0]}` needs {error.name}: {how_to_install(extra)}")
     return unexpected(error)
 
 

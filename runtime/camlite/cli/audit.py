@@ -114,7 +114,7 @@ def _print(arguments: argparse.Namespace, verdicts: Sequence[ClassVerdict]) -> N
     if arguments.report:
         say.line(str(arguments.report / "index.html"))
     else:
-        say.line("--report DIR shows it in pictures, where camlite[audit] is installed")
+        say.line("--report DIR shows it in pictures; it needs the extra `audit`")
 
 
 def _row(one: ClassVerdict, masked: bool) -> list[str]:

@@ -134,7 +134,7 @@ def _print(arguments: argparse.Namespace, found: Sequence[Found]) -> None:
     if arguments.report:
         say.line(str(arguments.report / "index.html"))
     else:
-        say.line("--report DIR shows it in pictures, where camlite[audit] is installed")
+        say.line("--report DIR shows it in pictures; it needs the extra `audit`")
 
 
 def _cell(of: Interval) -> str:

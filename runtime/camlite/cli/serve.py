@@ -14,6 +14,7 @@ from camlite.errors import CamliteError
 from camlite.serve.limits import Limits
 from camlite.show import say
 from camlite.system import large_blocks
+from camlite.system.installing import how_to_install
 
 _TOKEN_VARIABLE = "CAMLITE_TOKEN"  # noqa: S105 - the name of the variable
 _SHORTEST_TOKEN = 16
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         if error.name != "tornado":
             raise
-        raise CamliteError("`camlite serve` needs tornado: pip install 'camlite[serve]'") from None
+        raise CamliteError(f"`camlite serve` needs tornado: {how_to_install('serve')}") from None
     token = _token(arguments)
     host = _address(arguments.host)
     if token is None and not host.is_loopback:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from camlite.errors import CamliteError, ImageError
 from camlite.show import say
+from camlite.system.installing import how_to_install
 from camlite.system.quiet_native_code import without_notices
 from camlite.watch.results import Identity, Results
 
@@ -175,7 +176,7 @@ def _opencv() -> Any:
     try:
         return importlib.import_module("cv2")
     except ImportError:
-        raise CamliteError("video files and cameras need OpenCV: pip install 'camlite[camera]'") from None
+        raise CamliteError(f"video files and cameras need OpenCV: {how_to_install('camera')}") from None
 
 
 def _picamera() -> Any:

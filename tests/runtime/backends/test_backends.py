@@ -18,6 +18,7 @@ from camlite import BackendError, artifact, backends
 from camlite.backends.interpreter import Tensor
 from camlite.soundness import card_shapes
 from camlite.soundness.limits import Cost, Port, Proof
+from camlite.system.installing import how_to_install
 from support import onnx_models
 from support.fresh_process import BACKENDS, explain, fresh_process, imported_modules, run_camlite, run_python
 from support.onnx_models import node
@@ -65,14 +66,14 @@ def test_the_version_of_a_module_that_another_distribution_brings_is_unknown():
 
 def test_without_any_backend_the_message_says_how_to_install_one(tiny):
     for name, modules, extra in (
-        ("ai-edge-litert", "ai_edge_litert,tflite_runtime", "camlite[litert]"),
-        ("onnxruntime", "onnxruntime", "camlite[onnx]"),
+        ("ai-edge-litert", "ai_edge_litert,tflite_runtime", "litert"),
+        ("onnxruntime", "onnxruntime", "onnx"),
     ):
         path = artifact_for(name, tiny)
 
         line = load_without(modules, path)
 
-        assert line.startswith(f"{path}: no backend for {BACKENDS[name]} artifacts installed; pip install '{extra}'")
+        assert line.startswith(f"{path}: no backend for {BACKENDS[name]} artifacts installed; {how_to_install(extra)}")
 
 
 def test_a_backend_that_is_asked_for_but_not_installed_is_named(backend, tiny):

@@ -18,6 +18,7 @@ import pytest
 import camlite
 from camlite.cli import all_commands
 from camlite.images import picture_files
+from camlite.system.installing import how_to_install
 from support.fresh_process import one_line, run_camlite, run_python
 
 STRIPES = np.tile(np.arange(24) // 2 % 2 * 255, (16, 1)).astype(np.uint8)
@@ -154,13 +155,13 @@ def test_a_command_of_the_exporter_says_how_to_install_it_where_it_is_missing(li
     complaint = one_line(run_camlite(*line.split(), cwd=folder, without=("h5py", "tensorflow", "keras", "tf_keras")))
 
     assert complaint.startswith(f"camlite: `{line.split()[0]}` needs ")
-    assert complaint.endswith(": pip install 'camlite[export]'\n")
+    assert complaint.endswith(f": {how_to_install('export')}\n")
 
 
 def test_explain_without_pillow_says_how_to_install_it(artifact, folder):
     complaint = one_line(run_camlite("explain", artifact, "picture.png", cwd=folder, without=("PIL",)))
 
-    assert complaint == "camlite: image files need Pillow: pip install 'camlite[image]'\n"
+    assert complaint == f"camlite: image files need Pillow: {how_to_install('image')}\n"
 
 
 def test_explain_without_an_interpreter_says_how_to_install_one(artifact, folder):

@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as arrays
 
 from camlite import ImageError
 from camlite.images import picture_files
+from camlite.system.installing import how_to_install
 from support.fresh_process import run_python
 from support.heavy_pictures import animated_png
 
@@ -215,9 +216,7 @@ def test_without_pillow_the_message_says_how_to_install_it(tmp_path):
 
     finished = run_python(source, str(tmp_path / "b.png"))
 
-    assert finished.stdout.splitlines() == ["image files need Pillow: pip install 'camlite[image]'"] * 2, (
-        finished.stderr
-    )
+    assert finished.stdout.splitlines() == [f"image files need Pillow: {how_to_install('image')}"] * 2, finished.stderr
     assert not list(tmp_path.iterdir())
 
 

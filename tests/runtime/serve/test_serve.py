@@ -15,6 +15,7 @@ import pytest
 
 from camlite import artifact as artifacts
 from camlite.images import picture_files
+from camlite.system.installing import how_to_install
 from support import http_load, not_finite
 from support.fresh_process import one_line, run_camlite
 from support.http_load import Server, served
@@ -280,7 +281,7 @@ def test_an_answer_that_is_not_finite_is_an_error_that_says_so(accept, tiny, tmp
 def test_serve_without_tornado_says_how_to_install_it(tiny):
     complaint = one_line(run_camlite("serve", tiny / "stripes" / "stripes.int8.tflite", without=("tornado",)))
 
-    assert complaint == "camlite: `camlite serve` needs tornado: pip install 'camlite[serve]'\n"
+    assert complaint == f"camlite: `camlite serve` needs tornado: {how_to_install('serve')}\n"
 
 
 def test_beyond_the_queue_clients_are_told_to_come_back(tiny, tmp_path):

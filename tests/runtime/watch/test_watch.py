@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from camlite.images import picture_files
+from camlite.system.installing import how_to_install
 from support import watched_folder
 from support.fresh_process import one_line, run_camlite
 
@@ -262,7 +263,7 @@ def test_what_cannot_be_watched_is_one_line(source, says, artifact, tmp_path):
 def test_a_camera_without_opencv_says_how_to_install_it(artifact, tmp_path):
     complaint = one_line(run_camlite("watch", artifact, "0", "--output", tmp_path / "out", without=("cv2",)))
 
-    assert complaint == "camlite: video files and cameras need OpenCV: pip install 'camlite[camera]'\n"
+    assert complaint == f"camlite: video files and cameras need OpenCV: {how_to_install('camera')}\n"
 
 
 @pytest.fixture

@@ -1,0 +1,94 @@
+"""What an error says about installing an extra is a line that works where it is printed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import tomllib
+
+from camlite.system import installing
+from camlite.system.installing import how_to_install
+
+ROOT = Path(__file__).parents[3]
+
+
+def installed_from(monkeypatch, written):
+    class Distribution:
+        @staticmethod
+        def read_text(name):
+            assert name == "direct_url.json"
+            return written and json.dumps(written)
+
+    monkeypatch.setattr(metadata, "distribution", lambda _: Distribution)
+
+
+def test_a_clone_that_was_installed_is_installed_again(monkeypatch, tmp_path):
+    clone = tmp_path / "my clone"
+    clone.mkdir()
+    for editable, option in ((True, "--editable "), (False, "")):
+        installed_from(monkeypatch, {"url": clone.as_uri(), "dir_info": {"editable": editable}})
+
+        assert how_to_install("litert", "image") == f"pip install {option}'{clone}[litert,image]'"
+
+
+def test_a_wheel_is_named_and_its_folder_only_while_it_is_there(monkeypatch, tmp_path):
+    wheel = tmp_path / "camlite-1.0-py3-none-any.whl"
+    wheel.touch()
+    installed_from(monkeypatch, {"url": wheel.as_uri(), "archive_info": {}})
+    assert how_to_install("audit") == f"pip install '{wheel}[audit]'"
+
+    wheel.unlink()
+    assert how_to_install("audit") == f"pip install '{wheel.name}[audit]' in the folder where that file is"
+
+
+@pytest.mark.parametrize(
+    ("written", "line"),
+    [
+        (None, "pip install 'camlite[sign]'"),
+        ({"url": "https://host/c.whl", "archive_info": {}}, "pip install 'camlite[sign] @ https://host/c.whl'"),
+        ({"url": "https://host/c", "vcs_info": {"vcs": "git"}}, "pip install 'camlite[sign] @ git+https://host/c'"),
+    ],
+    ids=["index", "address", "repository"],
+)
+def test_what_came_from_elsewhere_comes_from_there_again(monkeypatch, written, line):
+    installed_from(monkeypatch, written)
+
+    assert how_to_install("sign") == line
+
+
+def test_a_clone_that_is_run_without_being_installed_is_installed(monkeypatch):
+    def nothing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "distribution", nothing)
+
+    assert how_to_install("serve") == f"pip install --editable '{ROOT}[serve]'"
+    monkeypatch.setattr(installing, "_CLONE", Path("/nowhere"))
+    assert how_to_install("serve") == "pip install 'camlite[serve]'"
+
+
+def test_every_extra_that_the_code_names_is_one():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    sources = [path.read_text() for folder in ("runtime", "export") for path in (ROOT / folder).rglob("*.py")]
+    found = subprocess.run(
+        ["grep", "-rhoE", r"""how_to_install\(['"][a-z]+""", ROOT / "runtime/camlite", ROOT / "export"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    named = {line[len("how_to_install('") :] for line in found.stdout.splitlines()}
+
+    assert len(named) >= 4
+    assert named <= set(extras)
+    assert not any("pip install 'camlite[" in source for source in sources), "how_to_install knows where from"
+
+
+def test_it_costs_nothing_until_it_is_asked():
+    source = "import sys, camlite.system.installing; print({'importlib.metadata', 'shlex', 'json'} & set(sys.modules))"
+
+    assert subprocess.run([sys.executable, "-S", "-c", source], capture_output=True, text=True).stdout == "set()\n"
