@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import camlite_export
 from camlite.backends import BACKENDS
+from camlite.cli import several
 from camlite.cli.options import add_engine
+from camlite.cli.several import Several
 from camlite.show import say
 from camlite_export.cli import options
 from camlite_export.cli.waiting import STAGE_AND_BAR, waiting
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     parser.add_argument("classifier", type=Path, help="the trained classifier: .keras, .h5, .hdf5, .model")
-    parser.add_argument("artifacts", type=Path, nargs="+", metavar="artifact", help="what was exported from it")
+    several.add_artifacts(parser)
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER|NPZ", help="images (default: the first artifact's golden samples)"
     )
@@ -50,21 +52,24 @@ def run(arguments: argparse.Namespace) -> int:
     from camlite_export.agreement import gates
 
     limits = dict(map(gates.parse, arguments.gate))
-    comparison = _compare(arguments, limits)
-    status = 2 if comparison.unopened else int(not comparison.passed)
+    artifacts = Several(arguments.artifacts)
+    if not artifacts.paths:
+        return artifacts.status
+    comparison = _compare(arguments, artifacts.paths, limits)
+    artifacts.add(2 if comparison.unopened else int(not comparison.passed))
     if arguments.json:
         say.record(comparison.to_dict())
-        return status
+        return artifacts.status
     from camlite_export.agreement import summary
 
     say.table(summary.HEADER, [summary.row(result) for result in comparison.results])
     say.line("", *summary.lines(comparison))
     if arguments.report:
         say.line(str(arguments.report / "index.html"))
-    return status
+    return artifacts.status
 
 
-def _compare(arguments: argparse.Namespace, limits: dict[str, float]) -> Comparison:
+def _compare(arguments: argparse.Namespace, artifacts: list[Path], limits: dict[str, float]) -> Comparison:
     with waiting(STAGE_AND_BAR) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -74,7 +79,7 @@ def _compare(arguments: argparse.Namespace, limits: dict[str, float]) -> Compari
 
         return camlite_export.parity(
             arguments.classifier,
-            arguments.artifacts,
+            artifacts,
             arguments.data,
             labels=arguments.labels,
             report=arguments.report,

@@ -134,17 +134,31 @@ def _content(path: Path, where: str) -> tuple[bytes, Container]:
                 )
             if size > _MOST_BYTES:
                 raise ArtifactError(f"{where}: {size} bytes, expected at most {_MOST_BYTES}; no artifact is larger")
-            if size > _LARGE:
-                file.seek(size - signature.LENGTH - SEAL_LENGTH)
-                if SEAL_MARK not in file.read():
-                    raise _unsealed(where)
+            if size > _LARGE and not _ends_with_seal(file, size):
+                raise _unsealed(where)
             file.seek(0)
             return b"".join(_chunks(file, size)), container
     except (OSError, ValueError) as error:
         if isinstance(error, CamliteError):
             raise
+        if isinstance(error, IsADirectoryError):
+            raise ArtifactError(f"{path}: is a folder; expected the file of one artifact in it") from None
         reason = getattr(error, "strerror", None) or error  # ValueError: a path with a NUL
         raise ArtifactError(f"{path}: cannot read it ({reason}); check the path") from None
+
+
+def _ends_with_seal(file: BinaryIO, size: int) -> bool:
+    file.seek(max(0, size - signature.LENGTH - SEAL_LENGTH))
+    return SEAL_MARK in file.read(signature.LENGTH + SEAL_LENGTH)
+
+
+def has_seal(path: str | Path) -> bool:
+    """Whether a file ends as an artifact does, sound or not; False where it cannot be read."""
+    try:
+        with files.regular(path) as file:
+            return _ends_with_seal(file, os.fstat(file.fileno()).st_size)
+    except (OSError, ValueError):
+        return False
 
 
 def _chunks(file: BinaryIO, size: int) -> Iterator[bytes]:

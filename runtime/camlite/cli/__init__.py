@@ -97,6 +97,12 @@ class _Parser(argparse.ArgumentParser):
         say.errors(f"{self.prog}: {one_line(message)}; see {self.prog} --help")
         raise SystemExit(_FAILURE)
 
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        """An empty path, as of a shell's variable that is not set, would be the current folder."""
+        if action.type is Path and not arg_string:
+            raise argparse.ArgumentError(action, "expected a path, received an empty one")
+        return super()._get_value(action, arg_string)
+
     def _print_message(self, message: str, file: Any = None) -> None:
         if message and file is not None:  # argparse would say nothing of a disk that is full
             file.write(message)

@@ -11,8 +11,9 @@ from pathlib import Path
 from camlite import artifact, backends
 from camlite.bench import benchmark
 from camlite.bench.benchmark import Benchmark
-from camlite.cli import complain, options
-from camlite.errors import BackendError, CamliteError
+from camlite.cli import options, several
+from camlite.cli.several import Several
+from camlite.errors import BackendError
 from camlite.show import say
 
 _HEADER = [
@@ -29,7 +30,7 @@ _HEADER = [
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("artifacts", type=Path, nargs="+", metavar="artifact", help="files of `camlite export`")
+    several.add_artifacts(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
     options.add_interpreter(parser)
 
@@ -39,21 +40,25 @@ def run(arguments: argparse.Namespace) -> int:
 
     One that cannot be benchmarked is a line, and 2 in the end; the others are all the same.
     """
+    artifacts = Several(arguments.artifacts)
     found: list[Benchmark] = []
-    status = 0
-    for path in arguments.artifacts:
-        try:
+    for path in artifacts.each("measuring"):
+        with artifacts.one(path):
             for backend in _backends(path, arguments):
-                found.append(benchmark.run(path, backend, arguments.threads))
+                found.append(_measured(path, backend, arguments.threads))
                 if arguments.json:
                     say.record(dataclasses.asdict(found[-1]))
-        except CamliteError as error:  # noqa: PERF203 - measuring takes longer
-            status = complain(str(error))
-        except (BrokenExecutor, subprocess.CalledProcessError):
-            status = complain(f"{path}: its interpreter crashed, and its process with it; run `camlite check` on it")
     if found and not arguments.json:
         say.table(_HEADER, benchmark.rows(found))
-    return status
+    return artifacts.status
+
+
+def _measured(path: Path, backend: str, threads: int) -> Benchmark:
+    try:
+        return benchmark.run(path, backend, threads)
+    except (BrokenExecutor, subprocess.CalledProcessError):
+        crashed = f"{path}: its interpreter crashed, and its process with it; run `camlite check` on it"
+        raise BackendError(crashed) from None
 
 
 def _backends(path: Path, arguments: argparse.Namespace) -> list[str]:

@@ -4,44 +4,40 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from pathlib import Path
 
 import camlite
 from camlite import backends
 from camlite.artifact.precisions import Tolerance
-from camlite.cli import complain, options
-from camlite.errors import CamliteError
+from camlite.cli import options, several
+from camlite.cli.several import Several
 from camlite.self_check import Check, Sample
 from camlite.show import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("artifacts", type=Path, nargs="+", metavar="artifact", help=".tflite or .onnx files")
+    several.add_artifacts(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
     options.add_interpreter(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check each artifact; 1 where one fails, 2 where one cannot be opened, the others checked all the same."""
-    rows, lines, status = [], [], 0
-    for path in arguments.artifacts:
-        try:
-            explainer = options.open_explainer(arguments, path)
-        except CamliteError as error:
-            status = complain(str(error))
-            continue
-        result = camlite.check(explainer)
-        status = status or int(not result.passed)
-        if arguments.json:
-            say.record(_record(result))
-        rows.append(_row(result))
-        lines += [f"{path}: {failure}" for failure in result.failures]
+    artifacts = Several(arguments.artifacts)
+    rows, lines = [], []
+    for path in artifacts.each("checking"):
+        with artifacts.one(path):
+            result = camlite.check(options.open_explainer(arguments, path))
+            artifacts.add(int(not result.passed))
+            if arguments.json:
+                say.record(_record(result))
+            rows.append(_row(result))
+            lines += [f"{path}: {failure}" for failure in result.failures]
     if rows and not arguments.json:
         figures = [figure.replace("_", " ") for figure in Tolerance._fields]
         say.table(["artifact", "backend", "samples", *figures, "ms", ""], rows)
         say.line(*lines)
-    return status
+    return artifacts.status
 
 
 def _row(result: Check) -> list[str]:

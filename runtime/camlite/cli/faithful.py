@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from camlite.cli import complain, options
+from camlite.cli import options, several
+from camlite.cli.several import Several
 from camlite.confidence import Interval
-from camlite.errors import CamliteError
 from camlite.faithfulness import summary
 from camlite.faithfulness.findings import Found, Sanity
 from camlite.faithfulness.insertion_deletion import STEPS
@@ -26,7 +26,7 @@ _ROWS = {"random": "  a random map", "centre": "  the middle"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("artifacts", type=Path, nargs="+", metavar="artifact", help=".tflite or .onnx files")
+    several.add_artifacts(parser)
     parser.add_argument("data", type=Path, help="pictures as `camlite audit` takes them, with masks or without")
     parser.add_argument("--masks", type=Path, metavar="DIR", help="where DATA's masks are, by the same names, as .png")
     parser.add_argument("--images", type=Path, metavar="DIR", help="with COCO: where its pictures are")
@@ -48,21 +48,18 @@ def run(arguments: argparse.Namespace) -> int:
     if report:
         report.check_folder(arguments.report)
     sanity = _Sanity(arguments) if arguments.model else None
+    artifacts = Several(arguments.artifacts)
     found: list[Found] = []
-    status = 0
-    for path in arguments.artifacts:
-        try:
+    for path in artifacts.each("opening"):
+        with artifacts.one(path):
             one = _measure(arguments, path)
             one = replace(one, sanity=sanity.of(one) if sanity else None)
-        except CamliteError as error:
-            status = complain(str(error))
-            continue
-        found.append(one)
-        for line in one.figures.bad:
-            say.notice(f"left out: {line}")
-        status = status or int(bool(one.figures.bad))
+            found.append(one)
+            for line in one.figures.bad:
+                say.notice(f"left out: {line}")
+            artifacts.add(int(bool(one.figures.bad)))
     if not found:
-        return status
+        return artifacts.status
     content = _record(arguments, found)
     if report:
         report.write(arguments.report, str(arguments.data), arguments.steps, found, content)
@@ -70,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         say.record(content)
     else:
         _print(arguments, found)
-    return status
+    return artifacts.status
 
 
 class _Sanity:
@@ -96,7 +93,6 @@ def _source(arguments: argparse.Namespace) -> Source:
 
 
 def _measure(arguments: argparse.Namespace, path: Path) -> Found:
-    say.progress(f"opening {path.name}", last=False)
     explainer = options.open_explainer(arguments, path)
     measured = Measured(explainer, _source(arguments).open(explainer.labels))
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from camlite.cli import options
+from camlite.cli import options, several
+from camlite.cli.several import Several
 from camlite.show import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("artifacts", nargs="+", type=Path, metavar="ARTIFACT", help=".onnx or .tflite files")
+    several.add_artifacts(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the site; it appears whole or not")
     parser.add_argument(
         "--runtime",
@@ -25,14 +26,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the site."""
+    """Write the site; 2 where a folder has artifacts that it cannot have, without these."""
     from camlite.website import site, writing
+    from camlite.website.libraries import library_in
 
-    files = site.content(arguments.artifacts, arguments.runtime, arguments.trusted)
+    runtimes = [library_in(folder) for folder in arguments.runtime]
+    artifacts = Several([path for path in arguments.artifacts if path.is_dir()])
+    able = [path for path in arguments.artifacts if not path.is_dir()]  # a site without one of them is not wanted
+    for path in artifacts.each("reading"):
+        with artifacts.one(path):
+            site.check(path, runtimes, arguments.trusted)
+            able.append(path)
+    if not able:
+        return artifacts.status
+    files = site.content(able, arguments.runtime, arguments.trusted)
     writing.write(arguments.output, files)
     size = sum(map(len, files.values())) / 1e6
     say.line(
         f"{arguments.output}: {len(files)} files, {size:.1f} MB",
         f"look at it: python3 -m http.server --directory {arguments.output}",
     )
-    return 0
+    return artifacts.status

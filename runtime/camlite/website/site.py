@@ -52,6 +52,20 @@ def content(paths: Sequence[Path], runtimes: Sequence[Path], trusted: Sequence[P
     return site
 
 
+def check(path: Path, runtimes: Sequence[Library], trusted: Sequence[Path] | None) -> None:
+    """See whether a site can have an artifact.
+
+    Args:
+        path: of the artifact.
+        runtimes: the interpreters of the site.
+        trusted: see `camlite.artifact.read`.
+
+    Raises:
+        CamliteError: it cannot be read, or run in a browser by those interpreters.
+    """
+    _runnable(path, runtimes, trusted)
+
+
 def _check_once(names: Sequence[str], what: str) -> None:
     for name in names:
         if names.count(name) > 1:

@@ -64,7 +64,7 @@ BAD_USAGE = {
 
 BAD_INPUT = {
     "explain none.tflite picture.png": "none.tflite: cannot read it (No such file or directory); check the path",
-    "explain . picture.png": ".: cannot read it (Is a directory); check the path",
+    "explain . picture.png": ".: is a folder; expected the file of one artifact in it",
     "explain text.txt picture.png": "text.txt: neither a TFLite nor an ONNX file",
     "explain empty picture.png": "empty: neither a TFLite nor an ONNX file",
     "explain truncated.tflite picture.png": "truncated.tflite: no camlite card at its end; it is truncated, or",
@@ -81,6 +81,7 @@ BAD_INPUT = {
     "explain a.tflite picture.png --output text.txt/in": "text.txt/in: cannot make this folder (Not a directory)",
     "explain a.tflite picture.png --backend onnxruntime": "a.tflite: backend 'onnxruntime' does not run tflite",
     "explain a.tflite broken.png --output new/folder": "broken.png: cannot read it as an image (",
+    "check nothing": "nothing: no artifacts in this folder; expected files of `camlite export`, such as NAME.int8",
     "inspect none.tflite": "none.tflite: cannot read it (No such file or directory); check the path",
     "inspect picture.png": "picture.png: neither a TFLite nor an ONNX file",
     "inspect truncated.tflite": "truncated.tflite: damaged, or no TFLite model (",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -151,11 +152,22 @@ def test_what_is_no_artifact_is_refused(tmp_path, ort, capsys):
     for path, expected in (
         (tmp_path / "notes.txt", "notes.txt"),
         (tmp_path / "missing.onnx", "missing.onnx"),
-        (tmp_path, str(tmp_path)),
         (damaged, "damaged.onnx"),
     ):
         refuses(capsys, expected, ONNX, path, "--output", tmp_path / "site", "--runtime", ort)
         assert not (tmp_path / "site").exists()
+
+
+def test_of_a_folder_those_go_into_the_site_that_run_there(tmp_path, ort, capsys):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for path in (ONNX, INT8_TFLITE):
+        shutil.copy(path, folder)
+
+    assert to_web(folder, "--output", tmp_path / "site", "--runtime", ort) == 2
+
+    assert [path.name for path in (tmp_path / "site" / "artifacts").iterdir()] == [ONNX.name]
+    assert f"{folder / INT8_TFLITE.name}: @litertjs/core does not run it" in capsys.readouterr().err
 
 
 def test_nothing_is_given_twice(tmp_path, ort, capsys):
