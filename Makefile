@@ -15,7 +15,7 @@ PARITY_IMAGES = $(if $(FASHION_MNIST_DIR),$(TEST_IMAGES),$(REFERENCE).calibratio
 FUZZ_SECONDS = 200
 WORKERS = 2
 
-.PHONY: help export bench faithful tanks tanks-seeds test test-applications classifiers-page vectors vectors-answers endurance fuzz test-c figures-c test-ray test-web web-packages coverage mutants docs sbom audit-dependencies test-devices test-lowest test-aarch64 load train lint typecheck check parity wheel release-check constraints clean distclean
+.PHONY: help export bench faithful tanks tanks-seeds test test-all test-applications classifiers-page vectors vectors-answers endurance fuzz test-c figures-c test-ray test-web web-packages coverage mutants docs sbom audit-dependencies test-devices test-lowest test-aarch64 load train lint typecheck check parity wheel release-check constraints clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,8 +27,13 @@ export: $(READY) ## turn the reference classifier into eight artifacts, and four
 	$(EXPORT) --maps cam
 	$(EXPORT) --maps sharp --precisions float32 int8 --name $(notdir $(REFERENCE)).sharp
 
-test: $(READY) ## run the tests, in two processes (WORKERS=2)
-	$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST = $(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+test: $(READY) ## run the tests that are worth waiting for, in two processes (WORKERS=2)
+	$(PYTEST) --quick
+
+test-all: $(READY) ## run all tests, those too that try many whole classifiers, as CI does
+	$(PYTEST)
 
 endurance: $(READY) ## run the long shares of the tests that docs/reliability.md tells of (hours)
 	$(PYTHON) -m pytest -m endurance -rA -o faulthandler_timeout=0
@@ -111,7 +116,7 @@ lint: $(READY) ## check style and format
 typecheck: $(READY) ## check types
 	$(PYTHON) -m mypy
 
-check: lint typecheck test ## everything that must pass before a commit
+check: lint typecheck test ## what must pass before a commit
 
 wheel: $(READY) ## build wheel and sdist into dist/, the same bytes for the same commit
 	export SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct || echo 1580601600) && \
@@ -146,7 +151,7 @@ audit-dependencies: $(VENV)/.extra-release ## ask PyPI for known vulnerabilities
 	$(VENV)/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off \
 	    --vulnerability-service $(or $(SERVICE),pypi) -r constraints.txt
 
-release-check: lint typecheck test docs wheel sbom audit-dependencies ## run everything that a release needs, half an hour
+release-check: lint typecheck test-all docs wheel sbom audit-dependencies ## run everything that a release needs, half an hour
 	tools/release_check.sh $(VENV)
 
 constraints: ## pin the newest versions that resolve together, in uv.lock and constraints.txt (needs uv)

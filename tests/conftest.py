@@ -46,6 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FOLDER",
         help="what `python tests/support/tiny_classifiers.py FOLDER` has made, for a machine without TensorFlow",
     )
+    parser.addoption("--quick", action="store_true", help="leave out the files that try many whole classifiers")
 
 
 # Those that take longest, which several workers begin with: no worker is left alone with one at the end.
@@ -65,7 +66,46 @@ LONGEST = (
 )
 
 
+# What `make test` leaves to `make test-all`: files that try many whole classifiers, each of which is opened, converted or
+# trained. Of what they look at, others try one or two.
+SLOW = (
+    "devices/test_devices.py",
+    "examples/tanks/test_main.py",
+    "examples/test_in_python.py",
+    "examples/test_marked_fashion.py",
+    "export/agreement/test_expected.py",
+    "export/agreement/test_fine_maps.py",
+    "export/audit/test_audit_report.py",
+    "export/audit/test_ray_audit.py",
+    "export/cli/test_command_lines.py",
+    "export/cli/test_last_net.py",
+    "export/cli/test_pixels_and_labels.py",
+    "export/cutting/test_guide.py",
+    "export/cutting/test_kinds.py",
+    "export/faithfulness/test_faithful_report.py",
+    "export/rightness/test_pixel_contradictions.py",
+    "export/rightness/test_pixel_decision.py",
+    "export/rightness/test_pixel_matrix.py",
+    "export/sharpening/test_choosing.py",
+    "export/sources/onnx/test_converted_networks.py",
+    "export/sources/onnx/test_kinds.py",
+    "export/sources/onnx/test_plain_maps.py",
+    "export/sources/test_every_layer.py",
+    "export/sources/test_keras2.py",
+    "export/sources/test_keras_files.py",
+    "export/sources/test_known_families.py",
+    "export/sources/test_last_activation.py",
+    "export/sources/test_opening_by_content.py",
+    "export/test_bad_verdicts.py",
+    "parity/test_command.py",
+)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--quick"):
+        slow = {(TESTS / name).resolve(strict=True) for name in SLOW}
+        config.hook.pytest_deselected(items=[item for item in items if item.path in slow])
+        items[:] = [item for item in items if item.path not in slow]
     if hasattr(config, "workerinput"):
         places = {TESTS / name: place for place, name in enumerate(LONGEST)}
         items.sort(key=lambda item: places.get(item.path, len(places)))
