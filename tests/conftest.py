@@ -66,7 +66,7 @@ LONGEST = (
 )
 
 
-# What `make test` leaves to `make test-all`: files that try many whole classifiers, each of which is opened, converted or
+# What `make test` leaves to `make test-all`: files that try many whole classifiers, which are opened, converted or
 # trained. Of what they look at, others try one or two.
 SLOW = (
     "devices/test_devices.py",
