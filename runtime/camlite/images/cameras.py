@@ -1,0 +1,223 @@
+"""Cameras and streams, by OpenCV (extra ``camera``) or picamera2: the newest picture, whenever one is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camlite.errors import CamliteError
+
+PICAMERA = "picamera"
+_TIMEOUT_MS = 10_000
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+_CLOSING_SECONDS = 2.0
+_USUAL_RATE, _FASTEST = 25.0, 240.0  # pictures a second of a video file that does not say, or says nonsense
+_VIDEO4LINUX = 81  # the kernel's number of its devices
+
+
+def is_camera(source: str) -> bool:
+    """Whether a source is a camera (0, /dev/video0, picamera) or a stream (a URL), also one that is not there yet."""
+    if source == PICAMERA or re.fullmatch(r"[0-9]{1,3}", source) or re.match(r"[a-z]+://", source):
+        return True
+    return source.startswith("/dev/video") or _is_device(Path(source))
+
+
+def _is_device(path: Path) -> bool:
+    if not path.exists():
+        return False
+    found = path.stat()
+    return stat.S_ISCHR(found.st_mode) and (sys.platform != "linux" or os.major(found.st_rdev) == _VIDEO4LINUX)
+
+
+def shown(source: str) -> str:
+    """A source as it may be shown: without the name and password that a URL may have."""
+    return re.sub(r"//[^/?#]*@", "//...@", source, count=1)
+
+
+class Camera:
+    """Takes pictures in a thread of its own, so that whoever is slow gets the newest one, and no queue grows.
+
+    A camera that is unplugged, or not there yet, is tried again after pauses that grow. A video file in the place of
+    a camera is shown as fast as it was filmed, again and again.
+
+    Attributes:
+        lost: whether it gives no picture at this time.
+
+    Raises:
+        CamliteError: what reads it is not installed.
+    """
+
+    def __init__(self, source: str, longest_pause: float = _LONGEST_PAUSE) -> None:
+        _picamera() if source == PICAMERA else opencv()
+        self._source, self._longest_pause = source, longest_pause
+        self._changed = threading.Condition()
+        self._picture: NDArray[np.uint8] | None = None
+        self._wanted = self._closed = self.lost = False
+        self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
+        self._thread.start()
+
+    def take(self, seconds: float) -> NDArray[np.uint8] | None:
+        """The next picture, uint8 (H, W, 3), RGB, or (H, W); None where none comes within so many seconds."""
+        with self._changed:
+            self._wanted = True
+            self._changed.wait_for(lambda: self._picture is not None, seconds)
+            picture, self._picture = self._picture, None
+            return picture
+
+    def close(self) -> None:
+        """Let the camera go. One that does not answer is let go as soon as it does."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join(_CLOSING_SECONDS)
+
+    def _run(self) -> None:
+        pause, is_file = _FIRST_PAUSE, Path(self._source).is_file()
+        while not self._closed:
+            began = self._stream()
+            if began:
+                pause = _FIRST_PAUSE
+                if is_file:
+                    continue
+            with self._changed:
+                self.lost = not self._closed
+                self._changed.wait_for(lambda: self._closed, pause)
+            pause = min(2 * pause, self._longest_pause)
+
+    def _stream(self) -> bool:
+        """Until the camera fails; whether it has given anything."""
+        began, close = False, None
+        try:
+            opened = _picamera_opened() if self._source == PICAMERA else _opencv_opened(self._source)
+            if opened is None:
+                return False
+            take, close = opened
+            while not self._closed:
+                good, pixels = take(self._wanted)
+                if not good:
+                    break
+                began, self.lost = True, False
+                self._hand_over(pixels)
+        except Exception:  # noqa: S110 - drivers and decoders raise what they like: the camera has failed, and is tried again
+            pass
+        finally:
+            if close is not None:
+                close()
+        return began
+
+    def _hand_over(self, pixels: NDArray[np.uint8] | None) -> None:
+        with self._changed:
+            if self._wanted and pixels is not None:
+                self._picture, self._wanted = pixels, False
+                self._changed.notify_all()
+
+
+_Take = Callable[[bool], tuple[bool, Any]]
+
+
+def _opencv_opened(source: str) -> tuple[_Take, Callable[[], None]] | None:
+    camera = opened(int(source) if source.isdecimal() else source)
+    if camera is None:
+        return None
+    wait = _pace(camera) if Path(source).is_file() else None
+
+    def take(wanted: bool) -> tuple[bool, Any]:
+        if wait is not None:
+            wait()
+        if not camera.grab():
+            return False, None
+        if not wanted:
+            return True, None
+        good, pixels = camera.retrieve()
+        return good, rgb(pixels) if good else None
+
+    return take, camera.release
+
+
+def _pace(video: Any) -> Callable[[], None]:
+    """Wait for the time of the next picture of a file."""
+    told = video.get(opencv().CAP_PROP_FPS)
+    rate = min(told, _FASTEST) if told > 0 else _USUAL_RATE
+    due = time.monotonic()
+
+    def wait() -> None:
+        nonlocal due
+        time.sleep(max(0.0, due - time.monotonic()))
+        due += 1 / rate
+
+    return wait
+
+
+def _picamera_opened() -> tuple[_Take, Callable[[], None]] | None:
+    camera = None
+    try:
+        camera = _picamera().Picamera2()
+        # "BGR888" is picamera2's name of arrays whose last axis is red, green, blue.
+        camera.configure(camera.create_video_configuration(main={"format": "BGR888", "size": (640, 480)}))
+        camera.start()
+    except (RuntimeError, IndexError, OSError):  # no camera, or another program has it
+        if camera is not None:
+            camera.close()
+        return None
+
+    def take(_wanted: bool) -> tuple[bool, Any]:
+        try:
+            return True, camera.capture_array("main")
+        except (RuntimeError, OSError, TimeoutError):
+            return False, None
+
+    return take, camera.close
+
+
+def opened(source: str | int) -> Any:
+    """An open capture of OpenCV, or None."""
+    cv2 = opencv()
+    network = isinstance(source, str) and "://" in source
+    if network:
+        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _TIMEOUT_MS]
+        capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
+    else:
+        capture = cv2.VideoCapture(source)
+    if capture.isOpened():
+        return capture
+    capture.release()
+    return None
+
+
+def rgb(pixels: Any) -> NDArray[np.uint8]:
+    """OpenCV's blue, green, red the other way round."""
+    return np.ascontiguousarray(pixels[..., ::-1]) if pixels.ndim == 3 else np.asarray(pixels)
+
+
+def opencv() -> Any:
+    """OpenCV's module.
+
+    Raises:
+        CamliteError: it is not installed.
+    """
+    # OpenCV, and FFmpeg inside it, talk to standard error, where this program has lines of its own. The names of
+    # OpenCV's functions against it change with its versions; -8 is FFmpeg's AV_LOG_QUIET.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    try:
+        return importlib.import_module("cv2")
+    except ImportError:
+        raise CamliteError("video files and cameras need OpenCV: pip install 'camlite[camera]'") from None
+
+
+def _picamera() -> Any:
+    try:
+        return importlib.import_module("picamera2")
+    except ImportError:
+        raise CamliteError("`picamera` needs picamera2: apt install python3-picamera2, see docs/device.md") from None
