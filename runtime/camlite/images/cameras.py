@@ -45,6 +45,15 @@ def shown(source: str) -> str:
     return re.sub(r"//[^/?#]*@", "//...@", source, count=1)
 
 
+def check(source: str) -> None:
+    """See whether what reads a camera is installed.
+
+    Raises:
+        CamliteError: it is not.
+    """
+    _picamera() if source == PICAMERA else opencv()
+
+
 class Camera:
     """Takes pictures in a thread of its own, so that whoever is slow gets the newest one, and no queue grows.
 
@@ -59,7 +68,7 @@ class Camera:
     """
 
     def __init__(self, source: str, longest_pause: float = _LONGEST_PAUSE) -> None:
-        _picamera() if source == PICAMERA else opencv()
+        check(source)
         self._source, self._longest_pause = source, longest_pause
         self._changed = threading.Condition()
         self._picture: NDArray[np.uint8] | None = None
