@@ -223,7 +223,9 @@ class Live:
         try:
             height, width = picture.shape[:2]
             if height * width > self._view.pixels:
-                self._trouble(f"The camera's pictures have {width} x {height} pixels, of {self._view.pixels} allowed.")
+                self._trouble(
+                    f"The camera's pictures have {width} x {height} pixels, expected at most {self._view.pixels}."
+                )
                 return
             explanation = self._view.explainer.explain(picture)
             record = json_record.of(explanation)
