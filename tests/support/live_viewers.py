@@ -27,14 +27,14 @@ def connect(server: Server, token: str = "", buffer: int | None = None) -> socke
     return connection
 
 
-def events(connection: socket.socket) -> Iterator[tuple[str, dict[str, Any]]]:
+def events(connection: socket.socket, seconds: float = 60) -> Iterator[tuple[str, dict[str, Any]]]:
     """The kind and content of each event; the status, as text, comes first, with no content."""
     file = connection.makefile("rb")
     yield file.readline().decode().strip(), {}
     while file.readline().strip():
         pass
-    kind = ""
-    while line := file.readline():
+    kind, end = "", time.monotonic() + seconds
+    while (line := file.readline()) and time.monotonic() < end:
         name, _, rest = line.decode().rstrip("\n").partition(": ")
         if name == "event":
             kind = rest

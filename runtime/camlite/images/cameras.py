@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.errors import CamliteError
+from camlite.images.picture_files import TooLargeError
 
 PICAMERA = "picamera"
 _TIMEOUT_MS = 10_000
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _CLOSING_SECONDS = 2.0
+_MOST_PIXELS = 16_000_000
 _USUAL_RATE, _FASTEST = 25.0, 240.0  # pictures a second of a video file that does not say, or says nonsense
 _VIDEO4LINUX = 81  # the kernel's number of its devices
 
@@ -60,19 +62,25 @@ class Camera:
     A camera that is unplugged, or not there yet, is tried again after pauses that grow. A video file in the place of
     a camera is shown as fast as it was filmed, again and again.
 
+    Args:
+        source: see `is_camera`, or a video file.
+        longest_pause: seconds between two attempts to open it, at the most.
+        most_pixels: height times width of its pictures; a camera of more is not read.
+
     Attributes:
-        lost: whether it gives no picture at this time.
+        lost: why it gives no picture at this time, else None.
 
     Raises:
         CamliteError: what reads it is not installed.
     """
 
-    def __init__(self, source: str, longest_pause: float = _LONGEST_PAUSE) -> None:
+    def __init__(self, source: str, longest_pause: float = _LONGEST_PAUSE, most_pixels: int = _MOST_PIXELS) -> None:
         check(source)
-        self._source, self._longest_pause = source, longest_pause
+        self._source, self._longest_pause, self._most_pixels = source, longest_pause, most_pixels
         self._changed = threading.Condition()
         self._picture: NDArray[np.uint8] | None = None
-        self._wanted = self._closed = self.lost = False
+        self._wanted = self._closed = False
+        self.lost: str | None = None
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._thread.start()
 
@@ -94,36 +102,37 @@ class Camera:
     def _run(self) -> None:
         pause, is_file = _FIRST_PAUSE, Path(self._source).is_file()
         while not self._closed:
-            began = self._stream()
+            began, reason = self._stream()
             if began:
                 pause = _FIRST_PAUSE
                 if is_file:
                     continue
             with self._changed:
-                self.lost = not self._closed
+                self.lost = reason
                 self._changed.wait_for(lambda: self._closed, pause)
             pause = min(2 * pause, self._longest_pause)
 
-    def _stream(self) -> bool:
-        """Until the camera fails; whether it has given anything."""
-        began, close = False, None
+    def _stream(self) -> tuple[bool, str]:
+        """Until the camera fails; whether it has given anything, and why it gives no more."""
+        began, close, reason = False, None, "gives no picture"
         try:
-            opened = _picamera_opened() if self._source == PICAMERA else _opencv_opened(self._source)
-            if opened is None:
-                return False
-            take, close = opened
-            while not self._closed:
+            found = _picamera_opened() if self._source == PICAMERA else _opencv_opened(self._source, self._most_pixels)
+            if found is not None:
+                take, close = found
+            while found is not None and not self._closed:
                 good, pixels = take(self._wanted)
                 if not good:
                     break
-                began, self.lost = True, False
+                began, self.lost = True, None
                 self._hand_over(pixels)
-        except Exception:  # noqa: S110 - drivers and decoders raise what they like: the camera has failed, and is tried again
+        except TooLargeError as error:
+            reason = str(error)
+        except Exception:  # noqa: S110 - drivers and decoders raise what they like; it is tried again
             pass
         finally:
             if close is not None:
                 close()
-        return began
+        return began, reason
 
     def _hand_over(self, pixels: NDArray[np.uint8] | None) -> None:
         with self._changed:
@@ -135,10 +144,15 @@ class Camera:
 _Take = Callable[[bool], tuple[bool, Any]]
 
 
-def _opencv_opened(source: str) -> tuple[_Take, Callable[[], None]] | None:
+def _opencv_opened(source: str, most_pixels: int) -> tuple[_Take, Callable[[], None]] | None:
     camera = opened(int(source) if source.isdecimal() else source)
     if camera is None:
         return None
+    try:
+        _check_size(camera, most_pixels)
+    except TooLargeError:
+        camera.release()
+        raise
     wait = _pace(camera) if Path(source).is_file() else None
 
     def take(wanted: bool) -> tuple[bool, Any]:
@@ -152,6 +166,13 @@ def _opencv_opened(source: str) -> tuple[_Take, Callable[[], None]] | None:
         return good, rgb(pixels) if good else None
 
     return take, camera.release
+
+
+def _check_size(camera: Any, most_pixels: int) -> None:
+    """Before a picture is read. OpenCV gives all pictures of a stream the size of its first."""
+    width, height = (int(camera.get(one)) for one in (opencv().CAP_PROP_FRAME_WIDTH, opencv().CAP_PROP_FRAME_HEIGHT))
+    if width * height > most_pixels:
+        raise TooLargeError(f"has pictures of {width} x {height} pixels, expected at most {most_pixels}")
 
 
 def _pace(video: Any) -> Callable[[], None]:

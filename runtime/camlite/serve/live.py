@@ -34,11 +34,10 @@ _LONGEST_SIDE, _JPEG_QUALITY = 640, 80  # of what viewers see; the classifier se
 _TAKE_SECONDS = 0.5
 _LONGEST_PAUSE = 5.0  # between two attempts to open a camera that somebody waits for
 _FIRST_LOOK = 12.0  # seconds that a camera has for its first picture when the server starts
-_REST_AFTER = 5.0  # seconds that the camera stays open after the last viewer has gone: pages are loaded again
+_REST_AFTER = 3.0  # seconds that the camera stays open after the last viewer has gone: pages are loaded again
 _BEAT = 5.0  # seconds between signs of life while there is no picture
 _CLOSING_SECONDS = 3.0
 _MOST_HELD = 16 << 20  # bytes of messages that viewers have not read yet; each counts once, however many read it
-_LOST = "The camera gives no picture; it is tried again."
 
 Log = Callable[..., None]
 
@@ -171,7 +170,7 @@ class Live:
             if not first:
                 self._watched.wait()
             try:
-                with contextlib.closing(Camera(self._view.source, _LONGEST_PAUSE)) as camera:
+                with contextlib.closing(Camera(self._view.source, _LONGEST_PAUSE, self._view.pixels)) as camera:
                     if first:
                         self._look_once(camera)
                     self._show(camera)
@@ -191,7 +190,7 @@ class Live:
                 self._log(message=f"camera {self._name}: {width} x {height} pixels")
                 self._lost = False
             elif camera.lost:
-                self._tell_lost()
+                self._tell_lost(camera.lost)
 
     def _show(self, camera: Camera) -> None:
         """Explain what it shows until nobody looks any more."""
@@ -206,14 +205,14 @@ class Live:
                 self._explain(picture)
             elif camera.lost and not told:
                 told = True
-                self._tell_lost()
+                self._tell_lost(camera.lost)
         self._send("")  # what was seen last is old when the next one looks
 
-    def _tell_lost(self) -> None:
+    def _tell_lost(self, reason: str) -> None:
         if not self._lost:
-            self._log(message=f"camera {self._name}: gives no picture; it is tried again")
+            self._log(message=f"camera {self._name}: {reason}; it is tried again")
         self._lost = True
-        self._send("lost", message=_LOST)
+        self._send("lost", message=f"The camera {reason}; it is tried again.")
 
     def _explain(self, picture: NDArray[np.uint8]) -> None:
         if self._lost:

@@ -67,7 +67,7 @@ def of_camera(source: str, every: float) -> Iterator[Frame]:
             pixels = camera.take(_LOOK_SECONDS)
             if pixels is None:
                 if camera.lost and not gone:
-                    say.notice(f"{name}: the camera gives no picture; waiting for it")
+                    say.notice(f"{name}: the camera {camera.lost}; waiting for it")
                     gone = True
                 continue
             if gone:
