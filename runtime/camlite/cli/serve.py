@@ -11,13 +11,16 @@ from pathlib import Path
 from camlite.artifact.signature import read_key_file
 from camlite.cli import options
 from camlite.errors import CamliteError
+from camlite.images import cameras, picture_files
 from camlite.serve.limits import Limits
+from camlite.serve.live import LiveView
 from camlite.show import say
 from camlite.system import large_blocks
 from camlite.system.installing import how_to_install
 
 _TOKEN_VARIABLE = "CAMLITE_TOKEN"  # noqa: S105 - the name of the variable
 _SHORTEST_TOKEN = 16
+_VIEWERS = 100
 _OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -34,6 +37,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--workers", type=options.threads, metavar="N", help="images explained at once (default: CPUs, at most 4)"
+    )
+    parser.add_argument(
+        "--camera",
+        metavar="SOURCE",
+        help="show a camera (0, /dev/video0, picamera), a stream (rtsp://, http://) or a video file live on the page",
+    )
+    parser.add_argument(
+        "--every",
+        type=options.seconds,
+        default=0.1,
+        metavar="S",
+        help="from one picture of the camera to the next, at the least (default: 0.1 seconds)",
+    )
+    parser.add_argument(
+        "--max-viewers",
+        type=options.positive,
+        default=_VIEWERS,
+        metavar="N",
+        help=f"who look at the camera at one time (default: {_VIEWERS})",
     )
     usual = Limits()
     for name, type_, default, metavar, text in (
@@ -65,6 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise CamliteError(
             f"--host {arguments.host}: others could ask, too; expected --token-file FILE or ${_TOKEN_VARIABLE}"
         )
+    if arguments.camera is not None:
+        _check_camera(arguments.camera)
     large_blocks.return_when_freed()
     workers = arguments.workers or min(4, os.cpu_count() or 1)
     checked, *explainers = (options.open_explainer(arguments, arguments.artifact) for _ in range(workers + 1))
@@ -76,15 +100,36 @@ def run(arguments: argparse.Namespace) -> int:
         seconds=arguments.timeout,
         answer=arguments.max_seconds,
         queue=arguments.queue,
+        viewers=arguments.max_viewers if arguments.camera else 0,
     )
+    view = _live_view(arguments)
 
     def listening(address: str, port: int) -> None:
         shown = f"[{address}]" if ":" in address else address
         say.line(f"serving {arguments.artifact} on http://{shown}:{port}")
 
-    http_server.serve(Application(explainers, checked, allowed, token), str(host), arguments.port, listening)
+    http_server.serve(Application(explainers, checked, allowed, token, view), str(host), arguments.port, listening)
     say.notice("stopped")
     return 0
+
+
+def _check_camera(source: str) -> None:
+    if not cameras.is_camera(source) and not Path(source).is_file():
+        raise CamliteError(
+            f"--camera {source}: no such camera; expected 0, /dev/video0, {cameras.PICAMERA}, "
+            f"a URL such as rtsp://..., "
+            f"or a video file"
+        )
+    if Path(source).suffix.lower() in picture_files.SUFFIXES and "://" not in source:
+        raise CamliteError(f"--camera {source}: is a picture, expected a camera, a stream or a video file")
+    cameras.check(source)
+
+
+def _live_view(arguments: argparse.Namespace) -> LiveView | None:
+    if arguments.camera is None:
+        return None
+    explainer = options.open_explainer(arguments, arguments.artifact)
+    return LiveView(arguments.camera, explainer, arguments.every, arguments.max_viewers, arguments.max_pixels)
 
 
 def _port(text: str) -> int:

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
-import re
-import stat
-import sys
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +16,7 @@ from camlite.class_choice import Choice
 from camlite.cli import NO_ROOM, complain, options, unexpected
 from camlite.errors import CamliteError
 from camlite.explainer import Explainer
-from camlite.images import picture_files
+from camlite.images import cameras, picture_files
 from camlite.show import drawing, json_record, say
 from camlite.show.drawing import Drawing
 from camlite.system import large_blocks
@@ -33,7 +29,6 @@ from camlite.watch.results import Identity, Results
 _MOST_PIXELS = 16_000_000
 _MOST_BYTES_A_PIXEL, _MOST_BYTES_BESIDE = 6, 1 << 20  # of a file: three channels of 16 bits, and what is not pixels
 _MOST_MEMORY_A_PIXEL, _MOST_MEMORY_BESIDE = 9, 7_000_000  # together 144 MiB, as of `camlite serve`
-_VIDEO4LINUX = 81  # the kernel's number of its devices
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -130,22 +125,13 @@ def _kind(source: str) -> str:
     path = Path(source)
     if path.is_dir():
         return "folder"
-    if source == frames.PICAMERA or re.fullmatch(r"[0-9]{1,3}", source) or re.match(r"[a-z]+://", source):
+    if cameras.is_camera(source):
         return "camera"
-    if source.startswith("/dev/video") or _is_camera(path):
-        return "camera"  # also where it is not plugged in yet
     if path.suffix.lower() in picture_files.SUFFIXES:
         raise CamliteError(f"{source}: is a picture, expected a folder, video or camera; `camlite explain` takes it")
     if path.is_file():
         return "video"
-    raise CamliteError(f"{source}: no such folder, video or camera; expected a path, 0, {frames.PICAMERA} or a URL")
-
-
-def _is_camera(path: Path) -> bool:
-    if not path.exists():
-        return False
-    found = path.stat()
-    return stat.S_ISCHR(found.st_mode) and (sys.platform != "linux" or os.major(found.st_rdev) == _VIDEO4LINUX)
+    raise CamliteError(f"{source}: no such folder, video or camera; expected a path, 0, {cameras.PICAMERA} or a URL")
 
 
 class _Desk:

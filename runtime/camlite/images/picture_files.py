@@ -185,16 +185,25 @@ def _size(file: BinaryIO) -> int:
     return end
 
 
-def encode(pixels: NDArray[np.uint8], form: Form = "PNG") -> bytes:
-    """The file of a picture, uint8 (H, W) or (H, W, 3)."""
+def encode(pixels: NDArray[np.uint8], form: Form = "PNG", quality: int = _JPEG_QUALITY) -> bytes:
+    """The file of a picture, uint8 (H, W) or (H, W, 3); a quality, 1 to 95, is that of JPEG."""
     if form == "JPEG":
         jpeg = io.BytesIO()
-        pillow("PIL.Image").fromarray(pixels).save(jpeg, form, quality=_JPEG_QUALITY)
+        pillow("PIL.Image").fromarray(pixels).save(jpeg, form, quality=quality)
         return jpeg.getvalue()
     stream = _PNG()
     # To pack runs of one byte alone takes a quarter of the time; a small image drawn large is 7 % larger, a photo 12 %.
     pillow("PIL.Image").fromarray(pixels).save(stream, compress_type=zlib.Z_RLE)
     return stream.getvalue()
+
+
+def shrunk(pixels: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+    """A picture, uint8 (H, W) or (H, W, 3), with at most so many pixels on its longer side."""
+    if max(pixels.shape[:2]) <= longest:
+        return pixels
+    picture = pillow("PIL.Image").fromarray(pixels)
+    picture.thumbnail((longest, longest))
+    return np.asarray(picture)
 
 
 class _PNG(io.BytesIO):

@@ -22,15 +22,19 @@ from camlite.explainer import Explainer
 from camlite.serve import explain_request, openapi
 from camlite.serve.explain_request import Asked
 from camlite.serve.limits import Limits, MemoryBudget
-from camlite.serve.messages import Answer, Refused, Request, WhenGone, as_json, busy
+from camlite.serve.live import Live, LiveView
+from camlite.serve.messages import Answer, Refused, Request, Streamed, WhenGone, as_json, busy
 from camlite.serve.metrics import CONTENT_TYPE, Metrics
 from camlite.show.colours import ramp
 from camlite.system import web_files
 
+_EVENTS = "text/event-stream"
 _PAGE = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/app.js": ("app.js", "text/javascript; charset=utf-8"),
+    "/access.js": ("access.js", "text/javascript; charset=utf-8"),
     "/from_server.js": ("from_server.js", "text/javascript; charset=utf-8"),
+    "/live.js": ("live.js", "text/javascript; charset=utf-8"),
     "/style.css": ("style.css", "text/css; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
     "/manifest.webmanifest": ("manifest.webmanifest", "application/manifest+json"),
@@ -44,7 +48,14 @@ class Application:
     `_check`, which run in threads of their own.
     """
 
-    def __init__(self, explainers: Sequence[Explainer], checked: Explainer, limits: Limits, token: str | None) -> None:
+    def __init__(
+        self,
+        explainers: Sequence[Explainer],
+        checked: Explainer,
+        limits: Limits,
+        token: str | None,
+        view: LiveView | None = None,
+    ) -> None:
         self._pool: queue.SimpleQueue[Explainer] = queue.SimpleQueue()
         for explainer in explainers:
             self._pool.put(explainer)
@@ -56,12 +67,14 @@ class Application:
         card = checked.artifact.card
         self.limits, self._token, self._log_lock = limits, token, threading.Lock()
         self.metrics = Metrics(classifier=card.name, precision=card.precision, backend=checked.backend)
+        self._live = None if view is None else Live(view, self.metrics, self.log)
         self._openapi = as_json(openapi.document(camlite.__version__, checked.labels, token is not None))
         self._facts = as_json(
             {
                 "name": card.name,
                 "precision": card.precision,
                 "token": token is not None,
+                "live": view is not None,
                 "most_bytes": limits.body,
                 "types": openapi.IMAGE_TYPES,
                 "colours": ramp(),
@@ -76,7 +89,7 @@ class Application:
         """
         self._check_host(request)
         path, method = request.path, "GET" if request.method == "HEAD" else request.method
-        if path not in _ROUTES and path not in _PAGE:
+        if (path not in _ROUTES and path not in _PAGE) or (path == "/live" and self._live is None):
             raise Refused(HTTPStatus.NOT_FOUND, "no such path; see /openapi.json")
         expected, _, open_to_all = _ROUTES.get(path, ("GET", None, True))
         if method != expected:
@@ -87,6 +100,27 @@ class Application:
         if path == "/explain":
             Asked.of(request)
             self._check_queue()
+
+    def start(self) -> None:
+        """Begin what runs beside the requests, in the event loop that runs."""
+        if self._live is not None:
+            self._live.start()
+
+    def stop(self) -> None:
+        """End what would never end by itself: the live view."""
+        if self._live is not None:
+            self._live.stop()
+
+    def stream(self, request: Request) -> Streamed | None:
+        """The answer to a request that was admitted, where it is one in parts; else None.
+
+        Raises:
+            Refused: too many are looking already.
+        """
+        if request.path != "/live" or self._live is None or request.method == "HEAD":
+            return None
+        viewer = self._live.viewer()
+        return Streamed(_EVENTS, viewer, viewer.close, (("Cache-Control", "no-store"),))
 
     async def answer(self, request: Request, gone: WhenGone) -> Answer:
         """Answer a whole request that was admitted.
@@ -190,6 +224,10 @@ class Application:
         }
         return Answer(HTTPStatus.OK if check.passed else HTTPStatus.SERVICE_UNAVAILABLE, as_json(found))
 
+    async def live(self, _request: Request, _gone: WhenGone) -> Answer:
+        """``HEAD /live``; `stream` answers GET."""
+        return Answer(HTTPStatus.OK, b"", _EVENTS)
+
     async def prometheus(self, _request: Request, _gone: WhenGone) -> Answer:
         """``GET /metrics``."""
         return Answer(HTTPStatus.OK, self.metrics.text().encode(), CONTENT_TYPE)
@@ -227,6 +265,8 @@ class Application:
         """Let the workers end; what waits for one is let go."""
         for executor in (self._workers, self._checker):
             executor.shutdown(wait=False, cancel_futures=True)
+        if self._live is not None:
+            self._live.join()
 
 
 def _page(path: str) -> Answer:
@@ -240,6 +280,7 @@ _Handler = Callable[[Application, Request, WhenGone], Awaitable[Answer]]
 _ROUTES: Mapping[str, tuple[str, _Handler, bool]] = {
     "/explain": ("POST", Application.explain, False),
     "/health": ("GET", Application.health, False),
+    "/live": ("GET", Application.live, False),
     "/metrics": ("GET", Application.prometheus, False),
     "/page.json": ("GET", Application.facts, True),
     "/openapi.json": ("GET", Application.description, True),

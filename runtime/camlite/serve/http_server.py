@@ -27,12 +27,13 @@ from tornado.netutil import bind_sockets
 from camlite.errors import CamliteError
 from camlite.serve.application import Application
 from camlite.serve.arriving_body import ArrivingBody
-from camlite.serve.messages import Answer, Refused, Request, busy
+from camlite.serve.messages import Answer, Refused, Request, Streamed, busy
 
 _HEAD_BYTES = 16 << 10
 _CHUNK_BYTES = 32 << 10
 _BUFFER_BYTES = 128 << 10  # of what a connection sends while its request is being answered
 _SLOWEST_READER = 64 << 10  # bytes a second of an answer, beside the seconds that a request has
+_SENT_AHEAD = 128 << 10  # bytes of an answer in parts that the system keeps for a connection
 _OTHER_DESCRIPTORS = 64  # files, libraries and sockets that are no connection
 _NO_LIMIT = 1 << 62  # of Tornado's own on bodies: it answers 400, and not in JSON
 _HEADERS = (
@@ -92,13 +93,15 @@ async def _serve(application: Application, sockets: list[Any], listening: Callab
         body_timeout=limits.seconds,
     )
     descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    server.most = max(1, min(limits.connections, descriptors - _OTHER_DESCRIPTORS))
+    server.most = max(1, min(limits.connections + limits.viewers, descriptors - _OTHER_DESCRIPTORS))
     server.add_sockets(sockets)
+    application.start()
     listening(*sockets[0].getsockname()[:2])
     await ended.wait()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.remove_signal_handler(number)  # the second Ctrl-C ends it at once
     server.stop()
+    application.stop()
     await exchanges.finished(limits.seconds + limits.answer)
     await server.close_all_connections()
 
@@ -180,6 +183,8 @@ class _Exchange(httputil.HTTPMessageDelegate):
             self._application.admit(self._request)
             if length.isascii() and length.isdecimal() and (len(length) > 18 or int(length) > self._limits.body):
                 raise self._too_large()
+            if streamed := self._application.stream(self._request):
+                self._task = asyncio.ensure_future(self._send(streamed, self._connection.detach()))
         except Refused as refused:
             if length in ("", "0") and not named.keys() & {"transfer-encoding", "expect"}:
                 self._refused = self._write(refused.answer)
@@ -226,6 +231,28 @@ class _Exchange(httputil.HTTPMessageDelegate):
         except (OSError, asyncio.TimeoutError):
             self._connection.close()
         finally:
+            self._end()
+
+    async def _send(self, streamed: Streamed, stream: IOStream) -> None:
+        """Send an answer in parts, each when the client has read the one before, but not for ever."""
+        assert self._request is not None  # noqa: S101 - for mypy
+        self._application.note(self._request, HTTPStatus.OK.value, time.perf_counter() - self._start)
+        headers = httputil.HTTPHeaders({"Content-Type": streamed.content_type, "Connection": "close"})
+        for name, value in (*_HEADERS, *streamed.headers):
+            headers.add(name, value)
+        if streamed.length is not None:
+            headers["Content-Length"] = str(streamed.length)
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.get_all())
+        try:
+            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_AHEAD)
+            await asyncio.wait_for(stream.write(f"HTTP/1.1 200 OK\r\n{head}\r\n".encode()), self._limits.seconds)
+            async for part in streamed.parts:
+                await asyncio.wait_for(stream.write(part), self._limits.seconds + len(part) / _SLOWEST_READER)
+        except (OSError, asyncio.TimeoutError):  # it has gone, or does not read
+            pass
+        finally:
+            streamed.close()
+            stream.close()
             self._end()
 
     def _refuse(self, refused: Refused) -> Awaitable[None]:

@@ -25,6 +25,7 @@ class Limits:
         answer: seconds within which a whole request is answered.
         queue: requests that wait for a worker; those beyond are told to come back (429).
         connections: that are open at once; those beyond are told to come back (429).
+        viewers: of the camera, besides those connections.
     """
 
     body: int = 8 << 20
@@ -35,6 +36,7 @@ class Limits:
     answer: float = 60
     queue: int = 64
     connections: int = 256
+    viewers: int = 0
 
     @property
     def held(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -46,6 +46,25 @@ class Answer:
     body: bytes
     content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """An answer in parts, each sent when the client has read the one before; then the connection is closed.
+
+    Attributes:
+        content_type: of all parts together.
+        parts: bytes that others may be sent at the same time.
+        close: is called once, whatever became of it.
+        headers: more of them.
+        length: bytes of all parts together, where that is known.
+    """
+
+    content_type: str
+    parts: AsyncIterator[bytes | memoryview]
+    close: Callable[[], None] = lambda: None
+    headers: tuple[tuple[str, str], ...] = ()
+    length: int | None = None
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer, no mistake of ours

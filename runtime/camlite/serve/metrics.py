@@ -24,6 +24,7 @@ class Metrics:
         self._classes: Counter[str] = Counter()
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
+        self._viewers = self._seen_live = 0
 
     def request(self, path: str, status: int) -> None:
         """Count an answer."""
@@ -36,6 +37,16 @@ class Metrics:
             self._classes[label] += 1
             self._buckets[bisect_left(BUCKETS, seconds)] += 1
             self._seconds += seconds
+
+    def viewers(self, count: int) -> None:
+        """How many look at the camera now."""
+        with self._lock:
+            self._viewers = count
+
+    def seen_live(self) -> None:
+        """Count a picture of the camera that was explained."""
+        with self._lock:
+            self._seen_live += 1
 
     def text(self) -> str:
         """The page for Prometheus."""
@@ -51,6 +62,10 @@ class Metrics:
         yield from _head("camlite_images_total", "counter", "Explained images by their class.")
         for label, count in sorted(self._classes.items()):
             yield f"camlite_images_total{_labels({'label': label})} {count}"
+        yield from _head("camlite_live_viewers", "gauge", "Who looks at the camera.")
+        yield f"camlite_live_viewers {self._viewers}"
+        yield from _head("camlite_live_pictures_total", "counter", "Pictures of the camera that were explained.")
+        yield f"camlite_live_pictures_total {self._seen_live}"
         yield from _head("camlite_explain_seconds", "histogram", "Decoding and explaining one image.")
         total = 0
         for bound, count in zip((*map(str, BUCKETS), "+Inf"), self._buckets, strict=True):

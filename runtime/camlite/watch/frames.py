@@ -1,27 +1,23 @@
-"""Frames of video files and cameras, by OpenCV (extra ``camera``) or picamera2."""
+"""Frames of video files and cameras, each with a name."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from camlite.errors import CamliteError, ImageError
+from camlite.errors import ImageError
+from camlite.images import cameras
 from camlite.show import say
-from camlite.system.installing import how_to_install
 from camlite.system.quiet_native_code import without_notices
 from camlite.watch.results import Identity, Results
 
-PICAMERA = "picamera"
-_TIMEOUT_MS = 10_000
-_LONGEST_PAUSE = 30.0
+_LOOK_SECONDS = 0.5  # whether the camera is lost, while no picture comes
 
 
 class Frame(NamedTuple):
@@ -40,11 +36,12 @@ def of_video(path: Path, results: Results, every: float) -> Iterator[Frame]:
     """
     found = path.stat()
     identity = Identity(found.st_size, found.st_mtime_ns)
-    video = _opened(str(path))
+    with without_notices():
+        video = cameras.opened(str(path))
     if video is None:
         raise ImageError(f"{path}: neither a folder nor a video that OpenCV can open; expected one, or a camera")
     with contextlib.closing(_Closing(video)):
-        rate = video.get(_opencv().CAP_PROP_FPS)
+        rate = video.get(cameras.opencv().CAP_PROP_FPS)
         step = max(1, round(every * rate)) if rate > 0 else 1
         number = 0
         while video.grab():
@@ -52,7 +49,7 @@ def of_video(path: Path, results: Results, every: float) -> Iterator[Frame]:
             if number % step == 0 and not results.done(name, identity):
                 good, pixels = video.retrieve()
                 if good:
-                    yield Frame(name, identity, _rgb(pixels))
+                    yield Frame(name, identity, cameras.rgb(pixels))
             number += 1
         if number == 0:
             raise ImageError(f"{path}: no frame can be read from this video; expected one that is not damaged")
@@ -63,97 +60,22 @@ def of_camera(source: str, every: float) -> Iterator[Frame]:
 
     Frames are named by the time they are taken at, UTC: ``camera.20260131T120000.123456Z``.
     """
-    _picamera() if source == PICAMERA else _opencv()
-    pause, gone = 1.0, False
-    while True:
-        for pixels in _frames(source, every):
+    name, gone, due = cameras.shown(source), False, 0.0
+    with contextlib.closing(cameras.Camera(source)) as camera:
+        while True:
+            time.sleep(max(0.0, due - time.monotonic()))
+            pixels = camera.take(_LOOK_SECONDS)
+            if pixels is None:
+                if camera.lost and not gone:
+                    say.notice(f"{name}: the camera {camera.lost}; waiting for it")
+                    gone = True
+                continue
             if gone:
-                say.notice(f"{source}: the camera is there again")
-            pause, gone = 1.0, False
+                say.notice(f"{name}: the camera is there again")
+            gone, due = False, time.monotonic() + every
             now = time.time_ns()
             stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now // 10**9))
             yield Frame(f"camera.{stamp}.{now // 1000 % 10**6:06d}Z", Identity(pixels.nbytes, now), pixels)
-        if not gone:
-            say.notice(f"{source}: the camera gives no picture; waiting for it")
-        gone = True
-        time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE)
-
-
-def _frames(source: str, every: float) -> Iterator[NDArray[np.uint8]]:
-    """Until the camera fails. Frames in between are taken and dropped, so that each is as new as can be."""
-    opened = _picamera_opened() if source == PICAMERA else _opencv_opened(source)
-    if opened is None:
-        return
-    take, close = opened
-    due = 0.0
-    try:
-        while True:
-            wanted = time.monotonic() >= due
-            good, pixels = take(wanted)
-            if not good:
-                return
-            if wanted and pixels is not None:
-                due = time.monotonic() + every
-                yield pixels
-    finally:
-        close()
-
-
-_Take = Callable[[bool], tuple[bool, Any]]
-
-
-def _opencv_opened(source: str) -> tuple[_Take, Callable[[], None]] | None:
-    camera = _opened(int(source) if source.isdecimal() else source)
-    if camera is None:
-        return None
-
-    def take(wanted: bool) -> tuple[bool, Any]:
-        if not camera.grab():
-            return False, None
-        if not wanted:
-            return True, None
-        good, pixels = camera.retrieve()
-        return good, _rgb(pixels) if good else None
-
-    return take, camera.release
-
-
-def _picamera_opened() -> tuple[_Take, Callable[[], None]] | None:
-    camera = None
-    try:
-        camera = _picamera().Picamera2()
-        # "BGR888" is picamera2's name of arrays whose last axis is red, green, blue.
-        camera.configure(camera.create_video_configuration(main={"format": "BGR888", "size": (640, 480)}))
-        camera.start()
-    except (RuntimeError, IndexError, OSError):  # no camera, or another program has it
-        if camera is not None:
-            camera.close()
-        return None
-
-    def take(_wanted: bool) -> tuple[bool, Any]:
-        try:
-            return True, camera.capture_array("main")
-        except (RuntimeError, OSError, TimeoutError):
-            return False, None
-
-    return take, camera.close
-
-
-def _opened(source: str | int) -> Any:
-    """An open capture, or None."""
-    cv2 = _opencv()
-    network = isinstance(source, str) and "://" in source
-    with without_notices():
-        if network:
-            limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _TIMEOUT_MS]
-            capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
-        else:
-            capture = cv2.VideoCapture(source)
-    if capture.isOpened():
-        return capture
-    capture.release()
-    return None
 
 
 class _Closing:
@@ -161,26 +83,3 @@ class _Closing:
 
     def __init__(self, capture: Any) -> None:
         self.close = capture.release
-
-
-def _rgb(pixels: Any) -> NDArray[np.uint8]:
-    """OpenCV's blue, green, red the other way round."""
-    return np.ascontiguousarray(pixels[..., ::-1]) if pixels.ndim == 3 else np.asarray(pixels)
-
-
-def _opencv() -> Any:
-    # OpenCV, and FFmpeg inside it, talk to standard error, where this program has lines of its own. The names of
-    # OpenCV's functions against it change with its versions; -8 is FFmpeg's AV_LOG_QUIET.
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    try:
-        return importlib.import_module("cv2")
-    except ImportError:
-        raise CamliteError(f"video files and cameras need OpenCV: {how_to_install('camera')}") from None
-
-
-def _picamera() -> Any:
-    try:
-        return importlib.import_module("picamera2")
-    except ImportError:
-        raise CamliteError("`picamera` needs picamera2: apt install python3-picamera2, see docs/device.md") from None

@@ -1,4 +1,5 @@
-// One page with two ways to get an answer: in this browser (in_browser.js), or from `camlite serve` (from_server.js).
+// One page with two ways to get an answer: in this browser (in_browser.js), or from `camlite serve` (from_server.js);
+// and the camera of the server, live (live.js).
 // The evidence of the answer is drawn over the picture here, as camlite draws it.
 "use strict";
 
@@ -12,7 +13,10 @@ let shown = null;      // what is on the stage: {picture, answer, artifact}; a p
 let wanted = null;     // the picture that was asked about last
 let asked = null;      // the class to explain; null is the top one
 let camera = null;     // the stream of the open camera
+let live = null;       // aborts the view of the server's camera, while it is open
+let hidden = false;    // whether that view was closed because nobody saw the page
 let turn = 0;          // grows with each picture, so that a late answer is not shown for another one
+let serverFetch = null;
 const engine = start();
 
 async function start() {
@@ -24,8 +28,16 @@ async function start() {
   }
   const ramp = element("ramp").getContext("2d");
   facts.colours.forEach(([r, g, b], x) => { ramp.fillStyle = `rgb(${r} ${g} ${b})`; ramp.fillRect(x, 0, 1, 1); });
+  const page = { element, say, title, again, open, fetch: (...request) => fetch(...request) };
+  if (facts.token) page.fetch = (await import("./access.js")).guarded(page);
+  serverFetch = page.fetch;
+  if (facts.live) {
+    element("live").hidden = false;
+    press("camera", false, "Open this device's camera");
+  }
+  if (facts.live && element("access").hidden) openLive();
   const { connect } = await import(facts.artifacts ? "./in_browser.js" : "./from_server.js");
-  return connect(facts, { element, say, title, again, open });
+  return connect(facts, page);
 }
 
 function title(name, text) {
@@ -43,6 +55,7 @@ function again() {
   asked = null;
   say("");
   if (wanted) explain(wanted).catch(() => {});
+  else if (facts.live) openLive();
 }
 
 async function explain(picture) {
@@ -66,6 +79,7 @@ async function explain(picture) {
 
 async function open(file) {
   closeCamera();
+  closeLive();
   asked = null;
   say("Looking …");
   let bitmap;
@@ -180,11 +194,75 @@ function row() {
 }
 
 function choose(label) {
+  closeLive(); // the picture that is shown stays, and is one like any other
+  shown.picture.live = Boolean(camera);
   asked = label === shown.answer.label ? null : label;
   if (!camera) explain(shown.picture).catch(() => {});
 }
 
+// The camera of the server. A page that nobody sees closes it, and the model rests.
+async function openLive() {
+  closeCamera();
+  closeLive();
+  const mine = live = new AbortController();
+  press("live", true, "Pause");
+  asked = null;
+  turn++;
+  say("Waiting for the camera …");
+  const { events, bitmapOf } = await import("./live.js");
+  while (live === mine) {
+    try {
+      for await (const { type, data } of events(serverFetch, "live", mine.signal)) {
+        if (type !== "picture") {
+          stale(true);
+          say(data.message, true);
+          continue;
+        }
+        const bitmap = await bitmapOf(data);
+        if (live !== mine) return bitmap.close();
+        showLive({ bitmap, file: null, live: true }, data);
+      }
+      if (live === mine) say("The server has ended the view; trying again …", true);
+    } catch (error) {
+      if (live !== mine) return;
+      say(error.fatal ? error.message : error.busy ? `The server says: ${error.message}.` : "The server does not answer; trying again …", true);
+      if (error.fatal) return closeLive();
+    }
+    stale(true);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+  }
+}
+
+function showLive(picture, { explanation, ms }) {
+  shown?.picture.bitmap.close();
+  wanted = null;
+  shown = { picture, answer: explanation };
+  stale(false);
+  say("");
+  draw();
+  tell(`Live from the server's camera; one explanation for all who look, in ${Math.round(ms)} ms.`);
+}
+
+function closeLive() {
+  if (!live) return;
+  live.abort();
+  live = null;
+  stale(false);
+  press("live", false, "Show the live camera");
+}
+
+// What is shown is not what the camera sees now.
+function stale(is) {
+  element("stage").classList.toggle("stale", is);
+}
+
+function press(id, pressed, text) {
+  element(id).setAttribute("aria-pressed", String(pressed));
+  element(id).textContent = text;
+}
+
 async function openCamera() {
+  closeLive();
   if (!navigator.mediaDevices) {
     return say("The browser opens the camera only for pages of this machine, or over HTTPS; choose a picture instead.", true);
   }
@@ -194,8 +272,7 @@ async function openCamera() {
     return say(`No camera: ${error.message}`, true);
   }
   asked = null;
-  element("camera").setAttribute("aria-pressed", "true");
-  element("camera").textContent = "Close the camera";
+  press("camera", true, "Close the camera");
   const video = element("video");
   video.srcObject = camera;
   await video.play();
@@ -215,12 +292,21 @@ function closeCamera() {
   if (!camera) return;
   camera.getTracks().forEach((track) => track.stop());
   camera = null;
-  element("camera").setAttribute("aria-pressed", "false");
-  element("camera").textContent = "Open the camera";
+  press("camera", false, facts.live ? "Open this device's camera" : "Open the camera");
 }
 
 element("file").addEventListener("change", (event) => { if (event.target.files[0]) open(event.target.files[0]); event.target.value = ""; });
 element("camera").addEventListener("click", () => (camera ? closeCamera() : openCamera()));
+element("live").addEventListener("click", () => (live ? closeLive() : openLive()));
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden && live) {
+    closeLive();
+    hidden = true;
+  } else if (!document.hidden && hidden) {
+    hidden = false;
+    openLive();
+  }
+});
 element("opacity").addEventListener("input", () => shown && draw());
 addEventListener("dragover", (event) => { event.preventDefault(); element("stage").classList.add("over"); });
 addEventListener("dragleave", (event) => { if (!event.relatedTarget) element("stage").classList.remove("over"); });

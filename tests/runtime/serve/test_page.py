@@ -14,6 +14,8 @@ from camlite.images import picture_files
 from support import browser
 from support.browser import Browser
 from support.http_load import Server, served
+from support.network_camera import NetworkCamera, jpeg
+from support.watched_folder import STRIPES
 
 pytest.importorskip("tornado")
 if lack := browser.missing():
@@ -138,20 +140,78 @@ def test_a_file_that_is_no_picture_is_told_in_words(server, page, tmp_path):
     assert "notes.txt" in page.evaluate("document.getElementById('message').textContent")
 
 
-def test_a_server_with_a_token_asks_for_it(tiny, page, photo, tmp_path):
+def text(page: Browser, name: str) -> str:
+    found: str = page.evaluate(f"document.getElementById({name!r}).textContent")
+    return found
+
+
+def enter(page: Browser, token: str) -> None:
+    page.evaluate(
+        f"(document.getElementById('token').value = {token!r}, document.querySelector('#access button').click())"
+    )
+
+
+def test_a_server_with_a_token_asks_for_it_in_words(tiny, page, photo, tmp_path):
     artifact = tiny / "stripes" / "stripes.int8.tflite"
     with served(artifact, tmp_path / "log", env={"CAMLITE_TOKEN": TOKEN}) as server:
         page.open(f"http://127.0.0.1:{server.port}/", *PHONE)
-        page.wait("!document.getElementById('access').hidden")
+        page.wait("!document.getElementById('access').hidden && document.activeElement.id === 'token'")
         keep(page, "phone-token", tmp_path)
-        page.evaluate(
-            f"(document.getElementById('token').value = {TOKEN!r}, document.querySelector('#access button').click())"
-        )
         page.drop(photo, "#stage")
-        page.wait(SHOWN)
+        page.wait("document.getElementById('message').classList.contains('bad')")
+        assert text(page, "message") == "This server asks for its token; enter it first."
+
+        enter(page, "another token of some length")
+        page.wait("document.getElementById('message').textContent === 'That is not the token of this server.'")
+        keep(page, "phone-token-wrong", tmp_path)
+        assert page.evaluate("!document.getElementById('access').hidden")
+
+        enter(page, TOKEN)
+        page.wait(SHOWN)  # the picture that was dropped before
 
     assert TOKEN not in (tmp_path / "log").read_text()
     assert page.evaluate("document.getElementById('access').hidden")
+
+
+@pytest.fixture(scope="module")
+def camera() -> Iterator[NetworkCamera]:
+    pytest.importorskip("cv2")
+    running = NetworkCamera(0, jpeg(STRIPES["vertical"].repeat(10, axis=0).repeat(10, axis=1)))
+    yield running
+    if running.plugged:
+        running.unplug()
+
+
+def test_the_camera_of_the_server_is_shown_live_and_what_becomes_of_it(tiny, page, camera, tmp_path):
+    artifact = tiny / "stripes" / "stripes.int8.tflite"
+    options = ("--camera", camera.url, "--workers", "1")
+    with served(artifact, tmp_path / "log", *options, env={"CAMLITE_TOKEN": TOKEN}) as server:
+        page.open(f"http://127.0.0.1:{server.port}/", *PHONE)
+        page.wait("!document.getElementById('access').hidden")
+        enter(page, TOKEN)
+        page.wait(f"{SHOWN} && document.getElementById('label').textContent === 'vertical'")
+        keep(page, "phone-live", tmp_path)
+        assert not scrolls_sideways(page)
+
+        camera.frame = jpeg(STRIPES["horizontal"].repeat(10, axis=0).repeat(10, axis=1))
+        page.wait("document.getElementById('label').textContent === 'horizontal'")
+
+        page.evaluate("document.querySelector('#scores [aria-pressed=false]').click()")  # the picture stays
+        page.wait("document.querySelector('#scores [aria-pressed=true]').dataset.label !== 'horizontal'")
+        assert page.evaluate("document.getElementById('live').getAttribute('aria-pressed')") == "false"
+        page.evaluate("document.getElementById('live').click()")
+        page.wait("document.getElementById('live').getAttribute('aria-pressed') === 'true'")
+        page.wait("document.querySelector('#scores [aria-pressed=true]').dataset.label === 'horizontal'")
+
+        camera.unplug()
+        page.wait("document.getElementById('message').classList.contains('bad')")
+        assert text(page, "message") == "The camera gives no picture; it is tried again."
+        assert page.evaluate("document.getElementById('stage').classList.contains('stale')")
+        keep(page, "phone-live-lost", tmp_path)
+        again = NetworkCamera(camera.server_port, camera.frame)
+        page.wait("document.getElementById('message').textContent === ''")
+        assert page.evaluate("!document.getElementById('stage').classList.contains('stale')")
+        again.unplug()
 
 
 def test_the_page_loads_nothing_from_elsewhere(server, page, photo):

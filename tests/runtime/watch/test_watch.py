@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.server
 import json
 import os
 import queue
@@ -21,8 +20,9 @@ import pytest
 
 from camlite.images import picture_files
 from camlite.system.installing import how_to_install
-from support import watched_folder
+from support import network_camera, watched_folder
 from support.fresh_process import one_line, run_camlite
+from support.network_camera import NetworkCamera
 
 pytest.importorskip("PIL")
 
@@ -294,49 +294,16 @@ def test_a_video_is_explained_every_so_often_and_taken_up_where_it_was_left(arti
     assert [line.split()[0] for line in again.stdout.splitlines()] == ["clip.avi.000010"]
 
 
-class Camera(http.server.ThreadingHTTPServer):
-    """A network camera (motion JPEG over HTTP)."""
-
-    allow_reuse_address = True
-    daemon_threads = True
-
-    def __init__(self, port: int, frame: bytes) -> None:
-        super().__init__(("127.0.0.1", port), _Stream)
-        self.frame, self.plugged = frame, True
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def unplug(self) -> None:
-        self.plugged = False
-        self.shutdown()
-        self.server_close()
-
-
-class _Stream(http.server.BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-        self.end_headers()
-        with contextlib.suppress(ConnectionError):
-            while self.server.plugged:
-                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(self.server.frame)}\r\n\r\n"
-                self.wfile.write(head.encode() + self.server.frame + b"\r\n")
-                time.sleep(0.05)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
-def frame(tmp_path: Path) -> bytes:
-    image = pytest.importorskip("PIL.Image").fromarray(VERTICAL.repeat(10, axis=0).repeat(10, axis=1))
-    image.save(tmp_path / "frame.jpg", quality=95)
-    return (tmp_path / "frame.jpg").read_bytes()
+def frame() -> bytes:
+    pytest.importorskip("PIL.Image")
+    return network_camera.jpeg(VERTICAL.repeat(10, axis=0).repeat(10, axis=1))
 
 
 def test_a_camera_that_is_unplugged_is_waited_for_and_the_newest_results_are_kept(artifact, frame, tmp_path):
     pytest.importorskip("cv2")
-    camera = Camera(0, frame)
-    url, output = f"http://127.0.0.1:{camera.server_port}/video.mjpg", tmp_path / "out"
+    camera = NetworkCamera(0, frame)
+    url, output = camera.url, tmp_path / "out"
     with running(artifact, url, "--output", output, "--every", "0.2", "--keep", "3", "--json") as process:
         lines, printed = lines_of(process.stderr), lines_of(process.stdout)
         records = [json.loads(printed.get(timeout=300)) for _ in range(6)]
@@ -345,11 +312,18 @@ def test_a_camera_that_is_unplugged_is_waited_for_and_the_newest_results_are_kep
 
         camera.unplug()
         assert lines.get(timeout=300) == f"camlite: {url}: the camera gives no picture; waiting for it\n"
-        camera = Camera(camera.server_port, frame)
+        camera = NetworkCamera(camera.server_port, frame)
 
         assert lines.get(timeout=300) == f"camlite: {url}: the camera is there again\n"
         camera.unplug()
     assert len(list(output.glob("*.overlay.png"))) <= 4
+
+
+def test_the_password_of_a_stream_is_not_shown(artifact, tmp_path):
+    pytest.importorskip("cv2")
+    with running(artifact, "http://me:secret@127.0.0.1:9/video", "--output", tmp_path / "out") as process:
+        said = lines_of(process.stderr).get(timeout=300)
+        assert said == "camlite: http://...@127.0.0.1:9/video: the camera gives no picture; waiting for it\n"
 
 
 def test_a_camera_that_is_not_there_yet_is_waited_for(artifact, tmp_path):
