@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, Command] = {
     "check": Command("camlite.cli.check", "run an artifact's golden samples on this device"),
     "audit": Command("camlite.cli.audit", "tell whether an artifact looks at the object, or beside it"),
     "faithful": Command("camlite.cli.faithful", "measure how well maps point at what moves the score"),
+    "doctor": Command("camlite.cli.doctor", "say what is installed, which artifacts run here, and what to do"),
 }
 
 # What a command of the workstation may miss, and the extra that brings it where that is not the exporter's.
