@@ -25,6 +25,11 @@ _GROUPS = {"export": "camlite export, parity, keygen, to-c", "audit": "--report 
 _EXPORTS_PYTHON = (3, 11)
 _BACKENDS = ("ai-edge-litert", "tflite-runtime", "onnxruntime")
 
+EXAMPLES = (
+    "camlite doctor",
+    "camlite doctor flowers --json",
+)
+
 
 class Group(NamedTuple):
     """An extra of many packages: which of them are missing; None where camlite is not installed, and so not known."""
