@@ -21,6 +21,12 @@ from camlite_export.sharpening.choosing import Maps
 
 _CALIBRATED = [precision for precision, traits in PRECISIONS.items() if traits.needs_calibration]
 
+EXAMPLES = (
+    "camlite export flowers.keras --calibration photos",
+    "camlite export flowers.keras --calibration photos --precisions int8 --sign maker.key",
+    "camlite export model.tflite --labels labels.txt --calibration photos",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""

@@ -9,6 +9,8 @@ from camlite.errors import CamliteError
 from camlite.show import say
 from camlite_export import signing
 
+EXAMPLES = ("camlite keygen maker",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""

@@ -18,6 +18,11 @@ from camlite_export.cli.waiting import STAGE_AND_BAR, waiting
 if TYPE_CHECKING:
     from camlite_export.agreement.compare import Comparison
 
+EXAMPLES = (
+    "camlite parity flowers.keras flowers --data photos",
+    "camlite parity flowers.keras flowers/flowers.int8.tflite --data photos --report parity --gate top1_agreement=0.99",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""

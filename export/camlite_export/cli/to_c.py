@@ -14,6 +14,8 @@ from camlite_export.to_c import converting
 # Of camlite.c with its self-check, on Cortex-M at -Os: measured, see docs/microcontrollers.md.
 CODE, STACK = 2800, 840
 
+EXAMPLES = ("camlite to-c flowers/flowers.int8.tflite --output firmware",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""

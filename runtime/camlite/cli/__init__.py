@@ -1,7 +1,7 @@
 """The program ``camlite``: one file a command, loaded when it is called.
 
-A command is a module with `add_arguments` and `run`. Here are those of the device; other packages add theirs through
-entry points, see `camlite.system.extensions`.
+A command is a module with `add_arguments`, `run`, and `EXAMPLES`, command lines for its help. Here are those of the
+device; other packages add theirs through entry points, see `camlite.system.extensions`.
 """
 
 from __future__ import annotations
@@ -43,6 +43,10 @@ COMMANDS: Mapping[str, Command] = {
     "check": Command("camlite.cli.check", "run an artifact's golden samples on this device"),
     "audit": Command("camlite.cli.audit", "tell whether an artifact looks at the object, or beside it"),
     "faithful": Command("camlite.cli.faithful", "measure how well maps point at what moves the score"),
+    "completion": Command(
+        "camlite.cli.completion", "print what makes the Tab key of bash, zsh or fish complete commands"
+    ),
+    "doctor": Command("camlite.cli.doctor", "say what is installed, which artifacts run here, and what to do"),
 }
 
 # What a command of the workstation may miss, and the extra that brings it where that is not the exporter's.
@@ -68,6 +72,12 @@ _PAGES = frozenset({"audit", "faithful"})  # commands of the device whose report
 _FAILURE = 2
 _UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h
 _INTERRUPTED = 130
+# From a trained classifier to its first explanation.
+_EXAMPLES = (
+    "camlite export flowers.keras --calibration photos",
+    "camlite explain flowers/flowers.int8.tflite photo.jpg",
+    "camlite explain --help",
+)
 _NARROWEST, _WIDEST = 20, 1000  # columns of the help
 
 
@@ -88,10 +98,15 @@ def _columns() -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Bad usage is one line."""
+    """Bad usage is one line. The help ends with examples, each on a line of its own, to be copied."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, examples: Sequence[str] = (), **options: Any) -> None:
         super().__init__(**options, formatter_class=_Formatter)
+        self._examples = examples
+
+    def format_help(self) -> str:
+        """The help."""
+        return "\n  ".join([super().format_help() + "\nexamples:", *self._examples]) + "\n"
 
     def error(self, message: str) -> NoReturn:
         say.errors(f"{self.prog}: {one_line(message)}; see {self.prog} --help")
@@ -226,19 +241,28 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     if not arguments or arguments[0] not in known:
         _overview(arguments)
     # Only the parser of this command: argparse takes half a millisecond for each.
-    module, summary = known[arguments[0]]
-    parser = _Parser(prog=f"camlite {arguments[0]}", description=_sentence(summary))
-    command = importlib.import_module(module)
-    command.add_arguments(parser)
-    parser.set_defaults(run=command.run)
-    return parser.parse_args(arguments[1:])
+    return parser_of(arguments[0], known[arguments[0]]).parse_args(arguments[1:])
+
+
+def parser_of(name: str, command: Command) -> argparse.ArgumentParser:
+    """What reads a command's arguments; its `run` is the command's.
+
+    Raises:
+        ImportError: the command needs a package that is not installed.
+    """
+    module = importlib.import_module(command.module)
+    parser = _Parser(prog=f"camlite {name}", description=_sentence(command.summary), examples=module.EXAMPLES)
+    module.add_arguments(parser)
+    parser.set_defaults(run=module.run)
+    return parser
 
 
 def _overview(arguments: Sequence[str]) -> NoReturn:
     """What answers where no command comes first: the help, the version, or what is wrong."""
     from camlite import __version__
 
-    parser = _Parser(prog="camlite", description="Image classifiers on the edge, with their explanation.")
+    about = "Image classifiers on the edge, with their explanation."
+    parser = _Parser(prog="camlite", description=about, examples=_EXAMPLES)
     parser.add_argument("--version", action="version", version=f"camlite {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     for name, (_, summary) in all_commands().items():

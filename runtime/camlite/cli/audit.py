@@ -18,6 +18,11 @@ from camlite.images.masked_source import Source
 from camlite.show import say
 from camlite.system.extensions import extension
 
+EXAMPLES = (
+    "camlite audit flowers/flowers.int8.tflite photos",
+    "camlite audit flowers/flowers.int8.tflite photos --report audit",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""

@@ -27,6 +27,11 @@ _HEADER = [
     "memory",
 ]
 
+EXAMPLES = (
+    "camlite bench flowers/flowers.int8.tflite",
+    "camlite bench flowers --threads 2",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""

@@ -13,6 +13,11 @@ from camlite.cli.several import Several
 from camlite.self_check import Check, Sample
 from camlite.show import say
 
+EXAMPLES = (
+    "camlite check flowers",
+    "camlite check flowers/flowers.int8.tflite --json",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""

@@ -20,6 +20,12 @@ from camlite.system import files
 
 _COLUMNS = 56
 
+EXAMPLES = (
+    "camlite explain flowers/flowers.int8.tflite photo.jpg",
+    "camlite explain flowers/flowers.int8.tflite photos --output heatmaps --json",
+    "camlite explain flowers/flowers.int8.tflite photo.jpg --classes 0 --against 1",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""

@@ -23,6 +23,11 @@ from camlite.system.extensions import extension
 
 _ROWS = {"random": "  a random map", "centre": "  the middle"}
 
+EXAMPLES = (
+    "camlite faithful flowers/flowers.int8.tflite photos",
+    "camlite faithful flowers photos --report faithful",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""

@@ -21,6 +21,11 @@ _OF_CAMLITE = (SEAL_MARK, CARD_ENTRY.encode(), CARD_KEY.encode())
 # Of the maps that were measured, the best and the plain one; --json has all.
 _MOST_MAPS = 3
 
+EXAMPLES = (
+    "camlite inspect flowers.keras",
+    "camlite inspect flowers/flowers.int8.tflite",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""

@@ -23,6 +23,11 @@ _SHORTEST_TOKEN = 16
 _VIEWERS = 100
 _OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
+EXAMPLES = (
+    "camlite serve flowers/flowers.int8.tflite",
+    "camlite serve flowers/flowers.int8.tflite --host 0.0.0.0 --token-file token.txt",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""

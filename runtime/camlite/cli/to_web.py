@@ -9,6 +9,8 @@ from camlite.cli import options, several
 from camlite.cli.several import Several
 from camlite.show import say
 
+EXAMPLES = ("camlite to-web flowers/flowers.float32.onnx --output site --runtime node_modules/onnxruntime-web",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""

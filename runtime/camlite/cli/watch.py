@@ -30,6 +30,11 @@ _MOST_PIXELS = 16_000_000
 _MOST_BYTES_A_PIXEL, _MOST_BYTES_BESIDE = 6, 1 << 20  # of a file: three channels of 16 bits, and what is not pixels
 _MOST_MEMORY_A_PIXEL, _MOST_MEMORY_BESIDE = 9, 7_000_000  # together 144 MiB, as of `camlite serve`
 
+EXAMPLES = (
+    "camlite watch flowers/flowers.int8.tflite photos --output results --once",
+    "camlite watch flowers/flowers.int8.tflite 0 --output results --every 5",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""

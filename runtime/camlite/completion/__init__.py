@@ -1,0 +1,1 @@
+"""Completion of the command line for shells: one file a shell, each with `script`, made of what argparse declares."""
