@@ -43,6 +43,13 @@
 #define CAMLITE_WITH_SOFTMAX 1
 #endif
 
+/* Not copied to where it is called: with -Os, the code is smaller so. */
+#if defined(__GNUC__)
+#define CALLED __attribute__((noinline))
+#else
+#define CALLED
+#endif
+
 /* So many channels are worked on at a time. */
 #define BLOCK 32
 /* Steps of `rest` in one step of an integer weight. */
@@ -70,36 +77,31 @@ static size_t width_of(const camlite_tensor *tensor)
     return is_float(tensor) ? 4 : is_int16(tensor) ? 2 : 1;
 }
 
-/* The bits of the largest magnitude. Magnitudes are in the order of their bits; those of infinity and NaN come last. */
+/* The bits of the larger magnitude, of bits and of a number. Magnitudes are in the order of their bits; those of infinity
+   and NaN come last. */
+static uint32_t larger(uint32_t most, float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    bits &= 0x7fffffff;
+    return bits > most ? bits : most;
+}
+
 static uint32_t largest_of(const float *values, uint32_t count)
 {
-    uint32_t bits, most = 0;
-    while (count--) {
-        memcpy(&bits, values++, sizeof bits);
-        bits &= 0x7fffffff;
-        if (bits > most)
-            most = bits;
-    }
+    uint32_t most = 0;
+    while (count--)
+        most = larger(most, *values++);
     return most;
 }
 
-static camlite_status all_finite(const float *values, uint32_t count)
+static camlite_status all_finite(uint32_t most)
 {
-    return largest_of(values, count) < 0x7f800000 ? CAMLITE_OK : CAMLITE_NOT_FINITE;
+    return most < 0x7f800000 ? CAMLITE_OK : CAMLITE_NOT_FINITE;
 }
 
-static float magnitude(float value)
-{
-    return value < 0 ? -value : value;
-}
-
-static float larger(float one, float other)
-{
-    return other <= one ? one : other; /* NaN where one of them is */
-}
-
-/* `count` numbers, `step` apart, from index `at` on; integers without their zero point. */
-static void load(numbers *to, const camlite_tensor *tensor, size_t at, size_t step, uint32_t count)
+/* Adds `count` numbers, `step` apart, from index `at` on; integers without their zero point. */
+static void add(numbers *to, const camlite_tensor *tensor, size_t at, size_t step, uint32_t count)
 {
     size_t width = width_of(tensor);
     const uint8_t *from = (const uint8_t *)tensor->data + at * width;
@@ -107,16 +109,18 @@ static void load(numbers *to, const camlite_tensor *tensor, size_t at, size_t st
     for (n = 0; n < count; n++, from += step * width) {
         int32_t stored = *from;
         if (is_float(tensor)) {
-            memcpy(&to->f[n], from, 4);
+            float real;
+            memcpy(&real, from, sizeof real);
+            to->f[n] += real;
             continue;
         }
         if (is_int16(tensor)) {
             int16_t wide;
-            memcpy(&wide, from, 2);
+            memcpy(&wide, from, sizeof wide);
             stored = wide;
         } else if (!CAMLITE_WITH_UINT8 || tensor->type != CAMLITE_UINT8)
             stored = (int8_t)stored;
-        to->i[n] = stored - tensor->zero_point;
+        to->i[n] += stored - tensor->zero_point;
     }
 }
 
@@ -154,12 +158,12 @@ static int is_usual(const camlite_artifact *artifact)
 }
 
 /* With such a zero point, no sum below can overflow. */
-static int fits(const camlite_tensor *tensor, uint64_t count)
+static int fits(const camlite_tensor *tensor, uint32_t rows, uint32_t columns)
 {
     const unsigned known = 1u << CAMLITE_INT8 | CAMLITE_WITH_UINT8 << CAMLITE_UINT8 |
                            CAMLITE_WITH_INT16 << CAMLITE_INT16 | CAMLITE_WITH_FLOAT32 << CAMLITE_FLOAT32;
     return (unsigned)tensor->type <= CAMLITE_FLOAT32 && known >> tensor->type & 1 &&
-           count * width_of(tensor) == tensor->bytes && (uint32_t)tensor->zero_point + 32768 < 65536;
+           (uint64_t)rows * columns * width_of(tensor) == tensor->bytes && (uint32_t)tensor->zero_point + 32768 < 65536;
 }
 
 /* The artifact, and where there are outputs, they as well. */
@@ -176,10 +180,10 @@ static camlite_status verify(const camlite_artifact *artifact, const camlite_out
         (!CAMLITE_WITH_LAYOUTS && !is_usual(artifact)) ||
         (!CAMLITE_WITH_SIGMOID && artifact->activation == CAMLITE_SIGMOID) ||
         (!CAMLITE_WITH_SOFTMAX && artifact->activation == CAMLITE_SOFTMAX) ||
-        !fits(&weights->stored, is_per_place(artifact) ? all * places : all))
+        !fits(&weights->stored, (is_per_place(artifact) ? (uint32_t)places : 1) * artifact->channels, artifact->classes))
         return CAMLITE_BAD_ARTIFACT;
     if (outputs &&
-        !(fits(&outputs->features, places * artifact->channels) && fits(&outputs->scores, artifact->classes)))
+        !(fits(&outputs->features, (uint32_t)places, artifact->channels) && fits(&outputs->scores, artifact->classes, 1)))
         return CAMLITE_BAD_TENSOR;
     return CAMLITE_OK;
 }
@@ -200,7 +204,7 @@ static float unit_of(const camlite_artifact *artifact, const camlite_tensor *fea
 }
 
 /* `count` class weights of class k at a place. */
-static void load_weights(numbers *to, const camlite_artifact *artifact, uint32_t k, uint32_t place, uint32_t channel,
+static CALLED void load_weights(numbers *to, const camlite_artifact *artifact, uint32_t k, uint32_t place, uint32_t channel,
                          uint32_t count)
 {
     const camlite_weights *weights = &artifact->weights;
@@ -210,7 +214,8 @@ static void load_weights(numbers *to, const camlite_artifact *artifact, uint32_t
         at = ((is_per_place(artifact) ? (size_t)place * artifact->channels : 0) + channel) * classes + k;
         step = classes;
     }
-    load(to, &weights->stored, at, step, count);
+    memset(to, 0, count * 4);
+    add(to, &weights->stored, at, step, count);
     for (n = 0; has_rest(artifact) && n < count; n++)
         to->i[n] = REST_STEPS * to->i[n] + weights->rest[(channel + n) * classes + k];
 }
@@ -225,24 +230,19 @@ static void add_evidence(const camlite_artifact *artifact, const camlite_tensor 
     uint32_t from = k, channel, count, place, n;
     int by_place = end == 0, added_up = end && !is_per_place(artifact);
     int in_float = is_float(features) || is_float(&artifact->weights.stored);
-    numbers some, one, weights;
+    numbers some, weights;
     float unit = 0;
     if (by_place)
         end = k + 1;
     for (channel = 0; channel < channels; channel += count) {
         count = channels - channel < BLOCK ? channels - channel : BLOCK;
         for (place = 0; place < places; place++) {
+            if (!added_up || place == 0)
+                memset(&some, 0, count * 4);
             if (CAMLITE_WITH_LAYOUTS && artifact->channels_first)
-                load(&one, features, (size_t)channel * places + place, places, count);
+                add(&some, features, (size_t)channel * places + place, places, count);
             else
-                load(&one, features, (size_t)place * channels + channel, 1, count);
-            for (n = 0; n < count; n++)
-                if (!added_up || place == 0)
-                    some.i[n] = one.i[n]; /* of a float its bits */
-                else if (is_float(features))
-                    some.f[n] += one.f[n];
-                else
-                    some.i[n] += one.i[n];
+                add(&some, features, (size_t)place * channels + channel, 1, count);
             if (added_up && place + 1 < places)
                 continue;
             for (k = from; k < end; k++) {
@@ -272,7 +272,7 @@ camlite_status camlite_contrast(const camlite_artifact *artifact, const camlite_
     if (status)
         return status;
     add_evidence(artifact, &outputs->features, against, 0, -1, map);
-    return all_finite(map, places_of(artifact));
+    return all_finite(largest_of(map, places_of(artifact)));
 }
 
 camlite_status camlite_evidence(const camlite_artifact *artifact, const camlite_outputs *outputs, uint32_t k,
@@ -287,7 +287,7 @@ camlite_status camlite_evidence(const camlite_artifact *artifact, const camlite_
         return CAMLITE_BAD_SIZE;
     memset(map, 0, places_of(artifact) * sizeof *map);
     add_evidence(artifact, &outputs->features, k, 0, 1, map);
-    return all_finite(map, places_of(artifact));
+    return all_finite(largest_of(map, places_of(artifact)));
 }
 
 /* --- Scores ------------------------------------------------------------------------------------------------------- */
@@ -296,7 +296,8 @@ static float score_at(const camlite_tensor *scores, uint32_t k)
 {
     numbers one;
     float real;
-    load(&one, scores, k, 1, 1);
+    one.i[0] = 0;
+    add(&one, scores, k, 1, 1);
     real = real_of(&one, 0, scores);
     return scores->scale != 0 ? real * scores->scale : real;
 }
@@ -305,22 +306,21 @@ camlite_status camlite_top(const camlite_artifact *artifact, const camlite_outpu
                            float *score)
 {
     camlite_status status = verify(artifact, outputs);
-    float worst = 0;
-    uint32_t k;
+    uint32_t k, most = 0;
     for (k = 0; !status && k < artifact->classes; k++) {
         float one = score_at(&outputs->scores, k);
-        worst = larger(worst, magnitude(one));
+        most = larger(most, one);
         if (k == 0 || one > *score) {
             *score = one;
             *top = k;
         }
     }
-    return status ? status : all_finite(&worst, 1);
+    return status ? status : all_finite(most);
 }
 
 #if CAMLITE_WITH_SOFTMAX || CAMLITE_WITH_SIGMOID
 /* exp(x) of x <= 0, within 4e-7 of it. That of newlib computes in double, which these processors do in software. */
-static float exponential(float x)
+static CALLED float exponential(float x)
 {
     int32_t n;
     uint32_t bits;
@@ -356,7 +356,7 @@ static void softmax(float *values, uint32_t count)
 #if CAMLITE_WITH_SIGMOID
 static float sigmoid(float value)
 {
-    float small = exponential(-magnitude(value));
+    float small = exponential(value < 0 ? value : -value);
     return (value < 0 ? small : 1) / (1 + small);
 }
 #endif
@@ -365,14 +365,14 @@ camlite_status camlite_completeness(const camlite_artifact *artifact, const caml
                                     size_t count, float *completeness)
 {
     camlite_status status = verify(artifact, outputs);
-    uint32_t k;
+    uint32_t k, most = 0;
     if (status)
         return status;
     if (count < artifact->classes)
         return CAMLITE_BAD_SIZE;
     memcpy(sums, artifact->bias, artifact->classes * sizeof *sums);
     add_evidence(artifact, &outputs->features, 0, artifact->classes, 1, sums);
-    status = all_finite(sums, artifact->classes);
+    status = all_finite(largest_of(sums, artifact->classes));
 #if CAMLITE_WITH_SOFTMAX
     if (!status && artifact->activation == CAMLITE_SOFTMAX)
         softmax(sums, artifact->classes);
@@ -382,10 +382,10 @@ camlite_status camlite_completeness(const camlite_artifact *artifact, const caml
         for (k = 0; k < artifact->classes; k++)
             sums[k] = sigmoid(sums[k]);
 #endif
-    *completeness = 0;
     for (k = 0; k < artifact->classes; k++)
-        *completeness = larger(*completeness, magnitude(sums[k] - score_at(&outputs->scores, k)));
-    return status ? status : all_finite(completeness, 1);
+        most = larger(most, sums[k] - score_at(&outputs->scores, k));
+    memcpy(completeness, &most, sizeof most);
+    return status ? status : all_finite(most);
 }
 
 /* --- Heatmap ------------------------------------------------------------------------------------------------------ */
@@ -505,7 +505,7 @@ camlite_status camlite_heatmap(const camlite_artifact *artifact, const float *ma
                                size_t bytes, uint32_t height, uint32_t width)
 {
     camlite_status status = verify(artifact, NULL);
-    uint32_t most, largest;
+    uint32_t most, pass, largest = 0;
     axis rows, columns;
     if (!status)
         status = axis_of(&rows, artifact->height, height, artifact->top, artifact->bottom);
@@ -516,13 +516,10 @@ camlite_status camlite_heatmap(const camlite_artifact *artifact, const float *ma
     if (count < places_of(artifact) || (uint64_t)height * width > bytes)
         return CAMLITE_BAD_SIZE;
     most = largest_of(map, places_of(artifact));
-    if (most >= 0x7f800000)
-        return CAMLITE_NOT_FINITE;
     memset(image, 0, (size_t)height * width);
-    largest = draw(map, most, &rows, &columns, NULL, width, 0);
-    if (largest)
-        draw(map, most, &rows, &columns, image, width, largest);
-    return CAMLITE_OK;
+    for (pass = 0; !(status = all_finite(most)) && pass < 2 && (pass == 0 || largest); pass++)
+        largest = draw(map, most, &rows, &columns, pass ? image : NULL, width, largest);
+    return status;
 }
 
 /* --- The self-check ----------------------------------------------------------------------------------------------- */
@@ -535,19 +532,20 @@ static camlite_status figures_of(const camlite_artifact *artifact, uint32_t samp
     const float *scores = golden->scores + (size_t)sample * artifact->classes;
     const float *evidence = golden->evidence + (size_t)sample * places_of(artifact);
     camlite_status status = camlite_completeness(artifact, outputs, sums, sums_count, &figures[CAMLITE_COMPLETENESS]);
-    uint32_t n, expected = 0;
-    float score = 0, error = 0;
+    uint32_t n, expected = 0, score = 0, most = 0;
+    float error;
     if (status)
         return status;
     for (n = 0; n < artifact->classes; n++) {
-        score = larger(score, magnitude(score_at(&outputs->scores, n) - scores[n]));
+        score = larger(score, score_at(&outputs->scores, n) - scores[n]);
         if (scores[n] > scores[expected])
             expected = n;
     }
     status = camlite_evidence(artifact, outputs, expected, map, map_count);
     for (n = 0; !status && n < places_of(artifact); n++)
-        error = larger(error, magnitude(map[n] - evidence[n]));
-    figures[CAMLITE_SCORE_DIFFERENCE] = score;
+        most = larger(most, map[n] - evidence[n]);
+    memcpy(&figures[CAMLITE_SCORE_DIFFERENCE], &score, sizeof score);
+    memcpy(&error, &most, sizeof most);
     figures[CAMLITE_EVIDENCE_ERROR] = error / golden->evidence_size;
     return status;
 }

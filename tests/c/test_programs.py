@@ -14,7 +14,7 @@ from camlite import backends
 from camlite.artifact import Artifact
 from camlite.maps.resize import Resizing, heatmap
 from camlite_export.cli import to_c
-from support import c_cases, c_programs, spec_vectors
+from support import c_cases, c_figures, c_programs, spec_vectors
 from support.c_cases import Case
 from support.c_programs import BOARDS, COMPILERS, SANITIZED
 
@@ -139,6 +139,16 @@ def test_code_and_stack_are_what_to_c_prints(name, written, tmp_path):
 
     assert all(0.7 * to_c.CODE <= size <= (1 if plain else 1.4) * to_c.CODE for size in code.values()), code
     assert 0.7 * to_c.STACK <= stack <= to_c.STACK
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_what_explains_an_int8_artifact_takes_at_most_2_kilobytes_of_code(board, written):
+    """As gcc 12 compiles it: 2,036 bytes for a Cortex-M3. `camlite_check` and `camlite_contrast` come on top."""
+    code = c_programs.code(written("stripes.int8")[0] / "camlite.c", board, "-Os")
+
+    explains = {function: size for function, size in code.items() if function not in c_figures.BESIDE}
+    assert {"camlite_top", "camlite_evidence", "camlite_completeness", "camlite_heatmap"} < set(explains)
+    assert sum(explains.values()) <= 2048, explains
 
 
 @pytest.mark.parametrize(

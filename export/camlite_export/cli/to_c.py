@@ -12,7 +12,7 @@ from camlite_export import output_folder
 from camlite_export.to_c import converting
 
 # Of camlite.c with its self-check, on Cortex-M at -Os: measured, see docs/microcontrollers.md.
-CODE, STACK = 2800, 840
+CODE, STACK = 2600, 700
 
 EXAMPLES = ("camlite to-c flowers/flowers.int8.tflite --output firmware",)
 
