@@ -135,11 +135,12 @@ def cells(artifact: Path, pixels: Path) -> Iterator[str]:
             yield "n/a"
             continue
         scores = expected if program == "camlite" else asked(program, artifact, pixels)
-        yield _said(scores, expected)
+        yield said(scores, expected)
     yield signed(artifact)
 
 
-def _said(scores: list[float] | str, expected: list[float] | str) -> str:
+def said(scores: list[float] | str, expected: list[float] | str) -> str:
+    """A cell of the table: what a program gave, beside what camlite gave."""
     if isinstance(scores, str) or isinstance(expected, str):
         return str(scores) if str(scores) == "not installed" else f"no: {str(scores)[:110]}"
     away = float(np.abs(np.subtract(scores, expected)).max())

@@ -15,7 +15,7 @@ from camlite.soundness.tflite_schema import SCHEMA
 
 # Of the operators that a sound model may have: those that TensorFlow Lite Micro has no kernel for, and two that it
 # names in another way.
-_MISSING = frozenset({"GELU", "ONE_HOT", "POW", "REVERSE_V2", "SELECT", "SIGN", "TILE"})
+_MISSING = frozenset({"GELU", "ONE_HOT", "POW", "SELECT", "SIGN", "TILE"})
 _RENAMED = {"BATCH_MATMUL": "AddBatchMatMul", "CUMSUM": "AddCumSum"}
 _ALIGNMENT = 16  # of each tensor in an arena
 

@@ -12,7 +12,8 @@ import pytest
 
 from camlite import artifact as artifacts
 from camlite.artifact import pack
-from camlite_export.to_c import c_text, converting
+from camlite.soundness import tflite_rules
+from camlite_export.to_c import c_text, converting, model_tensors
 from support import c_programs, spec_vectors
 from support.fresh_process import one_line, run_camlite
 
@@ -246,3 +247,32 @@ def test_operators_are_added_by_the_names_of_tensorflow_lite_micro():
     added = re.findall(r"resolver\.(\w+)\(\);", example)
     assert f"MicroMutableOpResolver<{len(added)}>" in example
     assert {"AddConv2D", "AddMean", "AddFullyConnected", "AddSoftmax"} <= set(added)
+
+
+TFLM_HEADERS = [
+    *(f"micro/{name}.h" for name in ("micro_interpreter", "micro_mutable_op_resolver", "system_setup")),
+    "schema/schema_generated.h",
+]
+
+
+@pytest.mark.parametrize("name", ["stripes.int8", "bgr.float32"])
+@pytest.mark.parametrize("compiler", c_programs.COMPILERS)
+def test_the_example_for_tensorflow_lite_micro_compiles_against_its_declarations(name, compiler, tmp_path):
+    """Its own headers are in no registry; what it uses of them is in tflm_declarations.h."""
+    to_c(spec_vectors.FOLDER / f"{name}.tflite", tmp_path / "out")
+    declarations = c_programs.PROGRAMS / "tflm_declarations.h"
+    for one in TFLM_HEADERS:
+        header = tmp_path / "tensorflow/lite" / one
+        header.parent.mkdir(parents=True, exist_ok=True)
+        header.write_text(f'#include "{declarations}"\n')
+    options = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only", f"-I{tmp_path}"]
+
+    c_programs.run([c_programs.tool(compiler), "-x", "c++", *options, tmp_path / "out/example_tflm.cpp"])
+
+
+def test_every_operator_is_declared_or_said_to_be_missing():
+    declared = set(re.findall(r"ADD\((\w+)\)", (c_programs.PROGRAMS / "tflm_declarations.h").read_text()))
+    calls = {rule.name: model_tensors.resolver_call(rule.name) for rule in tflite_rules.RULES.values()}
+
+    assert {call.removeprefix("Add") for call in calls.values() if call} == declared - {"NAME"}
+    assert {name for name, call in calls.items() if not call} == {"GELU", "ONE_HOT", "POW", "SELECT", "SIGN", "TILE"}
