@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
+import struct
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +99,15 @@ def crafted(artifacts: Path) -> Iterator[dict[str, Any]]:
         kept = {name: content for name, content in (entries | changes).items() if content is not None}
         yield _sealed_tflite(tflite, list(kept.items()), reason)
     yield _sealed_tflite(tflite, [*entries.items(), ("bias.npy", entries["bias.npy"])], "an entry is there twice")
+    labels = "\n".join(tflite.card.labels)
+    for reason, content in (
+        ("labels.txt with a line break at its end", f"{labels}\n"),
+        ("labels.txt with the labels in another order", "\n".join(reversed(tflite.card.labels))),
+    ):
+        yield _sealed_tflite(tflite, [*entries.items(), ("labels.txt", content.encode())], reason)
+    yield _sealed_tflite(
+        tflite, list(entries.items()), "a byte after the Deflate stream of an entry", more=[*entries][-1]
+    )
     yield from _crafted_maps(camlite.artifact.read(artifacts / _CRAFTED_GUIDED))
 
     properties = [(CARD_KEY, cards.to_json(onnx.card).encode()), (ARRAYS_KEY, _packed(onnx))]
@@ -108,8 +120,10 @@ def crafted(artifacts: Path) -> Iterator[dict[str, Any]]:
         ("an unknown field between card and arrays", [written[0], _UNKNOWN_FIELD, written[1]]),
         ("a signature is announced and missing", [*written, announced]),
         ("card.json in the zip of an ONNX artifact", [written[0], metadata_entry(ARRAYS_KEY, _zipped(with_card))]),
+        ("labels.txt in the zip of an ONNX artifact", [written[0], metadata_entry(ARRAYS_KEY, _with_labels(onnx))]),
     ):
         yield _sealed_onnx(onnx, b"".join(payload), reason)
+    yield with_a_field_in_the_model(onnx, 2**29, "a field in the model whose number is larger than protobuf has")
     for name in (_CRAFTED_ONNX, "graph.float32.onnx"):
         yield {"artifact": name, "append": _UNKNOWN_FIELD.hex(), "reason": "an unknown field at the end"}
 
@@ -132,6 +146,7 @@ def _crafted_maps(read: camlite.artifact.Artifact) -> Iterator[dict[str, Any]]:
         ("a radius of 0", {MAPS_ENTRY: maps.replace('"radius": 1.5', '"radius": 0.0').encode()}),
         ("a field of maps.json is unknown", {MAPS_ENTRY: maps.replace('"map":', '"more": 1, "map":', 1).encode()}),
         ("a field of maps.json is missing", {MAPS_ENTRY: maps.replace('"measured_on": 24,', "").encode()}),
+        ("a whole number of 2^53", {MAPS_ENTRY: maps.replace('"measured_on": 24', f'"measured_on": {2**53}').encode()}),
         ("a whole number where a fraction is due", {MAPS_ENTRY: maps.replace("0.125", "1", 1).encode()}),
     ):
         if any(content == entries[name] for name, content in changes.items()):
@@ -162,27 +177,62 @@ def _packed(read: camlite.artifact.Artifact) -> bytes:
     return _zipped([(name, content) for name, content in _entries(read).items() if name != CARD_ENTRY])
 
 
+def _with_labels(read: camlite.artifact.Artifact) -> bytes:
+    entries = {name: content for name, content in _entries(read).items() if name != CARD_ENTRY}
+    return _zipped([*entries.items(), ("labels.txt", "\n".join(read.card.labels).encode())])
+
+
+def with_a_field_in_the_model(read: camlite.artifact.Artifact, number: int, reason: str) -> dict[str, Any]:
+    """An ONNX artifact whose model ends with a varint of 0, under this field number; its card and seal fit."""
+    tag, digits = number * 8, bytearray()
+    while tag > 127:
+        digits.append(tag & 127 | 128)
+        tag >>= 7
+    model = bytes(read.model) + bytes(digits) + bytes([tag, 0])
+    card = read.card._replace(model_sha256=hashlib.sha256(model).hexdigest())
+    payload = metadata_entry(CARD_KEY, cards.to_json(card).encode()) + metadata_entry(ARRAYS_KEY, _packed(read))
+    return _sealed_onnx(read._replace(model=model), payload, reason)
+
+
 def _zipped(entries: Sequence[tuple[str, bytes]]) -> bytes:
     return base64.b64encode(_zip(entries, b"", 0))
 
 
-def _zip(entries: Sequence[tuple[str, bytes]], after: bytes, comment: int) -> bytes:
-    """A zip behind other bytes, an entry twice where it is named twice; its comment is zeros."""
+def _zip(entries: Sequence[tuple[str, bytes]], after: bytes, comment: int, as_it_is: Container[str] = ()) -> bytes:
+    """A zip behind other bytes, an entry twice where it is named twice; its comment is zeros.
+
+    Args:
+        as_it_is: names of entries that are not compressed.
+    """
     buffer = io.BytesIO(after)
     with warnings.catch_warnings(), zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         warnings.simplefilter("ignore")  # of the name that is there twice
         for name, content in entries:
             entry = zipfile.ZipInfo(name)
-            entry.compress_type, entry.create_system, entry.external_attr = zipfile.ZIP_DEFLATED, 3, 0o644 << 16
+            entry.compress_type = zipfile.ZIP_STORED if name in as_it_is else zipfile.ZIP_DEFLATED
+            entry.create_system, entry.external_attr = 3, 0o644 << 16
             archive.writestr(entry, content)
         archive.comment = bytes(comment)
     return buffer.getvalue()
 
 
+def _with_more(unsealed: bytes, entries: Sequence[tuple[str, bytes]], name: str) -> bytes:
+    """A zip in which a byte follows the Deflate stream of an entry: written as it is, and then called Deflate."""
+    (content,) = (content for one, content in entries if one == name)
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    packed = packer.compress(content) + packer.flush() + b"\0"
+    made = bytearray(_zip([(one, packed if one == name else held) for one, held in entries], unsealed, _SEAL, {name}))
+    start = made.rindex(b"PK\x01\x02", 0, made.rindex(name.encode()))  # its entry in the directory
+    struct.pack_into("<H", made, start + 10, zipfile.ZIP_DEFLATED)
+    struct.pack_into("<LLL", made, start + 16, zlib.crc32(content), len(packed), len(content))
+    return bytes(made)
+
+
 def _sealed_tflite(
-    read: camlite.artifact.Artifact, entries: Sequence[tuple[str, bytes]], reason: str
+    read: camlite.artifact.Artifact, entries: Sequence[tuple[str, bytes]], reason: str, more: str = ""
 ) -> dict[str, Any]:
-    unsealed = _zip(entries, read.model, _SEAL)[:-_SEAL]
+    zipped = _with_more(read.model, entries, more) if more else _zip(entries, read.model, _SEAL)
+    unsealed = zipped[:-_SEAL]
     return _replaced(read.path, unsealed + seal_of(unsealed[len(read.model) :]), reason)
 
 

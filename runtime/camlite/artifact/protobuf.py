@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+_TAGS = 2**32  # field numbers have 29 bits, a wire type 3
 METADATA_TAG = b"\x72"  # ModelProto.metadata_props: field 14, length-delimited
 
 
@@ -32,6 +33,8 @@ def fields(content: bytes, start: int = 0, end: int | None = None) -> Iterator[F
     end = len(content) if end is None else end
     while start < end:
         tag, body = varint(content, start, end)
+        if tag >= _TAGS:
+            raise ValueError(f"no ONNX file: field {tag >> 3} at byte {start}")
         wire_type = tag & 7
         if wire_type == 0:
             _, stop = varint(content, body, end)

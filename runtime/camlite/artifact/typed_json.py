@@ -15,6 +15,8 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 from camlite.errors import ArtifactError
 from camlite.texts import hidden_character, printable
 
+MOST_WHOLE = 2**53 - 1  # what readers that know float64 alone tell from its neighbours
+
 _T = TypeVar("_T")
 
 
@@ -91,6 +93,8 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         return {_printable(name, where): _printable(item, where) for name, item in value.items()}
     if type(value) is not kind:
         raise ArtifactError(f"{where}: expected {kind.__name__}, received {type(value).__name__}")
+    if kind is int and abs(value) > MOST_WHOLE:
+        raise ArtifactError(f"{where}: {str(value)[:24]}, expected a whole number of at most {MOST_WHOLE}")
     return _printable(value, where)
 
 

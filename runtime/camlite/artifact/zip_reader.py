@@ -84,7 +84,8 @@ def unpack(content: bytes, entry: Entry) -> bytes:
         unpacked = unpacker.decompress(packed, entry.size + 1)
     except zlib.error as error:
         raise ValueError(f"{entry.name}: {error}") from None
-    if not unpacker.eof or len(unpacked) != entry.size or zlib.crc32(unpacked) != entry.crc:
+    whole = unpacker.eof and not unpacker.unused_data
+    if not whole or len(unpacked) != entry.size or zlib.crc32(unpacked) != entry.crc:
         raise ValueError(f"{entry.name} does not unpack to what the zip's directory says")
     return unpacked
 
