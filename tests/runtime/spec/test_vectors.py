@@ -25,7 +25,7 @@ from support.spec_vectors import FOLDER
 
 NAMES = [name for name, _ in spec_vectors.artifact_names()]
 PAIRS = [(backend, name) for backend, container in BACKENDS.items() for name in NAMES if name.endswith(container)]
-_MOST_BYTES, _MOST_BYTES_A_FILE = 600_000, 90_000
+_MOST_BYTES, _MOST_BYTES_A_FILE = 620_000, 90_000
 
 # Those of "What must be equal, and how nearly" in artifact.md, as a share of the largest number.
 REAL = 1e-5
