@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import os
+import shlex
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from camlite.artifact.signature import read_key_file
 from camlite.cli import options
 from camlite.errors import CamliteError
 from camlite.images import cameras, picture_files
+from camlite.serve import addresses, certificates
 from camlite.serve.limits import Limits
 from camlite.serve.live import LiveView
 from camlite.show import say
@@ -40,6 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"holds the token of requests, as does ${_TOKEN_VARIABLE}; every address but this machine's needs one",
     )
+    parser.add_argument(
+        "--certificate", type=Path, metavar="FILE", help="serve over HTTPS with this certificate, PEM; needs --key"
+    )
+    parser.add_argument("--key", type=Path, metavar="FILE", help="the private key of --certificate, PEM")
     parser.add_argument(
         "--workers", type=options.threads, metavar="N", help="images explained at once (default: CPUs, at most 4)"
     )
@@ -94,6 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.camera is not None:
         _check_camera(arguments.camera)
+    secured = certificates.context(arguments.certificate, arguments.key)
     large_blocks.return_when_freed()
     workers = arguments.workers or min(4, os.cpu_count() or 1)
     checked, *explainers = (options.open_explainer(arguments, arguments.artifact) for _ in range(workers + 1))
@@ -109,13 +117,25 @@ def run(arguments: argparse.Namespace) -> int:
     )
     view = _live_view(arguments)
 
-    def listening(address: str, port: int) -> None:
-        shown = f"[{address}]" if ":" in address else address
-        say.line(f"serving {arguments.artifact} on http://{shown}:{port}")
+    def listening(_address: str, port: int) -> None:
+        _say_where(arguments, addresses.urls(host, port, "http" if secured is None else "https"), token)
 
-    http_server.serve(Application(explainers, checked, allowed, token, view), str(host), arguments.port, listening)
+    application = Application(explainers, checked, allowed, token, view)
+    http_server.serve(application, str(host), arguments.port, listening, secured)
     say.notice("stopped")
     return 0
+
+
+def _say_where(arguments: argparse.Namespace, urls: Sequence[str], token: str | None) -> None:
+    """The addresses, and a line for the terminal that explains one of the artifact's own samples."""
+    say.line(f"serving {arguments.artifact} on {urls[0]}", *(f"also on {url}" for url in urls[1:]))
+    curl = "curl -s" if arguments.certificate is None else f"curl -s --cacert {shlex.quote(str(arguments.certificate))}"
+    if token is not None:
+        stored = arguments.token_file
+        told = f"$(cat {shlex.quote(str(stored))})" if stored is not None else f"${_TOKEN_VARIABLE}"
+        curl += f' -H "Authorization: Bearer {told}"'
+    url = urls[0]
+    say.line(f"try it: {curl} {url}/sample.png | {curl} --data-binary @- -H 'Content-Type: image/png' {url}/explain")
 
 
 def _check_camera(source: str) -> None:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import camlite
 from camlite.errors import CamliteError
 from camlite.explainer import Explainer
+from camlite.images import picture_files
 from camlite.serve import explain_request, openapi
 from camlite.serve.explain_request import Asked
 from camlite.serve.limits import Limits, MemoryBudget
@@ -28,6 +29,7 @@ from camlite.serve.metrics import CONTENT_TYPE, Metrics
 from camlite.show.colours import ramp
 from camlite.system import web_files
 
+_PNG = "image/png"
 _EVENTS = "text/event-stream"
 _PAGE = {
     "/": ("index.html", "text/html; charset=utf-8"),
@@ -68,7 +70,9 @@ class Application:
         self.limits, self._token, self._log_lock = limits, token, threading.Lock()
         self.metrics = Metrics(classifier=card.name, precision=card.precision, backend=checked.backend)
         self._live = None if view is None else Live(view, self.metrics, self.log)
-        self._openapi = as_json(openapi.document(camlite.__version__, checked.labels, token is not None))
+        self._openapi = as_json(
+            openapi.document(camlite.__version__, checked.labels, token is not None, view is not None)
+        )
         self._facts = as_json(
             {
                 "name": card.name,
@@ -224,6 +228,11 @@ class Application:
         }
         return Answer(HTTPStatus.OK if check.passed else HTTPStatus.SERVICE_UNAVAILABLE, as_json(found))
 
+    async def sample(self, _request: Request, _gone: WhenGone) -> Answer:
+        """``GET /sample.png``: the first golden sample, to try it with."""
+        pixels = self._checked.artifact.arrays.golden_images[0]
+        return Answer(HTTPStatus.OK, picture_files.encode(pixels[..., 0] if pixels.shape[-1] == 1 else pixels), _PNG)
+
     async def live(self, _request: Request, _gone: WhenGone) -> Answer:
         """``HEAD /live``; `stream` answers GET."""
         return Answer(HTTPStatus.OK, b"", _EVENTS)
@@ -280,6 +289,7 @@ _Handler = Callable[[Application, Request, WhenGone], Awaitable[Answer]]
 _ROUTES: Mapping[str, tuple[str, _Handler, bool]] = {
     "/explain": ("POST", Application.explain, False),
     "/health": ("GET", Application.health, False),
+    "/sample.png": ("GET", Application.sample, False),
     "/live": ("GET", Application.live, False),
     "/metrics": ("GET", Application.prometheus, False),
     "/page.json": ("GET", Application.facts, True),

@@ -12,6 +12,7 @@ import logging
 import resource
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -49,7 +50,13 @@ _HEADERS = (
 _FULL = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
-def serve(application: Application, host: str, port: int, listening: Callable[[str, int], None]) -> None:
+def serve(
+    application: Application,
+    host: str,
+    port: int,
+    listening: Callable[[str, int], None],
+    secured: ssl.SSLContext | None = None,
+) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what was begun.
 
     Args:
@@ -57,6 +64,7 @@ def serve(application: Application, host: str, port: int, listening: Callable[[s
         host: an IP address.
         port: 0 takes a free one.
         listening: is told the address and the port.
+        secured: for HTTPS.
 
     Raises:
         CamliteError: the address cannot be used.
@@ -72,12 +80,17 @@ def serve(application: Application, host: str, port: int, listening: Callable[[s
         log.propagate = False
         log.addHandler(_Log(application))
     try:
-        asyncio.run(_serve(application, sockets, listening))
+        asyncio.run(_serve(application, sockets, listening, secured))
     finally:
         application.close()
 
 
-async def _serve(application: Application, sockets: list[Any], listening: Callable[[str, int], None]) -> None:
+async def _serve(
+    application: Application,
+    sockets: list[Any],
+    listening: Callable[[str, int], None],
+    secured: ssl.SSLContext | None,
+) -> None:
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
@@ -85,6 +98,7 @@ async def _serve(application: Application, sockets: list[Any], listening: Callab
     exchanges = _Exchanges(application)
     server = _Server(
         exchanges,
+        ssl_options=secured,
         chunk_size=_CHUNK_BYTES,
         max_header_size=_HEAD_BYTES,
         max_buffer_size=_BUFFER_BYTES,
