@@ -25,9 +25,20 @@ from support.fresh_process import one_line, run_camlite
 pytest.importorskip("tornado")
 
 TOKEN = "a token of some length"
-NEW_PAIR = (
-    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 365 -subj /CN=device".split()
-)
+NEW_PAIR = [
+    "openssl",
+    "req",
+    "-x509",
+    "-newkey",
+    "ec",
+    "-pkeyopt",
+    "ec_paramgen_curve:prime256v1",
+    "-nodes",
+    "-days",
+    "365",
+    "-subj",
+    "/CN=device",
+]
 
 
 @pytest.fixture
