@@ -15,11 +15,13 @@ from camlite.cli import options
 from camlite.errors import CamliteError
 from camlite.images import cameras, picture_files
 from camlite.serve import addresses, certificates
+from camlite.serve.browser_files import BrowserFiles
 from camlite.serve.limits import Limits
 from camlite.serve.live import LiveView
 from camlite.show import say
 from camlite.system import large_blocks
 from camlite.system.installing import how_to_install
+from camlite.website import site
 
 _TOKEN_VARIABLE = "CAMLITE_TOKEN"  # noqa: S105 - the name of the variable
 _SHORTEST_TOKEN = 16
@@ -69,6 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"who look at the camera at one time (default: {_VIEWERS})",
     )
+    parser.add_argument(
+        "--runtime",
+        type=Path,
+        metavar="DIR",
+        help="let the page run the artifact in the browser with this: node_modules/onnxruntime-web for .onnx, "
+        "node_modules/@litertjs/core for .tflite",
+    )
     usual = Limits()
     for name, type_, default, metavar, text in (
         ("--max-body", options.positive, usual.body, "BYTES", "of a request"),
@@ -115,12 +124,12 @@ def run(arguments: argparse.Namespace) -> int:
         queue=arguments.queue,
         viewers=arguments.max_viewers if arguments.camera else 0,
     )
-    view = _live_view(arguments)
+    view, browser = _live_view(arguments), _browser_files(arguments)
 
     def listening(_address: str, port: int) -> None:
         _say_where(arguments, addresses.urls(host, port, "http" if secured is None else "https"), token)
 
-    application = Application(explainers, checked, allowed, token, view)
+    application = Application(explainers, checked, allowed, token, view, browser)
     http_server.serve(application, str(host), arguments.port, listening, secured)
     say.notice("stopped")
     return 0
@@ -155,6 +164,12 @@ def _live_view(arguments: argparse.Namespace) -> LiveView | None:
         return None
     explainer = options.open_explainer(arguments, arguments.artifact)
     return LiveView(arguments.camera, explainer, arguments.every, arguments.max_viewers, arguments.max_pixels)
+
+
+def _browser_files(arguments: argparse.Namespace) -> BrowserFiles | None:
+    if arguments.runtime is None:
+        return None
+    return BrowserFiles(*site.beside_server(arguments.artifact, arguments.runtime, arguments.trusted))
 
 
 def _port(text: str) -> int:

@@ -41,11 +41,10 @@ _HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
-    (
-        "Content-Security-Policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src blob:; "
-        "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
+)
+_POLICY = (
+    "default-src 'none'; script-src 'self'{}; style-src 'self'; img-src 'self' blob: data:; media-src blob:; "
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _FULL = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -163,6 +162,8 @@ class _Exchanges(httputil.HTTPServerConnectionDelegate):
     def __init__(self, application: Application) -> None:
         self.application = application
         self.begun: set[_Exchange] = set()
+        policy = _POLICY.format(" 'wasm-unsafe-eval'" if application.runs_in_browser else "")
+        self.headers = (*_HEADERS, ("Content-Security-Policy", policy))
         self.held = 0  # bytes of bodies and answers
 
     def start_request(self, _server: object, connection: Any) -> httputil.HTTPMessageDelegate:
@@ -252,7 +253,7 @@ class _Exchange(httputil.HTTPMessageDelegate):
         assert self._request is not None  # noqa: S101 - for mypy
         self._application.note(self._request, HTTPStatus.OK.value, time.perf_counter() - self._start)
         headers = httputil.HTTPHeaders({"Content-Type": streamed.content_type, "Connection": "close"})
-        for name, value in (*_HEADERS, *streamed.headers):
+        for name, value in (*self._exchanges.headers, *streamed.headers):
             headers.add(name, value)
         if streamed.length is not None:
             headers["Content-Length"] = str(streamed.length)
@@ -297,8 +298,10 @@ class _Exchange(httputil.HTTPMessageDelegate):
     def _write(self, answer: Answer, closes: bool = False) -> Any:
         assert self._request is not None  # noqa: S101 - for mypy
         self._application.note(self._request, answer.status.value, time.perf_counter() - self._start)
-        headers = httputil.HTTPHeaders({"Content-Type": answer.content_type, "Content-Length": str(len(answer.body))})
-        for name, value in (*_HEADERS, *answer.headers):
+        headers = httputil.HTTPHeaders({"Content-Type": answer.content_type})
+        if answer.status != HTTPStatus.NOT_MODIFIED:
+            headers["Content-Length"] = str(len(answer.body))
+        for name, value in (*self._exchanges.headers, *answer.headers):
             headers.add(name, value)
         if closes:
             headers["Connection"] = "close"
