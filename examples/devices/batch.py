@@ -1,4 +1,7 @@
-"""Classify a folder into a table, with the evidence for a second look: python batch.py ARTIFACT FOLDER TABLE.csv."""
+"""Classify a folder into a table, with the evidence for a second look: python batch.py ARTIFACT FOLDER TABLE.csv.
+
+Needs camlite[litert,image]; for an .onnx artifact camlite[onnx,image].
+"""
 
 import csv
 import sys

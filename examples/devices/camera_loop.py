@@ -1,4 +1,7 @@
-"""A window with the camera and where the classifier looks: python camera_loop.py ARTIFACT [CAMERA], q ends it."""
+"""A window with the camera and where the classifier looks: python camera_loop.py ARTIFACT [CAMERA], q ends it.
+
+Needs camlite[litert,camera].
+"""
 
 import sys
 
@@ -9,6 +12,8 @@ import camlite
 explainer = camlite.load(sys.argv[1])
 source = sys.argv[2] if len(sys.argv) > 2 else "0"
 camera = cv2.VideoCapture(int(source) if source.isdecimal() else source)
+if not camera.isOpened():
+    sys.exit(f"{source}: no such camera; expected 0, a stream or a video file")
 while (read := camera.read())[0]:
     explanation = explainer.explain(read[1][..., ::-1])  # OpenCV's colours are blue, green, red
     print(f"{explanation.label} {explanation.score:.3f}", flush=True)

@@ -1,5 +1,6 @@
 """Do something when a class is seen for some frames in a row: python on_class.py ARTIFACT LABEL [CAMERA].
 
+Needs camlite[litert,camera].
 Where it says `print`, set a pin (gpiozero: `led.on()`) or publish a message (paho-mqtt: `client.publish(topic, line)`).
 """
 
@@ -19,6 +20,8 @@ def explanations(artifact: str, source: str) -> Iterator[Explanation]:
     """Explain each frame of a camera or video."""
     explainer = camlite.load(artifact)
     camera = cv2.VideoCapture(int(source) if source.isdecimal() else source)
+    if not camera.isOpened():
+        sys.exit(f"{source}: no such camera; expected 0, a stream or a video file")
     while (taken := camera.read())[0]:
         yield explainer.explain(taken[1][..., ::-1])
 

@@ -1,5 +1,6 @@
 """Evidence of the graph, read with the bare interpreter: python without_camlite.py ARTIFACT.PRECISION.tflite IMAGE.npy.
 
+Needs ai-edge-litert only, which brings numpy.
 The image is what the classifier takes, float32 (height, width, channels). Prints the class and where its evidence is.
 """
 

@@ -82,9 +82,8 @@ def here() -> Machine:
     return Machine("x86-64", CACHE)
 
 
-def build_wheel() -> Path:
-    """Build the wheel as a release does."""
-    folder = CACHE / "wheel"
+def build_wheel(folder: Path = CACHE / "wheel") -> Path:
+    """Build the wheel as a release does; the folder is made anew."""
     shutil.rmtree(folder, ignore_errors=True)
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(PROJECT)]
     succeed(subprocess.run(command, capture_output=True, text=True, check=False))

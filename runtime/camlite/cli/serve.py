@@ -5,18 +5,23 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import os
+import shlex
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from camlite.artifact.signature import read_key_file
 from camlite.cli import options
 from camlite.errors import CamliteError
 from camlite.images import cameras, picture_files
+from camlite.serve import addresses, certificates
+from camlite.serve.browser_files import BrowserFiles
 from camlite.serve.limits import Limits
 from camlite.serve.live import LiveView
 from camlite.show import say
 from camlite.system import large_blocks
 from camlite.system.installing import how_to_install
+from camlite.website import site
 
 _TOKEN_VARIABLE = "CAMLITE_TOKEN"  # noqa: S105 - the name of the variable
 _SHORTEST_TOKEN = 16
@@ -41,6 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"holds the token of requests, as does ${_TOKEN_VARIABLE}; every address but this machine's needs one",
     )
     parser.add_argument(
+        "--certificate", type=Path, metavar="FILE", help="serve over HTTPS with this certificate, PEM; needs --key"
+    )
+    parser.add_argument("--key", type=Path, metavar="FILE", help="the private key of --certificate, PEM")
+    parser.add_argument(
         "--workers", type=options.threads, metavar="N", help="images explained at once (default: CPUs, at most 4)"
     )
     parser.add_argument(
@@ -61,6 +70,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=_VIEWERS,
         metavar="N",
         help=f"who look at the camera at one time (default: {_VIEWERS})",
+    )
+    parser.add_argument(
+        "--runtime",
+        type=Path,
+        metavar="DIR",
+        help="let the page run the artifact in the browser with this: node_modules/onnxruntime-web for .onnx, "
+        "node_modules/@litertjs/core for .tflite",
     )
     usual = Limits()
     for name, type_, default, metavar, text in (
@@ -94,6 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.camera is not None:
         _check_camera(arguments.camera)
+    secured = certificates.context(arguments.certificate, arguments.key)
     large_blocks.return_when_freed()
     workers = arguments.workers or min(4, os.cpu_count() or 1)
     checked, *explainers = (options.open_explainer(arguments, arguments.artifact) for _ in range(workers + 1))
@@ -107,15 +124,27 @@ def run(arguments: argparse.Namespace) -> int:
         queue=arguments.queue,
         viewers=arguments.max_viewers if arguments.camera else 0,
     )
-    view = _live_view(arguments)
+    view, browser = _live_view(arguments), _browser_files(arguments)
 
-    def listening(address: str, port: int) -> None:
-        shown = f"[{address}]" if ":" in address else address
-        say.line(f"serving {arguments.artifact} on http://{shown}:{port}")
+    def listening(_address: str, port: int) -> None:
+        _say_where(arguments, addresses.urls(host, port, "http" if secured is None else "https"), token)
 
-    http_server.serve(Application(explainers, checked, allowed, token, view), str(host), arguments.port, listening)
+    application = Application(explainers, checked, allowed, token, view, browser)
+    http_server.serve(application, str(host), arguments.port, listening, secured)
     say.notice("stopped")
     return 0
+
+
+def _say_where(arguments: argparse.Namespace, urls: Sequence[str], token: str | None) -> None:
+    """The addresses, and a line for the terminal that explains one of the artifact's own samples."""
+    say.line(f"serving {arguments.artifact} on {urls[0]}", *(f"also on {url}" for url in urls[1:]))
+    curl = "curl -s" if arguments.certificate is None else f"curl -s --cacert {shlex.quote(str(arguments.certificate))}"
+    if token is not None:
+        stored = arguments.token_file
+        told = f"$(cat {shlex.quote(str(stored))})" if stored is not None else f"${_TOKEN_VARIABLE}"
+        curl += f' -H "Authorization: Bearer {told}"'
+    url = urls[0]
+    say.line(f"try it: {curl} {url}/sample.png | {curl} --data-binary @- -H 'Content-Type: image/png' {url}/explain")
 
 
 def _check_camera(source: str) -> None:
@@ -135,6 +164,12 @@ def _live_view(arguments: argparse.Namespace) -> LiveView | None:
         return None
     explainer = options.open_explainer(arguments, arguments.artifact)
     return LiveView(arguments.camera, explainer, arguments.every, arguments.max_viewers, arguments.max_pixels)
+
+
+def _browser_files(arguments: argparse.Namespace) -> BrowserFiles | None:
+    if arguments.runtime is None:
+        return None
+    return BrowserFiles(*site.beside_server(arguments.artifact, arguments.runtime, arguments.trusted))
 
 
 def _port(text: str) -> int:

@@ -19,7 +19,9 @@ from urllib.parse import urlsplit
 import camlite
 from camlite.errors import CamliteError
 from camlite.explainer import Explainer
+from camlite.images import picture_files
 from camlite.serve import explain_request, openapi
+from camlite.serve.browser_files import BrowserFiles
 from camlite.serve.explain_request import Asked
 from camlite.serve.limits import Limits, MemoryBudget
 from camlite.serve.live import Live, LiveView
@@ -28,6 +30,7 @@ from camlite.serve.metrics import CONTENT_TYPE, Metrics
 from camlite.show.colours import ramp
 from camlite.system import web_files
 
+_PNG = "image/png"
 _EVENTS = "text/event-stream"
 _PAGE = {
     "/": ("index.html", "text/html; charset=utf-8"),
@@ -55,6 +58,7 @@ class Application:
         limits: Limits,
         token: str | None,
         view: LiveView | None = None,
+        browser: BrowserFiles | None = None,
     ) -> None:
         self._pool: queue.SimpleQueue[Explainer] = queue.SimpleQueue()
         for explainer in explainers:
@@ -67,14 +71,18 @@ class Application:
         card = checked.artifact.card
         self.limits, self._token, self._log_lock = limits, token, threading.Lock()
         self.metrics = Metrics(classifier=card.name, precision=card.precision, backend=checked.backend)
+        self._browser = browser or BrowserFiles()
         self._live = None if view is None else Live(view, self.metrics, self.log)
-        self._openapi = as_json(openapi.document(camlite.__version__, checked.labels, token is not None))
+        self._openapi = as_json(
+            openapi.document(camlite.__version__, checked.labels, token is not None, view is not None)
+        )
         self._facts = as_json(
             {
                 "name": card.name,
                 "precision": card.precision,
                 "token": token is not None,
                 "live": view is not None,
+                **({"artifacts": self._browser.facts} if self._browser.facts else {}),
                 "most_bytes": limits.body,
                 "types": openapi.IMAGE_TYPES,
                 "colours": ramp(),
@@ -89,13 +97,13 @@ class Application:
         """
         self._check_host(request)
         path, method = request.path, "GET" if request.method == "HEAD" else request.method
-        if (path not in _ROUTES and path not in _PAGE) or (path == "/live" and self._live is None):
+        if not self._is_known(path) or (path == "/live" and self._live is None):
             raise Refused(HTTPStatus.NOT_FOUND, "no such path; see /openapi.json")
         expected, _, open_to_all = _ROUTES.get(path, ("GET", None, True))
         if method != expected:
             message = f"expected {expected}, received {method}"
             raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, message, ("Allow", expected))
-        if not open_to_all:
+        if not open_to_all or (path in self._browser and not self._browser.open_to_all(path)):
             self._check_token(request)
         if path == "/explain":
             Asked.of(request)
@@ -117,6 +125,8 @@ class Application:
         Raises:
             Refused: too many are looking already.
         """
+        if request.path in self._browser:
+            return self._browser.stream(request)
         if request.path != "/live" or self._live is None or request.method == "HEAD":
             return None
         viewer = self._live.viewer()
@@ -132,12 +142,22 @@ class Application:
         try:
             if request.path in _PAGE:
                 return _page(request.path)
+            if request.path in self._browser:
+                return self._browser.answer(request)
             return await _ROUTES[request.path][1](self, request, gone)
         except Refused as refused:
             return refused.answer
         except Exception:  # a mistake of camlite's own: the server goes on, and says where it was
             traceback.print_exc()
             return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, as_json({"error": "a bug; see the server's log"}))
+
+    @property
+    def runs_in_browser(self) -> bool:
+        """Whether the page runs the artifact itself."""
+        return bool(self._browser.facts)
+
+    def _is_known(self, path: str) -> bool:
+        return path in _ROUTES or path in _PAGE or path in self._browser
 
     def _check_host(self, request: Request) -> None:
         """Without a token only names of this machine are answered, so that no web page elsewhere can rebind to it."""
@@ -224,6 +244,11 @@ class Application:
         }
         return Answer(HTTPStatus.OK if check.passed else HTTPStatus.SERVICE_UNAVAILABLE, as_json(found))
 
+    async def sample(self, _request: Request, _gone: WhenGone) -> Answer:
+        """``GET /sample.png``: the first golden sample, to try it with."""
+        pixels = self._checked.artifact.arrays.golden_images[0]
+        return Answer(HTTPStatus.OK, picture_files.encode(pixels[..., 0] if pixels.shape[-1] == 1 else pixels), _PNG)
+
     async def live(self, _request: Request, _gone: WhenGone) -> Answer:
         """``HEAD /live``; `stream` answers GET."""
         return Answer(HTTPStatus.OK, b"", _EVENTS)
@@ -245,7 +270,7 @@ class Application:
         if request is None:
             self.metrics.request("refused", status)
         else:
-            known = request.path in _ROUTES or request.path in _PAGE
+            known = self._is_known(request.path)
             self.metrics.request("refused" if status == 429 else request.path if known else "other", status)
         self.log(
             client=client if request is None else request.client,
@@ -280,6 +305,7 @@ _Handler = Callable[[Application, Request, WhenGone], Awaitable[Answer]]
 _ROUTES: Mapping[str, tuple[str, _Handler, bool]] = {
     "/explain": ("POST", Application.explain, False),
     "/health": ("GET", Application.health, False),
+    "/sample.png": ("GET", Application.sample, False),
     "/live": ("GET", Application.live, False),
     "/metrics": ("GET", Application.prometheus, False),
     "/page.json": ("GET", Application.facts, True),

@@ -12,6 +12,7 @@ import logging
 import resource
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -40,16 +41,21 @@ _HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
-    (
-        "Content-Security-Policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src blob:; "
-        "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
+)
+_POLICY = (
+    "default-src 'none'; script-src 'self'{}; style-src 'self'; img-src 'self' blob: data:; media-src blob:; "
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _FULL = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
-def serve(application: Application, host: str, port: int, listening: Callable[[str, int], None]) -> None:
+def serve(
+    application: Application,
+    host: str,
+    port: int,
+    listening: Callable[[str, int], None],
+    secured: ssl.SSLContext | None = None,
+) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what was begun.
 
     Args:
@@ -57,6 +63,7 @@ def serve(application: Application, host: str, port: int, listening: Callable[[s
         host: an IP address.
         port: 0 takes a free one.
         listening: is told the address and the port.
+        secured: for HTTPS.
 
     Raises:
         CamliteError: the address cannot be used.
@@ -72,12 +79,17 @@ def serve(application: Application, host: str, port: int, listening: Callable[[s
         log.propagate = False
         log.addHandler(_Log(application))
     try:
-        asyncio.run(_serve(application, sockets, listening))
+        asyncio.run(_serve(application, sockets, listening, secured))
     finally:
         application.close()
 
 
-async def _serve(application: Application, sockets: list[Any], listening: Callable[[str, int], None]) -> None:
+async def _serve(
+    application: Application,
+    sockets: list[Any],
+    listening: Callable[[str, int], None],
+    secured: ssl.SSLContext | None,
+) -> None:
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
@@ -85,6 +97,7 @@ async def _serve(application: Application, sockets: list[Any], listening: Callab
     exchanges = _Exchanges(application)
     server = _Server(
         exchanges,
+        ssl_options=secured,
         chunk_size=_CHUNK_BYTES,
         max_header_size=_HEAD_BYTES,
         max_buffer_size=_BUFFER_BYTES,
@@ -149,6 +162,8 @@ class _Exchanges(httputil.HTTPServerConnectionDelegate):
     def __init__(self, application: Application) -> None:
         self.application = application
         self.begun: set[_Exchange] = set()
+        policy = _POLICY.format(" 'wasm-unsafe-eval'" if application.runs_in_browser else "")
+        self.headers = (*_HEADERS, ("Content-Security-Policy", policy))
         self.held = 0  # bytes of bodies and answers
 
     def start_request(self, _server: object, connection: Any) -> httputil.HTTPMessageDelegate:
@@ -238,7 +253,7 @@ class _Exchange(httputil.HTTPMessageDelegate):
         assert self._request is not None  # noqa: S101 - for mypy
         self._application.note(self._request, HTTPStatus.OK.value, time.perf_counter() - self._start)
         headers = httputil.HTTPHeaders({"Content-Type": streamed.content_type, "Connection": "close"})
-        for name, value in (*_HEADERS, *streamed.headers):
+        for name, value in (*self._exchanges.headers, *streamed.headers):
             headers.add(name, value)
         if streamed.length is not None:
             headers["Content-Length"] = str(streamed.length)
@@ -283,8 +298,10 @@ class _Exchange(httputil.HTTPMessageDelegate):
     def _write(self, answer: Answer, closes: bool = False) -> Any:
         assert self._request is not None  # noqa: S101 - for mypy
         self._application.note(self._request, answer.status.value, time.perf_counter() - self._start)
-        headers = httputil.HTTPHeaders({"Content-Type": answer.content_type, "Content-Length": str(len(answer.body))})
-        for name, value in (*_HEADERS, *answer.headers):
+        headers = httputil.HTTPHeaders({"Content-Type": answer.content_type})
+        if answer.status != HTTPStatus.NOT_MODIFIED:
+            headers["Content-Length"] = str(len(answer.body))
+        for name, value in (*self._exchanges.headers, *answer.headers):
             headers.add(name, value)
         if closes:
             headers["Connection"] = "close"

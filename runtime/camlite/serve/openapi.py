@@ -13,8 +13,8 @@ from camlite.show.drawing import STYLES
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/gif", "image/tiff")
 
 
-def document(version: str, labels: Sequence[str], token: bool) -> dict[str, Any]:
-    """Describe what is served; `token` says whether one is asked for."""
+def document(version: str, labels: Sequence[str], token: bool, live: bool) -> dict[str, Any]:
+    """Describe what is served; `token` says whether one is asked for, `live` whether there is a camera."""
     secured: list[dict[str, list[str]]] = [{"token": []}] if token else []
     return {
         "openapi": "3.1.0",
@@ -26,6 +26,14 @@ def document(version: str, labels: Sequence[str], token: bool) -> dict[str, Any]
                     "summary": "Run the artifact's golden samples",
                     "security": secured,
                     "responses": {"200": _json("They pass", {"type": "object"}), "503": _error("They fail")},
+                }
+            },
+            **({"/live": {"get": {**_live(), "security": secured}}} if live else {}),
+            "/sample.png": {
+                "get": {
+                    "summary": "One of the artifact's golden samples, to try it with",
+                    "security": secured,
+                    "responses": {"200": {"description": "A picture", "content": {"image/png": {}}}},
                 }
             },
             "/metrics": {
@@ -72,6 +80,18 @@ def _explain(labels: Sequence[str]) -> dict[str, Any]:
                 },
             },
             **{status: _error(text) for status, text in refusals.items()},
+        },
+    }
+
+
+def _live() -> dict[str, Any]:
+    return {
+        "summary": "The camera and what is said of each picture, as server-sent events",
+        "description": "Events: picture (explanation, jpeg in base64, ms), lost and trouble (message).",
+        "responses": {
+            "200": {"description": "Events without end", "content": {"text/event-stream": {}}},
+            "401": _error("No token, or a wrong one"),
+            "429": _error("Too many are looking"),
         },
     }
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from camlite import artifact, backends
 from camlite.artifact import Artifact
@@ -66,6 +67,22 @@ def check(path: Path, runtimes: Sequence[Library], trusted: Sequence[Path] | Non
     _runnable(path, runtimes, trusted)
 
 
+def beside_server(
+    path: Path, runtime: Path, trusted: Sequence[Path] | None
+) -> tuple[Sequence[Mapping[str, str]], Mapping[str, bytes]]:
+    """What `camlite serve` has to give so that its page runs the artifact itself.
+
+    Returns:
+        What the page has to know of the artifact, in a list; and path from the server's root -> content.
+
+    Raises:
+        CamliteError: see `content`.
+    """
+    files = content([path], [runtime], trusted)
+    facts = json.loads(files[PAGE_FACTS])["artifacts"]
+    return facts, {name: data for name, data in files.items() if "/" in name or name == "in_browser.js"}
+
+
 def _check_once(names: Sequence[str], what: str) -> None:
     for name in names:
         if names.count(name) > 1:
@@ -99,7 +116,7 @@ def _facts(read: Sequence[Artifact]) -> dict[str, Any]:
     """What the page has to know, as ``GET /page.json`` of `camlite serve` says it of an artifact that runs there."""
     artifacts = [
         {
-            "file": f"artifacts/{one.path.name}",
+            "file": quote(f"artifacts/{one.path.name}"),
             "name": one.card.name,
             "title": f"{one.card.name}, {one.card.precision}, {one.container}",
             "container": one.container,
@@ -111,7 +128,7 @@ def _facts(read: Sequence[Artifact]) -> dict[str, Any]:
 
 def _worker(script: str, site: Mapping[str, bytes]) -> str:
     """The service worker with the digest of each file, and a version that is another one with any other byte."""
-    files = {_ADDRESS.get(name, name): hashlib.sha256(site[name]).hexdigest() for name in sorted(site)}
+    files = {quote(_ADDRESS.get(name, name)): hashlib.sha256(site[name]).hexdigest() for name in sorted(site)}
     version = hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
     listed = {"version": f"camlite-{version}", "files": files}
     before, found, after = script.partition(_NO_SITE)

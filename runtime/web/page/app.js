@@ -36,8 +36,25 @@ async function start() {
     press("camera", false, "Open this device's camera");
   }
   if (facts.live && element("access").hidden) openLive();
-  const { connect } = await import(facts.artifacts ? "./in_browser.js" : "./from_server.js");
-  return connect(facts, page);
+  return facts.artifacts ? inBrowser(page) : fromServer(page);
+}
+
+const fromServer = async (page) => (await import("./from_server.js")).connect(facts, page);
+
+// Where there is a server (`facts.types` are what it takes), it answers for browsers that cannot run the classifier.
+async function inBrowser(page) {
+  const here = (await import("./in_browser.js")).connect(facts, page);
+  let there = null;
+  const explain = async (picture, labels) => {
+    try {
+      return await (there ?? here).explain(picture, labels);
+    } catch (error) {
+      if (there || !error.unable || !facts.types) throw error;
+      there = await fromServer(page);
+      return there.explain(picture, labels);
+    }
+  };
+  return { ...here, explain };
 }
 
 function title(name, text) {
@@ -54,6 +71,7 @@ function say(text, bad = false) {
 function again() {
   asked = null;
   say("");
+  engine.then(({ again: load }) => load?.());
   if (wanted) explain(wanted).catch(() => {});
   else if (facts.live) openLive();
 }

@@ -3,6 +3,7 @@ const LONGEST_SIDE = 1280, CAMERA_SIDE = 480;
 
 // -> {explain, ...}, what app.js asks of either way to get an answer.
 export function connect(facts, page) {
+  page.element("private").hidden = true;
   page.title(facts.name, `${facts.name}, ${facts.precision}`);
   return { explain: (picture, labels) => explain(facts, page, picture, labels) };
 }

@@ -21,30 +21,37 @@ const LIBRARIES = {
 };
 const libraries = {};
 
-export function connect({ artifacts }, page) {
-  let opened = null; // a promise of what is chosen
+export function connect({ artifacts, types }, page) {
+  let opened = null, chosen = 0; // a promise of what is chosen, while it is loaded or has been
   const choose = (index) => {
     const last = opened;
-    opened = open(artifacts[index], index, page).finally(() => last?.then(({ explainer }) => explainer.close(), () => {}));
-    opened.catch((error) => page.say(error.message, true));
+    chosen = index;
+    const mine = opened = open(artifacts[index], index, page).finally(() => last?.then(({ explainer }) => explainer.close(), () => {}));
+    mine.catch((error) => {
+      error.unable = !error.fatal;
+      if (opened === mine && !error.unable) opened = null; // it lacks the token
+      page.say(types && error.unable ? `This browser cannot run the classifier, so the server does: ${error.message}` : error.message, true);
+    });
     return opened;
   };
   const select = page.element("artifacts");
   artifacts.forEach(({ title }, index) => select.add(new Option(title, index)));
   page.element("choice").hidden = artifacts.length < 2;
   page.element("artifact").hidden = artifacts.length > 1;
-  page.element("private").hidden = false;
   select.addEventListener("change", () => choose(Number(select.value)).then(page.again, () => {}));
-  choose(Number(select.value) || 0);
-  navigator.serviceWorker?.register("service_worker.js").catch(() => {}); // without it the page works online only
-  return { explain: async (picture, labels) => explain(await opened, picture, labels) };
+  choose(Number(select.value) || 0).catch(() => {});
+  if (!types) navigator.serviceWorker?.register("service_worker.js").catch(() => {}); // without it the page works online only
+  return {
+    explain: async (picture, labels) => explain(await (opened ?? choose(chosen)), picture, labels),
+    again: () => (opened ?? choose(chosen)).catch(() => {}),
+  };
 }
 
 async function open({ file, name, title, container }, index, page) {
   page.title(name, title);
   page.say("Loading the classifier …");
   page.element("proof").hidden = page.element("samples").hidden = true;
-  const [library, response] = await Promise.all([(libraries[container] ??= LIBRARIES[container]()), fetch(file)]);
+  const [library, response] = await Promise.all([(libraries[container] ??= LIBRARIES[container]()), page.fetch(file)]);
   if (!response.ok) throw new Error(`${file}: the server answers ${response.status}.`);
   const explainer = await load(await response.arrayBuffer(), library, { name: title }), { interpreter } = explainer;
   const timed = { explainer, index, run: 0 }, run = interpreter.run;
@@ -59,6 +66,7 @@ async function open({ file, name, title, container }, index, page) {
     ? `Self-check passed: ${samples.length} golden samples answered as the original answers them, in ${milliseconds(1000 * seconds)}.`
     : `Self-check failed: ${failures.join("; ")}.`;
   proof.hidden = false;
+  page.element("private").hidden = false;
   offerSamples(explainer.artifact.arrays.golden_images, page);
   page.say("");
   return timed;

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from camlite.images import picture_files
+from camlite.system.installing import how_to_install
 from support import live_viewers
 from support.fresh_process import one_line, run_camlite
 from support.http_load import Server, served
@@ -222,17 +223,18 @@ def test_what_is_no_camera_is_one_line(source, says, artifact, tmp_path):
 def test_a_camera_without_opencv_says_how_to_install_it(artifact):
     complaint = one_line(run_camlite("serve", artifact, "--port", "0", "--camera", "0", without=("cv2",)))
 
-    assert complaint == "camlite: video files and cameras need OpenCV: pip install 'camlite[camera]'\n"
+    assert complaint == f"camlite: video files and cameras need OpenCV: {how_to_install('camera')}\n"
 
 
 @pytest.mark.endurance
 @pytest.mark.quiet
 def test_five_hundred_viewers_of_all_kinds_leave_nothing_behind(artifact, camera, tmp_path):
-    """Those that read, that never do, that leave in the middle, and that come without a token's worth of sense."""
+    """Those that read, that never do, that and that leave in the middle."""
     options = ("--camera", camera.url, "--max-viewers", "500", "--timeout", "3", "--workers", "1")
     with served(artifact, tmp_path / "log", *options) as server:
         with looking(server) as seen:
             the_next(seen, "picture")
+        assert eventually(lambda: metric(server, VIEWERS) == 0)
         descriptors, memory, most = server.descriptors, server.memory, 0
         for _ in range(5):
             stuck = [live_viewers.connect(server, buffer=4096) for _ in range(150)]
