@@ -17,6 +17,9 @@ from support.code_blocks import ROOT, Block
 NOT_RUN: Mapping[str, str] = {
     r"\bpip install\b": "installs from the network; test_install_lines.py does so, with the marker endurance",
     r"^npm install": "downloads from npm; support/npm_packages.py has a stand-in",
+    r"^sudo ": "installs packages of the system",
+    r"^pip download|^unzip ai_edge": "downloads from the network",
+    r"example_linux\.c|^\./explain photo": "needs LiteRT's library from there; test_linux.py runs the program",
     r"^scp ": "needs another computer",
     r"^python3 -m venv ": "makes an environment; test_install_lines.py does so, with the marker endurance",
     r"^\. \.venv": "only changes the reader's own shell",
@@ -33,11 +36,11 @@ NOT_RUN: Mapping[str, str] = {
 # What takes longer than seconds: with the marker endurance.
 SLOW = (
     r"^camlite (export|parity) ",
-    r"^camlite faithful .*--model",
+    r"^camlite (audit|faithful) .*--(report|model)",
     r"--trusted|trusted=",
     r"^python -m pytest test_parity",
     r"^python train\.py",
-    r"^(cc -std|\./explain )",
+    r"^cc -std|^\./explain features",
     r"\.tofile\(",
 )
 # What runs until it is stopped: the next lines talk to it.
