@@ -100,6 +100,7 @@ def test_no_page_scrolls_sideways_and_every_picture_is_drawn(site, tmp_path):
     wrong = []
     pictures = os.environ.get("CAMLITE_SCREENSHOTS")  # a folder, to look at them
     with browser.browser(tmp_path / "profile", "--allow-file-access-from-files") as window:
+        window.before_pages("localStorage.clear()")  # where the choice between light and dark is remembered
         for page in html(site):
             for width in WIDTHS:
                 dark = width == WIDTHS[0]
