@@ -26,8 +26,9 @@ _NETWORKS = {
     ),
     "tank": (
         "The tanks",
-        "The classifier of [the example](tanks.md) that was trained in all weathers. {pictures} pictures with a tank, "
-        "64 x 64, drawn, so the masks are exact. Maps: last {0} x {0}, finer {1} x {1}, finest {2} x {2}.",
+        "The classifier of [the example](tutorials/tank-or-sky.md) that was trained in all weathers. "
+        "{pictures} pictures with a tank, 64 x 64, drawn, so the masks are exact. "
+        "Maps: last {0} x {0}, finer {1} x {1}, finest {2} x {2}.",
     ),
     "fashion": (
         "The reference classifier",

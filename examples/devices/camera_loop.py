@@ -21,5 +21,5 @@ while (read := camera.read())[0]:
         cv2.imshow("camlite", explanation.overlay()[..., ::-1])
         if cv2.waitKey(1) == ord("q"):
             break
-    except cv2.error:  # opencv-python-headless, which camlite[camera] brings, has no windows
+    except cv2.error:  # opencv-python-headless, of the extra `camera`, has no windows
         cv2.imwrite("camera_loop.jpg", explanation.overlay()[..., ::-1])  # the last frame, to look at

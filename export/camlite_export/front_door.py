@@ -115,7 +115,9 @@ def export(
         size: of the images, one side or height and width in pixels, for a classifier that takes any.
         preprocess: what the classifier was trained on: ``unit`` 0..1, ``signed`` -1..1, ``imagenet``, ``caffe`` or
             ``raw`` 0..255; by default it is decided by evidence, see `camlite_export.rightness.pixel_decision`.
-        mean, std: instead, of the pixels on 0..255 (or both on 0..1, as PyTorch's): one number, or one a channel.
+        mean: instead of `preprocess`, of the pixels on 0..255 (or both on 0..1, as PyTorch's): one number, or one per
+            channel.
+        std: their standard deviation, on the same scale.
         order: of the classifier's colour channels, ``rgb``, or ``bgr`` where OpenCV read the pictures of the training;
             by default it is decided as well, and is ``rgb`` where nothing tells.
         fit: how images of other sizes are made to fit, ``stretch`` or ``crop``; by default as the classifier's
@@ -239,8 +241,7 @@ def inspect(
 ) -> Inspection:
     """What a classifier is: the journey of the image through its layers, and where it is cut.
 
-    Args:
-        classifier, layer, size, trust, structure: see `export`.
+    All arguments are those of `export`.
 
     Raises:
         CamliteError: it cannot be read, or cannot be explained; the reason is in the message.
@@ -295,10 +296,10 @@ def parity(
 ) -> Comparison:
     """Measure artifacts against the classifier that they were exported from: the original, as it was given.
 
-    Labels, layer and preprocessing that are not given are those of the first artifact's card.
+    Labels, layer and preprocessing that are not given are those of the first artifact's card. Arguments that are not
+    explained here are those of `export`.
 
     Args:
-        classifier, labels, layer, preprocess, mean, std, order, fit, trust, structure: see `export`.
         artifacts: one file or several.
         data: images as `calibration` of `export` takes them; by default the first artifact's golden samples. Those
             are few, and hard on purpose: they pass no gates but the caller's.

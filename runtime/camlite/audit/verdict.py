@@ -20,10 +20,10 @@ Story = Literal["object", "context", "undecided", "no masks"]
 LEAST_IMAGES = 10
 
 # Concentration above which evidence lies on the object, and below which it does not: 0 is chance, 1 is all of it.
-# Measured over seeds of landscapes (`make tanks-seeds`, docs/tanks.md), float32 and int8: intervals reach from -0.14 to
-# 0.12 for classifiers that had learned the weather, from 0.50 to 0.60 for those that had learned the tank. Evidence on
-# the object does not reach 1: a place of the feature map sees as far as its receptive field. The limit stands nearer to
-# chance, because a classifier that sees further is no shortcut.
+# Measured over seeds of landscapes (`make tanks-seeds`, docs/tutorials/tank-or-sky.md), float32 and int8: intervals
+# reach from -0.14 to 0.12 for classifiers that had learned the weather, from 0.50 to 0.60 for those that had learned
+# the tank. Evidence on the object does not reach 1: a place of the feature map sees as far as its receptive field. The
+# limit stands nearer to chance, because a classifier that sees further is no shortcut.
 ON_OBJECT = 0.2
 
 # The pictures that the counterfactual is judged by. A blurred or plain sky is still a grey or a blue one: what takes
