@@ -797,10 +797,10 @@ def _page() -> Any:
         Evidence is features times the gradient of the logit, computed inside the artifact with ordinary operators.
         Of up to 64 classes any can be explained, of more the top class. There is no int16x8 of them: TFLite has no
         comparisons in it, which gradients are made of.
-        
-        Where such a head is linear in pieces (ReLU, leaky ReLU, clips, max pooling), the artifact also gives the bias of
-        the active pieces, and evidence with it adds up to the logit. In int8 it does not: evidence of all classes has one
-        scale of 8 bits there.
+
+        Where such a head is linear in pieces (ReLU, leaky ReLU, clips, max pooling), the artifact also gives the bias
+        of the active pieces, and evidence with it adds up to the logit. In int8 it does not: evidence of all classes
+        has one scale of 8 bits there.
     """).splitlines()
     yield ""
     yield from (f"- {kind.title}" for kind in OTHER_HEADS)
