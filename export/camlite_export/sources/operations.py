@@ -87,6 +87,8 @@ def are_of_one_classifier(makers: Mapping[Hashable, Operation], outputs: Collect
     """Whether all outputs follow from one of them, or state the same again, as logits and their softmax do."""
     roots = {key: restated(makers, key) for key in outputs}
     above = [made_from(makers, key) for key in outputs]
+    if not makers.keys() >= set(roots.values()):
+        return False  # the image, given again
     return any(
         roots[last] in of_it and set(roots.values()) <= of_it for last, of_it in zip(outputs, above, strict=True)
     )
