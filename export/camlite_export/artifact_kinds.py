@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import get_args
 
 from camlite.artifact import Container
@@ -10,6 +11,7 @@ from camlite.artifact.container import SUFFIXES
 from camlite.artifact.precisions import Precision
 from camlite.errors import ClassifierError
 from camlite_export.precisions import PRECISIONS, precisions_of
+from camlite_export.sources import opening
 from camlite_export.sources.file_source import FileSource
 from camlite_export.sources.source import Source
 
@@ -48,6 +50,26 @@ def kinds(
     return [kind for kind in found if kind[1] not in left_out(calibrated, affine)]
 
 
+def check_options(
+    path: Path | None,
+    containers: Sequence[Container] | None,
+    precisions: Sequence[Precision] | None,
+    calibrated: bool,
+) -> None:
+    """Tell what cannot be, before a classifier is opened, which takes a while.
+
+    Args:
+        path: of the classifier's file, where it is one.
+
+    Raises:
+        ClassifierError: see `kinds_of`, but for what depends on the classifier's head.
+    """
+    if path is not None and opening.is_file_that_ships(path):
+        _refuse_choice(str(path), containers, precisions)
+    else:
+        kinds(containers or CONTAINERS, precisions, calibrated, affine=True)
+
+
 def kinds_of(
     source: Source,
     containers: Sequence[Container] | None,
@@ -62,13 +84,18 @@ def kinds_of(
     """
     if not isinstance(source, FileSource):
         return kinds(containers or CONTAINERS, precisions, calibrated, affine)
+    _refuse_choice(source.name, containers, precisions)
+    return [(source.container, source.precision)]
+
+
+def _refuse_choice(name: str, containers: Sequence[Container] | None, precisions: Sequence[Precision] | None) -> None:
     given = [option for option, value in (("--formats", containers), ("--precisions", precisions)) if value]
     if given:
         raise ClassifierError(
-            f"{source.name}: {' and '.join(given)} do not apply to a file that ships: its artifact is the same "
-            f"{source.container} file, {source.precision}, with its map; leave {'them' if given[1:] else 'it'} out"
+            f"{name}: {' and '.join(given)} do not apply to a file that ships: its artifact is the same file, in its "
+            f"own precision, with its map, and is not quantized again; leave {'them' if given[1:] else 'it'} out, or "
+            f"export the Keras model that the file was made from"
         )
-    return [(source.container, source.precision)]
 
 
 def file_name(name: str, container: Container, precision: Precision) -> str:

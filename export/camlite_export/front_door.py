@@ -23,10 +23,12 @@ from camlite_export.agreement.compare import Comparison, compare
 from camlite_export.agreement.expected import Given
 from camlite_export.agreement.gates import FEWEST_IMAGES
 from camlite_export.cutting import coarse_maps, cutter, file_cut
+from camlite_export.cutting import guide as guides
 from camlite_export.cutting.file_cut import FileCut
 from camlite_export.cutting.heads import OF_AFFINE_HEADS
 from camlite_export.results import Export, Inspection
 from camlite_export.rightness.pixel_decision import Decision, UndecidedPixelsError, decide
+from camlite_export.sharpening import choosing
 from camlite_export.sharpening.choosing import Maps
 from camlite_export.sources import labels as label_files
 from camlite_export.sources import last_activation
@@ -154,16 +156,22 @@ def export(
     _one("maps", maps, get_args(Maps))
     if guide is not None and maps != "sharp":
         raise CamliteError(f"guide {guide!r}: only sharp maps have a guide, and these are {maps!r}; use maps sharp")
+    if guide is not None:
+        guides.check_name(guide)
     _check_pixels(preprocess, fit, order)
     # What would fail at the end is told before the long work.
+    artifact_kinds.check_options(path, containers, wanted_precisions, calibration is not None)
+    if isinstance(calibration, str | Path):
+        labelled_images.check_there(Path(calibration))
     signer = None if sign is None else signing.signer(Path(sign))
     output_folder.check(folder)
     source = open_source(classifier, size=_sides(size), trusted=trust, structure=structure)
     cut = cutter.cut(source, layer, evidence)
     if layer is None:
         coarse_maps.warn(source, cut)
-    if source.saturation:
-        warnings.warn(f"{source.name}: {last_activation.saturation_text(source.saturation)}", SaturationWarning, 2)
+    _warn_of_saturation(source)
+    if guide is not None:
+        choosing.check_guide(cut, guide)
     class_labels, labels_from = label_files.choose(labels, calibration, source.labels, cut.classes)
     if isinstance(cut, FileCut) and labels is None and class_labels == label_files.of(None, cut.classes):
         file_cut.refuse_embedding(cut)
@@ -250,6 +258,7 @@ def inspect(
     cut = cutter.cut(source, layer)
     if layer is None:
         coarse_maps.warn(source, cut)
+    _warn_of_saturation(source)
     name = str(classifier) if isinstance(classifier, str | Path) else source.name
     return Inspection(
         name,
@@ -263,6 +272,11 @@ def inspect(
         cut.step,
         tuple(cut.finer_steps),
     )
+
+
+def _warn_of_saturation(source: Source) -> None:
+    if source.saturation:
+        warnings.warn(f"{source.name}: {last_activation.saturation_text(source.saturation)}", SaturationWarning, 3)
 
 
 def _pixels_of(source: Source) -> Decision:

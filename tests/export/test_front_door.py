@@ -119,6 +119,38 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_classifier_is_opened
         camlite_export.export(tmp_path / "missing.keras", tmp_path / "taken" / "out")
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("a.tflite", {"precisions": "int8"}, "--precisions do not apply to a file that ships"),
+        ("a.onnx", {"formats": "tflite"}, "--formats do not apply to a file that ships"),
+        ("a.keras", {"precisions": "int8"}, "precision int8 needs calibration images"),
+        ("a.keras", {"precisions": "dynamic", "formats": "onnx"}, "precision dynamic does not exist in onnx"),
+        ("a.keras", {"guide": "conv_32", "maps": "sharp"}, "guide 'conv_32': expected a method and a layer"),
+        ("a.keras", {"calibration": "no such folder"}, "no such folder: no such file or folder"),
+    ],
+)
+def test_options_that_cannot_be_are_told_before_the_classifier_is_opened(
+    name: str, options: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(CamliteError, match=message):
+        camlite_export.export(tmp_path / name, tmp_path / "out", **options)
+
+
+def test_a_guide_that_cannot_be_made_is_told_before_anything_is_measured(tmp_path: Path) -> None:
+    stages: list[str] = []
+    with pytest.raises(CamliteError, match="no guide 'layercam none' can be made of it; there are: "):
+        camlite_export.export(
+            stripes(),
+            tmp_path,
+            maps="sharp",
+            guide="layercam none",
+            preprocess="unit",
+            progress=lambda stage, *_: stages.append(stage),
+        )
+    assert stages == []
+
+
 def test_a_folder_in_the_place_of_an_artifact_is_told_before_anything_is_measured(tmp_path: Path) -> None:
     (tmp_path / "stripes.int8.onnx").mkdir()
     stages: list[str] = []

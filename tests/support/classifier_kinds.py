@@ -129,8 +129,8 @@ def _two_scales(keras: Any, layers: Any) -> keras.Model:
 def _with_image_skip(keras: Any, layers: Any) -> keras.Model:
     image = _image(keras)
     x = layers.GlobalAveragePooling2D()(_conv(layers)(image))
-    colour = layers.GlobalAveragePooling2D()(image)
-    return keras.Model(image, _softmax(layers)(layers.Concatenate()([x, colour])), name="classifier")
+    colour = layers.GlobalAveragePooling2D(name="colour")(image)
+    return keras.Model(image, _softmax(layers)(layers.Concatenate(name="both")([x, colour])), name="classifier")
 
 
 def _met_twice(keras: Any, layers: Any) -> keras.Model:

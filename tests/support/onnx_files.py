@@ -369,6 +369,31 @@ def _image(
     return _written([*front, *nodes], shape, {output: None}, constants, **fields)
 
 
+def of_one(*nodes: Any, outputs: Mapping[str, Any] | None = None) -> Any:
+    """What writes a file whose last nodes take `logits`."""
+    front, constants = _convolutions("image")
+    head = [
+        node("GlobalAveragePool", "features", "pooled"),
+        node("Flatten", "pooled", "flat"),
+        node("MatMul", "flat dense", "logits"),
+    ]
+    constants["dense"] = _random(5, FILTERS, 5)
+    return _written([*front, *head, *nodes], (1, 3, SIDE, SIDE), outputs or {"answer": None}, constants)
+
+
+def _with_a_shortcut() -> Any:
+    front, constants = _convolutions("image")
+    head = [
+        node("GlobalAveragePool", "features", "pooled"),
+        node("GlobalAveragePool", "image", "colour"),
+        node("Concat", "pooled colour", "both", axis=1),
+        node("Flatten", "both", "flat"),
+        node("MatMul", "flat dense", "answer"),
+    ]
+    constants["dense"] = _random(5, FILTERS + 3, 5)
+    return _written([*front, *head], (1, 3, SIDE, SIDE), {"answer": None}, constants)
+
+
 def _two_inputs(path: Path) -> None:
     import onnx
     from onnx import helper
@@ -432,6 +457,13 @@ REFUSALS = (
         "boxes and scores",
         _written([node("Identity", "image", "boxes"), node("Relu", "image", "scores")], (1, 3, 8, 8), _BOXES),
     ),
+    OnnxRefusal("logits and probabilities", of_one(_SOFTMAX, outputs={"logits": (1, 5), "answer": (1, 5)})),
+    OnnxRefusal(
+        "probabilities and the best class",
+        of_one(_SOFTMAX, node("ArgMax", "logits", "best", axis=1), outputs={"answer": (1, 5), "best": (1, 1)}),
+    ),
+    OnnxRefusal("the number of the best class only", of_one(node("ArgMax", "logits", "answer", axis=1))),
+    OnnxRefusal("a shortcut from the image to the scores", _with_a_shortcut()),
     OnnxRefusal("a segmenter", _image(node("Softmax", "features", "answer", axis=1))),
     OnnxRefusal("one number that is no probability", _image(node("ReduceMean", "features", "answer"))),
     OnnxRefusal("a transformer", _attention()),

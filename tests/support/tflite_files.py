@@ -245,6 +245,49 @@ def _giving_its_features_too(model: Any) -> None:
     graph.outputs = np.array([*graph.outputs, graph.operators[0].outputs[0]], np.int32)
 
 
+def _giving_its_logits_too(model: Any) -> None:
+    (graph,) = model.subgraphs
+    graph.outputs = np.array([graph.operators[-1].inputs[0], *graph.outputs], np.int32)
+
+
+def _logits(k: Any, ls: Any) -> tuple[Any, Any]:
+    image = k.Input((SIDE, SIDE, 3))
+    features = ls.Conv2D(4, 3, activation="relu", name="features")(image)
+    return image, ls.Dense(CLASSES, name="logits")(ls.GlobalAveragePooling2D(name="pooled")(features))
+
+
+def _named(k: Any, ls: Any) -> keras.Model:
+    """The page shows names, which are not to depend on what was built before."""
+    image, logits = _logits(k, ls)
+    return k.Model(image, ls.Softmax(name="scores")(logits), name="classifier")
+
+
+def _two_heads(k: Any, ls: Any) -> keras.Model:
+    image, logits = _logits(k, ls)
+    (pooled,) = logits._keras_history.operation._inbound_nodes[0].input_tensors
+    other = ls.Dense(CLASSES, activation="softmax", name="other")(pooled)
+    return k.Model(image, [ls.Softmax(name="scores")(logits), other], name="classifier")
+
+
+def _best_class(k: Any, ls: Any) -> keras.Model:
+    import tensorflow as tf
+
+    image, logits = _logits(k, ls)
+    return k.Model(image, ls.Lambda(lambda values: tf.argmax(values, axis=-1), name="best")(logits), name="classifier")
+
+
+def _above_a_limit(k: Any, ls: Any) -> keras.Model:
+    image, logits = _logits(k, ls)
+    return k.Model(image, k.ops.cast(k.ops.sigmoid(logits) > 0.5, "float32"), name="classifier")
+
+
+def _with_a_shortcut(k: Any, ls: Any) -> keras.Model:
+    image = k.Input((SIDE, SIDE, 3))
+    pooled = ls.GlobalAveragePooling2D()(ls.Conv2D(4, 3, activation="relu", name="features")(image))
+    both = ls.Concatenate(name="both")([pooled, ls.GlobalAveragePooling2D(name="colour")(image)])
+    return k.Model(image, _softmax(ls)(both), name="classifier")
+
+
 def _giving_a_map(model: Any) -> None:
     (graph,) = model.subgraphs
     graph.outputs = graph.operators[0].outputs
@@ -282,7 +325,12 @@ REFUSALS = (
     ),
     TfliteRefusal("TensorFlow's own operators", "TFLITE_BUILTINS", _with_custom_operator(b"FlexErf")),
     TfliteRefusal("an operator of somebody's own", "an operator of somebody's own", _with_custom_operator(b"mine")),
-    TfliteRefusal("several outputs, as a detector has", "gives 2 outputs", _giving_its_features_too),
+    TfliteRefusal("several classifiers in one", "a detector, or several heads", build=_two_heads),
+    TfliteRefusal("its features besides its scores", "they are of one classifier", _giving_its_features_too, _named),
+    TfliteRefusal("logits and probabilities", "they are of one classifier", _giving_its_logits_too, _named),
+    TfliteRefusal("the number of the best class only", "gives a decision (ARG_MAX)", build=_best_class),
+    TfliteRefusal("whether a score is above a limit", "gives a decision (GREATER)", build=_above_a_limit),
+    TfliteRefusal("a shortcut from the image to the scores", "also takes the image itself", build=_with_a_shortcut),
     TfliteRefusal("a segmenter", "a segmenter", _giving_a_map),
     TfliteRefusal("several inputs", "takes 2 inputs", _taking_two_images),
     TfliteRefusal("sound", "expected an image", _of_shape(1, 15600)),

@@ -22,7 +22,7 @@ from camlite_export.cutting import evidence, forward, guide, heads, places
 from camlite_export.cutting.guide import GuideLayers
 from camlite_export.cutting.heads import AffineHead
 from camlite_export.cutting.plain_operators import plain_operators
-from camlite_export.sources import same_answers
+from camlite_export.sources import operations, same_answers
 from camlite_export.sources.changed_tensors import ChangeTensor
 from camlite_export.sources.file_source import FileSource, GraphStep
 from camlite_export.sources.graph import Key
@@ -270,6 +270,7 @@ def cut(source: FileSource, layer: int | str | None = None, evidence_method: Evi
         ClassifierError: it has no feature map, the layer is unknown, or the scores do not follow from its output
             alone.
     """
+    _refuse_decision(source)
     if source.classes == 2 and source.ends.activation == "linear" and not source.ends.is_pair and _is_one(source):
         raise ClassifierError(
             f"{source.name}: gives one number that is no probability (no sigmoid): a regression or an embedding; "
@@ -308,6 +309,19 @@ def refuse_embedding(cut: FileCut) -> None:
             f"{source.name}: an embedding: its {source.classes} numbers are {what}, no scores of classes; give a file "
             f"with a classifier's head, or --labels where they are classes all the same"
         )
+
+
+def _refuse_decision(source: FileSource) -> None:
+    made = operations.makers_of(source.graph.operations)
+    decision = operations.decision(made, source.graph.scores)
+    if decision is None:
+        return
+    before = made.get(decision.inputs[0])
+    scores = f", the output of {before.name!r}" if before else ""
+    raise ClassifierError(
+        f"{source.name}: gives a decision ({decision.kind}), no score per class, which is what evidence explains; "
+        f"convert the classifier so that it ends with what {decision.name!r} takes{scores}"
+    )
 
 
 def _is_one(source: FileSource) -> bool:
@@ -349,10 +363,23 @@ def _last_feature_map(source: FileSource) -> GraphStep:
             f"{source.name}: its cells are not where they are in the image: {moved.name!r} ({moved.kind}) moves them, "
             f"so that heat would lie in the wrong place; take that step out of the classifier and convert it again"
         )
+    _refuse_shortcut(source)
     raise ClassifierError(
         f"{source.name}: no feature map: no learned operator gives (1, height, width, channels) with more than one "
         f"place from which alone the scores follow; camlite explains convolutional image classifiers"
     )
+
+
+def _refuse_shortcut(source: FileSource) -> None:
+    """Name what goes past the last map of learned operators, where something does."""
+    for index, step in reversed(list(enumerate(source.steps))):
+        if not _is_feature_map(step) or not any(one.parameters for one in source.steps[: index + 1]):
+            continue
+        if (past := source.past(step)) is not None:
+            raise ClassifierError(
+                f"{source.name}: no feature map from which alone the scores follow: behind the last one, of layer "
+                f"{step.name!r}, {operations.shortcut_text(past)}; camlite needs a classifier without that shortcut"
+            )
 
 
 def _is_real(source: FileSource, step: GraphStep) -> bool:
@@ -415,9 +442,7 @@ def _named_step(source: FileSource, layer: int | str) -> GraphStep:
             f"width, channels) with more than one place; `camlite inspect` lists the layers"
         )
     if source.head(step) is None:
-        raise ClassifierError(
-            f"{source.name}: the scores do not follow from layer {step.name!r} alone; choose a later layer"
-        )
+        raise ClassifierError(f"{source.name}: {operations.not_alone_text(step.name, source.past(step))}")
     if not _places_are_kept(source, steps[: steps.index(step) + 1]):
         raise ClassifierError(
             f"{source.name}: the places of layer {step.name!r} are not those of the image: its axes were moved on the "

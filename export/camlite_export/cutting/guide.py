@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from camlite.artifact.map_choice import GuideMethod
 from camlite.errors import ClassifierError
+from camlite.texts import printable
 from camlite_export.cutting.plain_operators import plain_operators, shared_by_all_largest
 from camlite_export.cutting.plain_windows import shared_by_nearly_largest
 from camlite_export.sources.journey import KerasStep
@@ -73,6 +74,19 @@ class GuideLayers:
 
     def __str__(self) -> str:
         return f"{self.method} {' * '.join(self.names)}{', smoothed' if self.smooth else ''}"
+
+
+def check_name(name: str) -> None:
+    """See that a name may be one of `GuideLayers`, whatever the classifier.
+
+    Raises:
+        ClassifierError: it begins with no method.
+    """
+    if name.split(" ")[0] not in GUIDE_METHODS or " " not in name.strip():
+        raise ClassifierError(
+            f"guide {printable(name[:60])!r}: expected a method and a layer, as '{GUIDE_METHODS[0]} conv_32'; "
+            f"`camlite inspect ARTIFACT` lists those that were measured (methods: {', '.join(GUIDE_METHODS)})"
+        )
 
 
 def finer_steps(source: Source, last: Step, can_begin: Callable[[Any], bool]) -> tuple[Any, ...]:

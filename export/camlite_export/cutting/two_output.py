@@ -28,7 +28,7 @@ from camlite_export.cutting import (
 )
 from camlite_export.cutting.guide import GuideLayers
 from camlite_export.cutting.halves import Halves
-from camlite_export.sources import changed_tensors
+from camlite_export.sources import changed_tensors, operations
 from camlite_export.sources.changed_tensors import ChangeTensor
 from camlite_export.sources.journey import Journey, KerasStep, Size, shape_text
 from camlite_export.sources.keras3 import Keras3Source
@@ -225,10 +225,23 @@ def _last_feature_map(source: Keras3Source) -> tuple[KerasStep, keras.Model]:
             f"heat would lie in the wrong place; take that step out of the classifier, do it to the pictures "
             f"beforehand, and save the classifier again"
         )
+    _refuse_shortcut(source)
     raise ClassifierError(
         f"{source.name}: no feature map: no learned layer gives (batch, height, width, channels) with more than one "
         f"place from which alone the scores follow; camlite explains convolutional image classifiers"
     )
+
+
+def _refuse_shortcut(source: Keras3Source) -> None:
+    """Name what goes past the last learned map, where something does."""
+    for index, step in reversed(list(enumerate(source.steps))):
+        if not _is_feature_map(step) or not any(map(_is_learned, source.steps[: index + 1])):
+            continue
+        if (past := source.past(step)) is not None:
+            raise ClassifierError(
+                f"{source.name}: no feature map from which alone the scores follow: behind the last one, of layer "
+                f"{step.name!r}, {operations.shortcut_text(past)}; camlite needs a classifier without that shortcut"
+            )
 
 
 def _is_feature_map(step: KerasStep) -> bool:
@@ -249,9 +262,7 @@ def _head_behind(source: Keras3Source, step: KerasStep) -> keras.Model:
         )
     head = source.head(step)
     if head is None:
-        raise ClassifierError(
-            f"{source.name}: the scores do not follow from layer {step.name!r} alone; choose a later layer"
-        )
+        raise ClassifierError(f"{source.name}: {operations.not_alone_text(step.name, source.past(step))}")
     return head
 
 

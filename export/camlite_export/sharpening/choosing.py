@@ -198,6 +198,15 @@ def _sharp_maps(
     return heatmaps
 
 
+def check_guide(cut: Cut, guide: str) -> None:
+    """Tell before the long work that there is no such guide.
+
+    Raises:
+        ClassifierError: no finer layers of the classifier make it.
+    """
+    _wanted_guides(cut, {str(layers): layers for layers in _candidates(cut.finer_steps)}, guide)
+
+
 def _wanted_guides(cut: Cut, candidates: Mapping[str, GuideLayers], guide: str | None) -> Mapping[str, GuideLayers]:
     """All, or the only one that is asked for."""
     if guide is None:

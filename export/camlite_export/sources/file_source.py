@@ -23,9 +23,10 @@ from camlite.artifact.precisions import Precision
 from camlite.backends.interpreter import Tensor
 from camlite.errors import ClassifierError
 from camlite.system.installing import how_to_install
-from camlite_export.sources import graph_ends, original_process
+from camlite_export.sources import graph_ends, operations, original_process
 from camlite_export.sources.graph import Change, Graph, Key, Node
 from camlite_export.sources.graph_ends import Ends
+from camlite_export.sources.operations import Shortcut
 from camlite_export.sources.source import Answer, Floats, KnownPixels, Step
 
 _BATCH = 32
@@ -146,10 +147,10 @@ class FileSource:
         """By structure."""
         return self.ends.activation
 
-    @property
-    def saturation(self) -> None:
-        """Nothing is known of it."""
-        return
+    @cached_property
+    def saturation(self) -> str | None:
+        """By structure."""
+        return graph_ends.saturation(self.graph, self.ends.logits)
 
     @cached_property
     def parameters(self) -> int:
@@ -276,6 +277,10 @@ class FileSource:
         """The kind of an operator without a twin that the scores need from here on; None where there is none."""
         nodes = self.graph.between([cast(GraphStep, step).key], [self.ends.logits]) or ()
         return next((node.kind for node in nodes if not node.is_known), None)
+
+    def past(self, step: Step) -> Shortcut | None:
+        """What goes past a step to the scores; None where all goes through it."""
+        return operations.shortcut(self.graph.operations, self.graph.image, cast(GraphStep, step).key, self.ends.logits)
 
     def twin(self, steps: Sequence[Step], end: Step | None = None) -> Callable[..., Any]:
         """The float twin from the outputs of some steps, (N, h, w, C) each, to that of another, or to the logits.

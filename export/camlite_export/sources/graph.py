@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from camlite_export.sources.operations import Operation
+
 Key = int | str
 """What a file calls a tensor by: its index, or its name."""
 
@@ -80,6 +82,19 @@ class Graph:
     def makers(self) -> Mapping[Key, Node]:
         """The node that gives each tensor."""
         return {output: node for node in self.nodes for output in node.outputs}
+
+    @cached_property
+    def operations(self) -> tuple[Operation, ...]:
+        """The nodes, for questions that do not depend on what they compute; without constants."""
+        return tuple(
+            Operation(
+                node.name,
+                node.kind,
+                [key for key in node.inputs if key is not None and key not in self.constants],
+                node.outputs,
+            )
+            for node in self.nodes
+        )
 
     def between(self, starts: Collection[Key], ends: Iterable[Key]) -> tuple[Node, ...] | None:
         """The nodes that make some tensors of others, in order; None where they need more than these and constants."""

@@ -8,14 +8,11 @@ from typing import Any
 
 from camlite.artifact.card import Activation
 from camlite_export.sources.graph import Graph, Key, Node
+from camlite_export.sources.operations import PASSING
 
-# What hands its input on, in another shape or dtype.
-_PASSING = frozenset(
-    {"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "QUANTIZE", "DEQUANTIZE", "CAST"}
-    | {"Reshape", "Squeeze", "Flatten", "Unsqueeze", "Identity", "Cast", "QuantizeLinear", "DequantizeLinear"}
-)
 _SOFTMAX = frozenset({"SOFTMAX", "Softmax"})
 _SIGMOID = frozenset({"LOGISTIC", "Sigmoid"})
+_LOG_SOFTMAX, _LOG = frozenset({"LOG_SOFTMAX", "LogSoftmax"}), frozenset({"LOG", "Log"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +49,32 @@ def find(graph: Graph) -> Ends:
             return Ends(_before(node), "softmax", node.beta)
         if node.kind in _SIGMOID:
             return Ends(_before(node), "sigmoid", is_pair=is_pair)
-        if node.kind not in _PASSING:
+        if node.kind not in PASSING:
             break
         key = _before(node)
     return Ends(graph.scores, "linear")
+
+
+def saturation(graph: Graph, logits: Key) -> str | None:
+    """Which function has made the logits probabilities, so that their evidence vanishes; None where none has.
+
+    As `camlite_export.sources.last_activation.saturation` says of Keras: back as far as nothing is learned and nothing
+    else comes in.
+    """
+    key, is_logarithm = logits, False
+    while (node := graph.makers.get(key)) is not None and not node.parameters:
+        computed = {one for one in node.inputs if one is not None and one not in graph.constants}
+        if node.kind in _LOG_SOFTMAX:
+            return "log_softmax"
+        if node.kind in _SOFTMAX:
+            return "log_softmax" if is_logarithm else "softmax"
+        if node.kind in _SIGMOID:
+            return "sigmoid"
+        if len(computed) != 1:
+            return None
+        is_logarithm = is_logarithm or node.kind in _LOG
+        (key,) = computed
+    return None
 
 
 def _before(node: Node) -> Key:

@@ -11,10 +11,11 @@ from camlite.artifact.card import Activation
 from camlite.errors import ClassifierError
 from camlite.texts import printable
 from camlite_export import workarounds
-from camlite_export.sources import fixed_batches, last_activation
+from camlite_export.sources import fixed_batches, last_activation, operations
 from camlite_export.sources.float32 import in_float32
 from camlite_export.sources.journey import KerasStep, Size, shape_text, walk
 from camlite_export.sources.layer_outputs import outputs_of
+from camlite_export.sources.operations import Operation, Shortcut
 from camlite_export.sources.source import Answer, Floats, KnownPixels, Step
 from camlite_export.sources.weights_digest import digest
 
@@ -194,6 +195,26 @@ class Keras3Source:
             return keras.Model(step.output, self.logits_of_image, name="head")
         except ValueError:  # Keras: "not connected to `inputs`"
             return None
+
+    def past(self, step: KerasStep) -> Shortcut | None:
+        """What goes past a step to the logits; None where all goes through it."""
+        image, layer, logits = self.journey.image, step.output, self.logits_of_image
+        return operations.shortcut(_operations(logits), id(image), id(layer), id(logits))
+
+
+def _operations(scores: Any) -> list[Operation]:
+    """What makes symbolic scores; tensors are known by their id."""
+    found, waiting = {}, [scores]
+    while waiting:
+        tensor = waiting.pop()
+        history = tensor._keras_history
+        made = history.operation._inbound_nodes[history.node_index]
+        if id(made) not in found:
+            name, kind = history.operation.name, type(history.operation).__name__
+            given, outputs = list(made.input_tensors), list(made.output_tensors)
+            found[id(made)] = Operation(name, kind, [id(one) for one in given], [id(one) for one in outputs])
+            waiting += given
+    return list(found.values())
 
 
 def _is_other(found: Any, step: Step) -> bool:

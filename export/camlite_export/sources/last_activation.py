@@ -121,8 +121,8 @@ def saturation_text(function: str) -> str:
         f"its scores are made of the probabilities of a {function}, and what stands behind it cannot be taken off: "
         f"evidence vanishes where a probability is near 0 or 1; save the classifier so that it ends with the {function}"
         if function != "log_softmax"
-        else "its scores are logarithms of probabilities: evidence vanishes where a class is nearly certain; save the "
-        "classifier so that it ends with softmax in place of log_softmax"
+        else "its scores are logarithms of probabilities, 0 or less: evidence vanishes where a class is near certain; "
+        "save the classifier so that it ends with softmax in place of log_softmax"
     )
 
 

@@ -70,6 +70,11 @@ def open_source(
     return Keras3Source(opened, size, default_size)
 
 
+def is_file_that_ships(path: Path) -> bool:
+    """Whether a path is of a `.tflite` or an `.onnx`, by its name or how it begins."""
+    return reading.is_one(path) or onnx_reading.is_one(path)
+
+
 def _of_a_file(path: Path, size: Size | None, structure: Path | None) -> Source:
     """A `.tflite` file; what is asked for of other kinds does not apply, and is told."""
     if structure is not None:

@@ -154,12 +154,19 @@ def load(path: Path, labels: Sequence[str]) -> LabelledImages:
     Raises:
         ImageError: nothing there, no images in it, or arrays of another name, shape or dtype.
     """
-    if path.is_dir():
-        return _folder(path, labels)
-    if path.suffix == ".npz" and path.exists():
-        return _npz(path, len(labels))
-    what = "neither a folder nor an .npz" if path.exists() else "no such file or folder"
-    raise ImageError(f"{path}: {what}; expected a folder of images or an .npz with `images`")
+    check_there(path)
+    return _folder(path, labels) if path.is_dir() else _npz(path, len(labels))
+
+
+def check_there(path: Path) -> None:
+    """See that a folder or an ``.npz`` is there, before anything that takes longer.
+
+    Raises:
+        ImageError: it is not.
+    """
+    if not (path.is_dir() or (path.suffix == ".npz" and path.exists())):
+        what = "neither a folder nor an .npz" if path.exists() else "no such file or folder"
+        raise ImageError(f"{path}: {what}; expected a folder of images or an .npz with `images`")
 
 
 def _folder(path: Path, labels: Sequence[str]) -> LabelledImages:

@@ -247,7 +247,9 @@ def test_another_layer() -> None:
     works(model, layer=next(step.name for step in open_source(model).steps if step.name == "conv"))
     (bypassed,) = (kind for kind in kinds.REFUSALS if kind.title == "a `--layer` that the scores bypass")
     branches = bypassed.build(keras, layers)
-    assert "choose a later layer" in refusal(branches, layer="left")
+    said = refusal(branches, layer="left")
+    assert "'together' (Concatenate) also takes the output of 'right'" in said
+    assert "choose 'together' or a later layer" in said
     works(branches, layer="together")
     (transformer,) = (kind for kind in kinds.REFUSALS if kind.title == "a transformer")
     model = transformer.build(keras, layers)

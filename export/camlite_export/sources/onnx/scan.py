@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from camlite.errors import ClassifierError
 from camlite.soundness.onnx_operator import DTYPES
 from camlite.texts import printable
-from camlite_export.sources.class_scores import sides_text
+from camlite_export.sources import class_scores
+from camlite_export.sources.class_scores import Output, sides_text
+from camlite_export.sources.operations import Operation
 
 _FLOAT, _UINT8, _FLOAT16 = 1, 2, 10
 _DETECTING = frozenset({"NonMaxSuppression", "RoiAlign", "MaxRoiPool", "EfficientNMS_TRT"})
@@ -70,7 +72,7 @@ def examine(model: Any, where: str) -> None:
             f"{where}: takes {len(given)} inputs ({names}), expected one image; export it with the others as constants"
         )
     _refuse_no_image(given[0], where)
-    _refuse_no_scores(graph.output, where)
+    _refuse_no_scores(graph, given[0].name, where)
 
 
 def _refuse_no_image(value: Any, where: str) -> None:
@@ -109,10 +111,10 @@ def _refuse_no_image(value: Any, where: str) -> None:
         )
 
 
-def _refuse_no_scores(outputs: Sequence[Any], where: str) -> None:
+def _refuse_no_scores(graph: Any, image: str, where: str) -> None:
+    outputs = graph.output
     if len(outputs) != 1:
-        shown = ", ".join(f"{printable(one.name[:30])} {sides_text(sides_of(one))}" for one in outputs[:4])
-        raise ClassifierError(
-            f"{where}: gives {len(outputs)} outputs ({shown}), expected one score per class: a detector, or several "
-            f"heads; export it with the output of one classifier only"
-        )
+        several = [Output(one.name, one.name, sides_of(one)) for one in outputs]
+        made = [Operation(node.name, node.op_type, list(node.input), list(node.output)) for node in graph.node]
+        remedy = f"onnx.utils.extract_model({Path(where).name!r}, 'scores.onnx', [{image!r}], ['{{name}}'])"
+        class_scores.refuse_several(several, made, where, remedy)

@@ -5,7 +5,7 @@ No interpreter is asked, and no offset of the file is trusted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from camlite.artifact.container import SEAL_MARK
@@ -15,7 +15,9 @@ from camlite.soundness.limits import MOST_OPERATORS
 from camlite.soundness.tflite_schema import SCHEMA
 from camlite.texts import printable
 from camlite_export.sources import class_scores
-from camlite_export.sources.class_scores import sides_text
+from camlite_export.sources.class_scores import Output, sides_text
+from camlite_export.sources.operations import Operation
+from camlite_export.sources.tflite.tflite_graph import NAMES
 
 # More than the proof of a model reads: what is refused here, and said why.
 _SCHEMA = {
@@ -63,7 +65,7 @@ def examine(content: bytes, where: str) -> None:
     ):
         raise ClassifierError(f"{where}: more operators, tensors or signatures than any classifier has; copy it again")
     _refuse_custom_operators(root.get("operator_codes", ()), where)
-    _refuse_other_ends(graph, where)
+    _refuse_other_ends(graph, root.get("operator_codes", ()), where)
 
 
 def _refuse_custom_operators(codes: Sequence[Table], where: str) -> None:
@@ -97,7 +99,7 @@ def _refuse_custom_operators(codes: Sequence[Table], where: str) -> None:
         )
 
 
-def _refuse_other_ends(graph: Table, where: str) -> None:
+def _refuse_other_ends(graph: Table, codes: Sequence[Table], where: str) -> None:
     inputs, outputs = (graph.get(name, ()) for name in ("inputs", "outputs"))
     tensors = graph.get("tensors", ())
     if not all(0 <= index < len(tensors) for index in (*inputs, *outputs)):
@@ -109,12 +111,20 @@ def _refuse_other_ends(graph: Table, where: str) -> None:
     shape = _shape(tensors[inputs[0]])
     _refuse_no_image(shape, where)
     if len(outputs) != 1:
-        shapes = ", ".join(sides_text(_shape(tensors[index])) for index in list(outputs)[:4])
-        raise ClassifierError(
-            f"{where}: gives {len(outputs)} outputs ({shapes}), expected one score per class: a detector, or several "
-            f"heads; convert it with the output of one classifier only"
-        )
+        several = [Output(index, str(tensors[index].get("name", "")), _shape(tensors[index])) for index in outputs]
+        remedy = "convert it again of keras.Model(model.input, SCORES), where SCORES is {name}"
+        class_scores.refuse_several(several, _operations(graph, codes, len(tensors)), where, remedy)
     class_scores.refuse_others(_shape(tensors[outputs[0]]), where)
+
+
+def _operations(graph: Table, codes: Sequence[Table], tensors: int) -> Iterator[Operation]:
+    """Those that are well written."""
+    for one in graph.get("operators", ()):
+        index = one.get("opcode_index", 0)
+        code = codes[index] if index < len(codes) else {}
+        kind = NAMES.get(max(code.get("builtin_code", 0), code.get("deprecated_builtin_code", 0)), "")
+        inputs, outputs = ([key for key in one.get(side, ()) if 0 <= key < tensors] for side in ("inputs", "outputs"))
+        yield Operation("", kind, inputs, outputs)
 
 
 def _refuse_no_image(shape: tuple[int, ...], where: str) -> None:

@@ -7,16 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import camlite_export
 from camlite.maps import cam
 from camlite.soundness import onnx_model
 from camlite_export.cutting import file_cut
 from camlite_export.cutting.file_cut import FileCut
 from camlite_export.cutting.guide import GuideLayers, combined
 from camlite_export.sources import original_process
+from camlite_export.sources.last_activation import SaturationWarning
 from camlite_export.sources.opening import open_source
 from camlite_export.targets import onnx_file
 from support import active_pieces, onnx_files
 from support.onnx_files import KINDS, REFUSALS, SIDE, OnnxKind, OnnxRefusal
+from support.onnx_models import node
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -110,6 +113,15 @@ def test_a_guide_is_that_of_the_gradients(kind: OnnxKind, tmp_path: Path) -> Non
 
     assert expected.max() > 0
     np.testing.assert_allclose(received, expected, rtol=0, atol=1e-5)
+
+
+def test_scores_that_are_logarithms_are_told(tmp_path: Path) -> None:
+    """As such they are negative, and their evidence vanishes where a class is near certain."""
+    path = tmp_path / "model.onnx"
+    onnx_files.of_one(node("LogSoftmax", "logits", "answer", axis=1))(path)
+
+    with pytest.warns(SaturationWarning, match="its scores are logarithms of probabilities, 0 or less"):
+        camlite_export.inspect(path)
 
 
 @pytest.mark.parametrize("kind", REFUSALS, ids=str)
