@@ -45,7 +45,8 @@ test-c: $(READY) ## test the C runtime, here and on emulated Cortex-M boards, lo
 	$(PYTHON) -m pytest tests/c tests/export/to_c -m 'endurance or not endurance'
 
 figures-c: export ## count code, stack and instructions of the C runtime on emulated Cortex-M boards
-	PYTHONPATH=tests $(PYTHON) -m support.c_figures $(REFERENCE)/fashion_mnist.int8.tflite
+	$(PYTHON) -m pip install --quiet --no-deps --upgrade --target .environments/bakenn bakenn==1.0.0 tflite==2.18.0
+	PYTHONPATH=tests:.environments/bakenn $(PYTHON) -m support.c_figures $(REFERENCE)/fashion_mnist.int8.tflite
 
 test-ray: $(READY) ## run audit and parity on a Ray cluster of this machine, and compare
 	$(PYTHON) -m pytest tests/export/audit/test_ray_audit.py tests/export/agreement/test_ray_parity.py -m 'ray or not ray'

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from camlite import artifact as artifacts
 from camlite import backends
-from support import c_cases, c_programs, fresh_process
+from support import c_cases, c_network, c_programs, fresh_process
 
 LEVEL = "-Os"
+_BESIDE_THE_NETWORK = "m4f"  # CMSIS-NN has its fast kernels for it
 NAMES = {"m3": "Cortex-M3", "m4f": "Cortex-M4F", "m7": "Cortex-M7"}
 CALLS = ("top", "evidence", "completeness", "heatmap")
 BESIDE = ("camlite_check", "camlite_contrast")  # what the first column of code does without
@@ -36,7 +37,17 @@ def table(path: Path, folder: Path) -> list[str]:
             *(costs[call].instructions for call in CALLS),
         ]
         lines.append(f"| {name} | {' | '.join(f'{number:,}' for number in numbers)} |")
-    return lines
+        if board == _BESIDE_THE_NETWORK:
+            explaining = {call: costs[call].instructions for call in CALLS}
+    return [*lines, "", _beside_the_network(path, folder, explaining)]
+
+
+def _beside_the_network(path: Path, folder: Path, explaining: dict[str, int]) -> str:
+    try:
+        network = c_network.instructions(artifacts.read(path), folder, _BESIDE_THE_NETWORK)
+    except ImportError as error:
+        return f"Beside the network: not measured ({error}): `make figures-c` installs it"
+    return f"Beside the network on CMSIS-NN, {NAMES[_BESIDE_THE_NETWORK]}: {c_network.share(explaining, network)}"
 
 
 if __name__ == "__main__":

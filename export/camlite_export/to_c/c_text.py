@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 _WIDTH = 120
 _LONGEST_TEXT = 1000  # bytes; C99 promises 4,095 in all of a literal
 
-# What may not be a name: words of C and C++, names of the C library and of its headers, and those that the files of
-# `to-c` use themselves.
+# What may not be a name: words of C, C++ and compilers, names of the C library, of its headers and of Arduino, files
+# that Windows cannot have, and those that the files of `to-c` use themselves.
 _TAKEN = frozenset((Path(__file__).parent / "taken_words.txt").read_text("ascii").split())
 
 

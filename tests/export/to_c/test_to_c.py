@@ -137,8 +137,8 @@ def test_where_it_cannot_write_nothing_is_there(tmp_path):
 
 NAMES = [
     "Fashion-MNIST 28 x 28", "int", "class", "labels", "map", "image", "index", "time", "printf", "EOF", "string",
-    "size_t", "acos", "int8", "picture", "prepare", "turbojpeg", "example_tflm", "example_litert", "camlite",
-    "camlite_top", "3d", "../../up", "*/ int evil; /*", "Füße", "図", "", "_", "a" * 300,
+    "size_t", "acos", "int8", "picture", "prepare", "turbojpeg", "typeof", "con", "example_tflm", "example_litert",
+    "camlite", "camlite_top", "3d", "../../up", "*/ int evil; /*", "Füße", "図", "", "_", "a" * 300,
 ]  # fmt: skip
 
 
