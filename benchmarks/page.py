@@ -26,29 +26,30 @@ Microseconds of each step of `explain(image).heatmap`, medians, without the cloc
 
 {parts}
 
-The run is the interpreter's. What stays around it is about twenty calls of numpy, of which each takes 0.1 to 0.9
-microseconds to start, whatever it computes. A network that runs in 12 microseconds leaves room for 0.6.
-The graph was tried for them (ai-edge-litert, float32 and int8, interleaved): evidence of all classes in it
-(`--evidence graph`) takes the run no longer, 28.7 instead of 28.5 and 12.2 instead of 12.4 microseconds, and spares
-numpy half of one; the heatmap in it, too, takes the run 1.4 to 5 longer, which is what numpy takes.
+The run belongs to the interpreter. The rest is about twenty calls of numpy; each takes 0.1 to 0.9 microseconds to
+start, whatever it computes. With a network that runs in 12 microseconds, a ratio of 1.05 would allow 0.6 for all of
+them. We tried to move them into the graph (ai-edge-litert, float32 and int8, interleaved). With the evidence of all
+classes in the graph (`--evidence graph`) the run takes 28.7 instead of 28.5 and 12.2 instead of 12.4 microseconds, and
+numpy half a microsecond less. With the heatmap in the graph as well, the run takes 1.4 to 5 more, which is what numpy
+takes.
 
-Memory: beside the interpreter, camlite keeps its own modules, which are 1 MB, and the class weights in float32, which
-are 5 MB for MobileNetV2 with 1000 classes.
+Memory: in addition to the interpreter, camlite keeps its own modules (1 MB) and the class weights in float32 (5 MB for
+MobileNetV2 with 1000 classes).
 
 Start: the bare script (`benchmarks/cold_start.py`) loads numpy, Pillow and the interpreter, decodes the picture,
-classifies it and prints the class; `camlite explain` verifies the artifact, draws the picture with its label, and
-writes it, too. The most of what it takes beside the bare script is importing (argparse, json, Pillow's fonts, camlite's
-own modules), then come the drawing, the writing, the verifying and the command line.
+classifies it and prints the class; `camlite explain` also verifies the artifact, draws the picture
+with its label, and writes it. Most of the additional time is importing (argparse, json, Pillow's fonts, camlite's own
+modules), followed by drawing, writing, verifying and the command line.
 
-Size: `size, artifact / bare converter's` holds the artifact against what the converter makes of the same classifier
-without camlite. `camlite bench` has no converter, and says `size / model`: against the model that is in the artifact,
-which is smaller where camlite quantizes otherwise (int8.onnx).
+Size: `size, artifact / bare converter's` compares the artifact with what the converter makes of the same classifier
+without camlite. `camlite bench` has no converter and prints `size / model`: a comparison with the model inside the
+artifact, which is smaller if camlite quantizes differently (int8.onnx).
 
 ## All classes
 
 The evidence of all 1000 classes of MobileNetV2 is 7 x 7 x 1280 x 1000 multiplications, a fifth of what the network
-itself multiplies: 1.10 can be had in int8 alone, where the graph makes them (`camlite export --evidence graph`). numpy
-multiplies float32 whatever the precision, and at half the interpreter's speed.
+itself multiplies. So a ratio of 1.10 is possible only in int8, if the graph computes them (`camlite export --evidence
+graph`). numpy multiplies float32 in every precision, at half the interpreter's speed.
 
 ## A camera's frames
 
@@ -56,8 +57,8 @@ multiplies float32 whatever the precision, and at half the interpreter's speed.
 
 {frames}
 
-Only the rows and columns that the bilinear resize looks at become float32, and the overlay looks its colours up in a
-table of all pairs of grey and heat.
+camlite converts only the rows and columns that the bilinear resize uses to float32, and looks up the colours of the
+overlay in a table of all pairs of grey and heat.
 
 ## Growth
 
@@ -67,7 +68,7 @@ Microseconds of `classify` and `explain` (a batch: for each of its images).
 
 ## Others
 
-The same architecture, one image, each library beside the plain forward pass of its own framework.
+The same architecture, one image; each library compared with the plain forward pass of its own framework.
 
 {peers}
 """

@@ -752,11 +752,11 @@ def _page() -> Any:
     yield from inspect.cleandoc("""
         # Which classifiers camlite explains
 
-        A classifier is cut at its last feature map, and what stands behind the cut is its *head*. Each line below
-        is a small classifier that the tests cut, export, run on every backend and hold against Keras.
+        camlite cuts a classifier at its last feature map. The part after the cut is the *head*. Each line below is a
+        small classifier that the tests cut, export, run on every backend and compare with Keras.
 
-        `camlite inspect MODEL` prints the image's way through the layers, where the cut is, how the evidence is
-        made and what pixels the classifier is believed to take. `--layer` cuts elsewhere.
+        `camlite inspect MODEL` prints the layers, where the cut is, how the evidence is computed, and which pixels
+        camlite believes the classifier takes. `--layer` cuts at another layer.
     """).splitlines()
     yield ""
     yield "## What it may be made of"
@@ -766,13 +766,13 @@ def _page() -> Any:
     yield "## What is opened"
     yield ""
     yield from inspect.cleandoc("""
-        - `.keras`, `.h5`, `.hdf5` and `.model` of Keras 3 and of Keras 2 (tf_keras), of all their versions; by their
-          content, whatever their name. A model of Keras 2 is rebuilt layer by layer in Keras 3, and its scores are held
-          against those in Keras 2.
-        - Weights beside their structure: `camlite export weights.h5 --structure structure.json`, where the one was
-          written by `model.save_weights()` and the other by `model.to_json()`.
-        - A SavedModel of Keras 2, with `--trust`: it carries code.
-        - What a file says of its loss, metrics and optimizer is not looked at: nothing is compiled.
+        - `.keras`, `.h5`, `.hdf5` and `.model` of Keras 3 and of Keras 2 (tf_keras), of all their versions.
+          The content counts, not the name. A model of Keras 2 is rebuilt layer by layer in Keras 3, and its scores are
+          compared with those in Keras 2.
+        - Weights and their structure in two files: `camlite export weights.h5 --structure structure.json`. The first
+          was written by `model.save_weights()`, the second by `model.to_json()`.
+        - A SavedModel of Keras 2, with `--trust`, because it contains code.
+        - Loss, metrics and optimizer in a file are ignored: nothing is compiled.
         - In Python, a model object of Keras 3 or of tf_keras: `camlite_export.export(model, folder)`.
     """).splitlines()
     yield ""
@@ -784,8 +784,8 @@ def _page() -> Any:
     yield "## Heads that are affine: Class Activation Mapping"
     yield ""
     yield from inspect.cleandoc("""
-        Evidence is features times class weights, and adds up to the logit (completeness). Class weights are the
-        head's own Jacobian, and are only used where random features of all magnitudes prove the head affine.
+        Evidence is features times class weights, and adds up to the logit (completeness). Class weights are the head's
+        own Jacobian. camlite uses them only if random features of all magnitudes show that the head is affine.
     """).splitlines()
     yield ""
     yield from ("| head | class weights |", "|---|---|")
@@ -795,8 +795,8 @@ def _page() -> Any:
     yield ""
     yield from inspect.cleandoc("""
         Evidence is features times the gradient of the logit, computed inside the artifact with ordinary operators.
-        Of up to 64 classes any can be explained, of more the top class. There is no int16x8 of them: TFLite has no
-        comparisons in it, which gradients are made of.
+        With up to 64 classes any class can be explained, with more only the top class. There is no int16x8 artifact,
+        because TFLite has no comparisons in int16x8, which gradients need.
 
         Where such a head is linear in pieces (ReLU, leaky ReLU, clips, max pooling), the artifact also gives the bias
         of the active pieces, and evidence with it adds up to the logit. In int8 it does not: evidence of all classes
@@ -811,11 +811,11 @@ def _page() -> Any:
     yield "## Classifiers in 8 bits"
     yield ""
     yield from inspect.cleandoc("""
-        Give int8 a folder of photographs to be calibrated on. Biases are corrected for what rounding the kernels does
-        on average. How close the artifact comes then depends on the classifier: some change their maps when pixels
-        change by one level of 255, and no conversion of theirs to 8 bits can agree with Keras. `camlite export` and
-        `camlite parity` round the tensors of the classifier itself, measure what that does, and relax their gates as
-        far as an artifact is still [fit for use](parity.md#fit-for-use). What is not is called so. A Teachable Machine
+        For int8, give a folder of photographs for calibration. Biases are corrected for the average effect of rounding
+        the kernels. How close the artifact comes then depends on the classifier: some change their maps when pixels
+        change by one level of 255, and no conversion of these to 8 bits can agree with Keras. `camlite export` and
+        `camlite parity` round the tensors of the classifier itself, measure the effect, and relax their gates as long
+        as the artifact is still [fit for use](parity.md#fit-for-use). If it is not, they say UNFIT. A Teachable Machine
         model, on 110 photographs:
 
         | artifact | kB | the original's class | evidence correlation, 5th percentile | same peak | verdict |
@@ -828,7 +828,8 @@ def _page() -> Any:
         | float16.onnx | 1357.9 | 99 % | 0.9968 | 95 % | fit |
         | int8.onnx | 888.2 | 93 % | 0.9577 | 78 % | UNFIT |
 
-        The original with nothing but its tensors in 8 bits comes to 94 %, 0.957 and 75 %. Ship dynamic, or float16.
+        If only the tensors of the original are rounded to 8 bits, it reaches 94 %, 0.957 and 75 %. Ship dynamic, or
+        float16.
     """).splitlines()
     yield ""
     yield "## What is refused, and why"
