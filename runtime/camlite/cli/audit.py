@@ -17,6 +17,7 @@ from camlite.confidence import Interval
 from camlite.images.masked_source import Source
 from camlite.show import say
 from camlite.system.extensions import extension
+from camlite.texts import counted
 
 EXAMPLES = (
     "camlite audit flowers/flowers.int8.tflite photos",
@@ -150,4 +151,4 @@ def _signed(of: Interval) -> str:
 
 def _progress(done: int, of_all: int) -> None:
     """A line that writes over itself, for a person who waits."""
-    say.progress(f"{done:,} of {of_all:,} images", done == of_all)
+    say.progress(f"{done:,} of {counted(of_all, 'image')}", done == of_all)

@@ -20,6 +20,7 @@ from camlite.faithfulness.measuring import MAPS, Measured
 from camlite.images.masked_source import Source
 from camlite.show import say
 from camlite.system.extensions import extension
+from camlite.texts import counted
 
 _ROWS = {"random": "  a random map", "centre": "  the middle"}
 
@@ -102,7 +103,7 @@ def _measure(arguments: argparse.Namespace, path: Path) -> Found:
     measured = Measured(explainer, _source(arguments).open(explainer.labels))
 
     def progress(done: int, of_all: int) -> None:
-        say.progress(f"{path.name}: {done:,} of {of_all:,} pictures", done == of_all)
+        say.progress(f"{path.name}: {done:,} of {counted(of_all, 'picture')}", done == of_all)
 
     figures = measured.run(arguments.steps, progress)
     return Found(measured, figures, summary.summarize(figures))
