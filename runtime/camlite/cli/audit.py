@@ -66,6 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     verdicts = judge(figures, labels, data.read_mask is not None)
     found = _record(arguments, verdicts)
     if report:
+        say.progress(f"writing {arguments.report}", last=False)
         report.write(arguments.report, task, measure, data, figures, verdicts, found)
     if arguments.json:
         say.record(found)

@@ -56,7 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
     if folder is not None:
         files.remove_leftovers(folder, set(drawn_names))
     rows = []
-    for name, drawn in zip(names, drawn_names, strict=True):
+    for number, (name, drawn) in enumerate(zip(names, drawn_names, strict=True), 1):
+        if len(names) > 1:
+            say.progress(f"explaining {name} ({number:,} of {len(names):,})", last=False)
         try:
             explanation = choice.explain(explainer, picture_paths.read(name))
         except AnswerError as error:

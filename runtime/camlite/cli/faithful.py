@@ -68,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         return artifacts.status
     content = _record(arguments, found)
     if report:
+        say.progress(f"writing {arguments.report}", last=False)
         report.write(arguments.report, str(arguments.data), arguments.steps, found, content)
     if arguments.json:
         say.record(content)

@@ -42,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
             able.append(path)
     if not able:
         return artifacts.status
+    say.progress(f"writing {arguments.output}", last=False)
     files = site.content(able, arguments.runtime, arguments.trusted)
     writing.write(arguments.output, files)
     size = sum(map(len, files.values())) / 1e6
