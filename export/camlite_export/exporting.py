@@ -23,7 +23,7 @@ from camlite.artifact.map_choice import MapChoice
 from camlite.artifact.precisions import Precision
 from camlite.errors import ClassifierError
 from camlite.images.labelled_images import LabelledImages, of_arrays
-from camlite.texts import one_line
+from camlite.texts import counted, one_line
 from camlite_export import golden_samples, output_folder
 from camlite_export.agreement import fine_reference, interpreter_process
 from camlite_export.agreement.expected import Expected
@@ -354,7 +354,7 @@ class _Steps:
 
     def done(self, images: int, of: int) -> None:
         """So many images are measured."""
-        self._begin(f"measuring, {images} of {of} images", 1 + images * (self._count - 1) // of)
+        self._begin(f"measuring, {images} of {counted(of, 'image')}", 1 + images * (self._count - 1) // of)
 
     def end(self) -> None:
         """All are."""

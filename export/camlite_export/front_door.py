@@ -236,7 +236,7 @@ def export(
         else artifact_kinds.left_out_text(images is not None, cut.affine is not None)
     )
     older = _older(folder, used_name, exported, refused, picture)
-    return Export(tuple(exported), folder, picture, missing, pixels, labels_from, notes, refused, unread, older)
+    return Export(tuple(exported), folder, picture, missing, pixels, labels_from, notes, refused, unread, older, path)
 
 
 def inspect(

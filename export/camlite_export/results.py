@@ -9,6 +9,7 @@ from typing import Any
 
 from camlite.artifact.card import Activation
 from camlite.artifact.evidence_methods import EVIDENCE_METHODS, EvidenceMethod
+from camlite.texts import counted
 from camlite_export import shipping
 from camlite_export.exporting import Exported
 from camlite_export.reports import notebook
@@ -31,6 +32,7 @@ class Export:
         refused: ``int16x8.tflite`` and the like -> why it could not be made.
         unread: a line for each calibration image that could not be read.
         older: files of an earlier export by the same name that lie beside these.
+        classifier: the classifier's file; None where it was a model object.
     """
 
     artifacts: tuple[Exported, ...]
@@ -43,6 +45,7 @@ class Export:
     refused: Mapping[str, str] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
     older: tuple[str, ...] = ()
+    classifier: Path | None = None
 
     HEADER = ("file", "kB", "ms", "accuracy", "top-1 agreement", "evidence correlation (5th percentile)", "verdict")
 
@@ -108,7 +111,11 @@ class Export:
         if unknown:
             yield f"not measured, and so not called fit: {', '.join(unknown)}; no interpreter for it is installed here"
         yield from (f"FAILED: {failure}" for failure in self.failures)
-        yield from shipping.lines(self.artifacts)
+        yield from shipping.lines(self.artifacts, self.classifier)
+
+    def next_steps(self) -> list[tuple[str, str]]:
+        """Command lines to type next, each with what it is for; none where there is nothing to ship."""
+        return shipping.next_steps(self.ship) if self.ship else []
 
     def to_dict(self) -> dict[str, Any]:
         """The record that ``camlite export --json`` prints; a number that is not known or not finite is null."""
@@ -125,7 +132,8 @@ class Export:
             "failures": list(self.failures),
             "refused": dict(self.refused),
             "ship": str(ship.path) if ship else None,
-            "why": list(shipping.lines(self.artifacts)),
+            "why": list(shipping.lines(self.artifacts, self.classifier)),
+            "next": [command for command, _ in self.next_steps()],
             "picture": str(self.picture) if self.picture else None,
             "artifacts": [shipping.record(one) for one in self.artifacts],
         }
@@ -133,7 +141,7 @@ class Export:
     def __repr__(self) -> str:
         bad = [one.kind for one in self.artifacts if one.verdict == "UNFIT"]
         unfit = f"; unfit: {', '.join(bad)}" if bad else ""
-        return f"<Export: {len(self.artifacts)} artifacts in {self.folder}: {', '.join(self.paths)}{unfit}>"
+        return f"<Export: {counted(len(self.artifacts), 'artifact')} in {self.folder}: {', '.join(self.paths)}{unfit}>"
 
     def _repr_html_(self) -> str:
         return notebook.table(self.HEADER, list(self.rows()), *self.lines())

@@ -8,11 +8,14 @@ Where none is known to be fit, one of those that were checked on a few images is
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from camlite.texts import counted
 from camlite_export.agreement.gates import FEWEST_IMAGES, FEWEST_OF_A_PERCENTILE, FIGURES
 from camlite_export.exporting import Exported
 
@@ -25,8 +28,13 @@ def choose(artifacts: Sequence[Exported]) -> Exported | None:
     return min(able, key=lambda one: (one.size * (milliseconds(one) or math.inf), one.size), default=None)
 
 
-def lines(artifacts: Sequence[Exported]) -> Iterator[str]:
-    """Which one, and why, for people."""
+def lines(artifacts: Sequence[Exported], classifier: Path | None = None) -> Iterator[str]:
+    """Which one, and why, for people.
+
+    Args:
+        artifacts: of one classifier.
+        classifier: its file; None where it has none.
+    """
     chosen = choose(artifacts)
     if chosen is None:
         known = any(one.verdict == "UNFIT" for one in artifacts)
@@ -44,7 +52,7 @@ def lines(artifacts: Sequence[Exported]) -> Iterator[str]:
     if chosen.verdict == "checked":
         yield (
             f"checked on {_images(chosen)} only, where a verdict needs {FEWEST_IMAGES} different ones: measure it with "
-            f"`camlite parity CLASSIFIER {chosen.path} --data FOLDER`"
+            f"{_parity(classifier, chosen.path)}"
         )
     which = "fit for use" if chosen.verdict == "fit" else "checked"
     yield (
@@ -53,12 +61,28 @@ def lines(artifacts: Sequence[Exported]) -> Iterator[str]:
     )
 
 
+def _parity(classifier: Path | None, artifact: Path) -> str:
+    if classifier is None:
+        return f"camlite_export.parity(model, {str(artifact)!r}, data)"
+    return f"`{shlex.join(['camlite', 'parity', str(classifier), str(artifact), '--data', 'FOLDER'])}`"
+
+
+def next_steps(chosen: Exported) -> list[tuple[str, str]]:
+    """What to type next with the artifact to ship, and what for: to copy it, and on the device to check and explain."""
+    there = chosen.path.name if not chosen.path.name.startswith("-") else f"./{chosen.path.name}"
+    return [
+        (shlex.join(["scp", str(chosen.path), "USER@DEVICE:"]), "copy it to the device"),
+        (shlex.join(["camlite", "check", there]), "there: does it say the same as here?"),
+        (shlex.join(["camlite", "explain", there, "photo.jpg"]), "there: its first explanation"),
+    ]
+
+
 def _images(one: Exported) -> str:
     """How many images it was measured on, and which."""
     if one.pictures is None:
-        return f"{one.images} golden sample{'' if one.images == 1 else 's'}"
+        return counted(one.images, "golden sample")
     copies = f" ({one.different} different)" if one.different < one.images else ""
-    return f"{one.images} picture{'' if one.images == 1 else 's'}{copies} of {one.pictures}"
+    return f"{counted(one.images, 'picture')}{copies} of {one.pictures}"
 
 
 def _calibrated(one: Exported) -> str:
@@ -85,7 +109,7 @@ def _correlation(one: Exported) -> str:
     """The least of it, cut off and not rounded: it is nowhere less."""
     if one.measurement is None:
         return ""
-    name, where = ("correlation_p5", "95 %") if one.images >= FEWEST_OF_A_PERCENTILE else ("correlation_min", "all")
+    name, where = ("correlation_p5", "95 %") if one.different >= FEWEST_OF_A_PERCENTILE else ("correlation_min", "all")
     value = FIGURES[name].value(one.measurement)
     if value is None:
         return ""

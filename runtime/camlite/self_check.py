@@ -20,6 +20,7 @@ from camlite.artifact import Artifact
 from camlite.artifact.arrays import Arrays
 from camlite.artifact.precisions import PRECISIONS, Tolerance
 from camlite.explainer import Explainer
+from camlite.texts import counted
 
 # An artifact carries how far it was from Keras where it was exported. Here it may be this many times as far, ...
 _TIMES = 2
@@ -195,5 +196,5 @@ def _line(samples: Sequence[Sample], figure: str) -> str:
     return (
         f"{figure.replace('_', ' ')} is {getattr(sample, figure):.2g}, expected at most "
         f"{getattr(sample.tolerance, figure):.2g}, on golden sample {index} ({sample.expected!r}{named}); "
-        f"{failed} of {len(samples)} samples fail"
+        f"wrong on {failed} of {counted(len(samples), 'sample')}"
     )

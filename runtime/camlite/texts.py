@@ -25,6 +25,17 @@ def printable(text: str) -> str:
     return "".join(one if _is_shown(one) else repr(one)[1:-1] if not one.isprintable() else _code(one) for one in text)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: ``1 picture``, ``1,200 pictures``, ``2 golden samples``.
+
+    Args:
+        number: how many; noun: of one of them. Its plural ends with ``s``, or with ``es`` as of "class".
+    """
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {noun}{'es' if noun.endswith(('s', 'x', 'ch', 'sh')) else 's'}"
+
+
 def one_line(message: str) -> str:
     """A message of several lines, perhaps of a library, in one; what is not printable is escaped."""
     return printable(" ".join(message.split()))

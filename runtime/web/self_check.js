@@ -59,5 +59,5 @@ function beyond(samples, at) {
   if (!failed.length) return [];
   const worst = failed.reduce((a, b) => (excess(b) > excess(a) ? b : a)), { figures, tolerance, expected } = worst;
   return [`${FIGURES[at]} is ${figures[at].toPrecision(2)}, expected at most ${tolerance[at].toPrecision(2)}, ` +
-    `on golden sample ${samples.indexOf(worst)} (${expected}); ${failed.length} of ${samples.length} samples fail`];
+    `on golden sample ${samples.indexOf(worst)} (${expected}); wrong on ${failed.length} of ${samples.length} sample${samples.length === 1 ? "" : "s"}`];
 }

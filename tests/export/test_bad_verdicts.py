@@ -277,14 +277,15 @@ def test_no_percentile_is_told_of_one_image(few: Mapping[int, exporting.Exported
 
 def test_the_line_on_what_to_ship_says_on_how_few_images_it_was_checked(few: Mapping[int, exporting.Exported]) -> None:
     one, many = few[1], few[FEWEST_IMAGES - 1]
-    first, second, third = shipping.lines([one])
+    first, second, third = shipping.lines([one], Path("my flowers.keras"))
     assert (
         "the original's class on 1 of 1 picture of the calibration, on which it was calibrated, too, 1 named" in first
     )
     assert re.search(r", evidence correlation at least 0\.\d{6}$", first)
     needed = f"where a verdict needs {FEWEST_IMAGES} different ones: "
     assert second.startswith(f"checked on 1 picture of the calibration only, {needed}")
-    assert second.endswith(f"measure it with `camlite parity CLASSIFIER {one.path} --data FOLDER`")
+    assert second.endswith(f"measure it with `camlite parity 'my flowers.keras' {one.path} --data FOLDER`")
+    assert f"measure it with camlite_export.parity(model, {str(one.path)!r}, data)" in list(shipping.lines([one]))[1]
     assert third.startswith("(of those checked the least size times time on this machine; for another device compare ")
     assert f"checked on {FEWEST_IMAGES - 1} pictures of the calibration only" in list(shipping.lines([many]))[1]
     some = dataclasses.replace(many, calibrated=20)

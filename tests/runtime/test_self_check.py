@@ -77,7 +77,7 @@ def test_another_score_than_keras_had_is_a_failure_that_says_where_and_how_far(s
     expected = result.samples[1].expected
     assert failure == (
         f"score difference is 0.25, expected at most 1e-05, on golden sample 1 ({expected!r}); "
-        f"1 of {len(result.samples)} samples fail"
+        f"wrong on 1 of {len(result.samples)} samples"
     )
 
 
@@ -160,7 +160,7 @@ def test_a_figure_beyond_its_tolerance_or_without_a_value_fails(figure: str, val
     bad = dataclasses.replace(GOOD, **{figure: value}, label="shoe")
     (failure,) = checked_by_hand(GOOD, bad).failures
     assert failure.startswith(figure.replace("_", " "))
-    assert "golden sample 1 ('boot', which it takes for 'shoe'); 1 of 2 samples fail" in failure
+    assert "golden sample 1 ('boot', which it takes for 'shoe'); wrong on 1 of 2 samples" in failure
 
 
 def test_what_an_artifact_does_not_give_is_not_asked_for() -> None:

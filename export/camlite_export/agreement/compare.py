@@ -15,6 +15,7 @@ from camlite.artifact import Artifact
 from camlite.errors import CamliteError, with_findings
 from camlite.images import labelled_images
 from camlite.images.labelled_images import Images, LabelledImages
+from camlite.texts import counted
 from camlite_export.agreement import report, summary
 from camlite_export.agreement.compared import Compared
 from camlite_export.agreement.expected import Expected, Given, OtherClassifierError, open_expected
@@ -36,11 +37,11 @@ class Comparison(Compared):
     def __repr__(self) -> str:
         failed = [result.artifact.path.name for result in self.results if not result.passed]
         failed += [path.name for path in self.unopened]
-        images = f"{len(self.unread)} images that cannot be read" if self.unread else ""
+        images = f"{counted(len(self.unread), 'image')} that cannot be read" if self.unread else ""
         bad = ", ".join(filter(None, [*failed, images]))
         verdict = f"FAILED: {bad}" if bad else "all passed"
         count = len(self.results) + len(self.unopened)
-        return f"<Comparison of {count} artifacts with {self.expected.path} on {self.data}: {verdict}>"
+        return f"<Comparison of {counted(count, 'artifact')} with {self.expected.path} on {self.data}: {verdict}>"
 
     def _repr_html_(self) -> str:
         return notebook.table(summary.HEADER, [summary.row(one) for one in self.results], *summary.lines(self))
@@ -147,8 +148,8 @@ def _expected(
 def _told(data: Images | None, count: int, artifact: Path) -> str:
     """What the images are, as text."""
     if data is None:
-        return f"the {count} golden samples of {artifact}"
-    return f"{count:,} images of {data}" if isinstance(data, str | Path) else f"{count:,} images"
+        return f"the {counted(count, 'golden sample')} of {artifact}"
+    return f"{counted(count, 'image')} of {data}" if isinstance(data, str | Path) else counted(count, "image")
 
 
 def _golden_samples(artifact: Artifact) -> LabelledImages:

@@ -14,6 +14,7 @@ import numpy as np
 
 from camlite.artifact.precisions import Precision
 from camlite.errors import CamliteError
+from camlite.images import copies
 from camlite_export.agreement.measurement import Floats, Measurement
 from camlite_export.precisions import GATES_MEASURED_ON, PRECISIONS
 
@@ -51,7 +52,8 @@ class Figure:
         cell: its column in the table of the page, and which of the column's figures it is; None where it has none.
         share: whether it is a share of the images, shown in percent.
         steadiness: how many times as far from perfect an artifact may be as the classifier's own rounded tensors.
-        fewest: of fewer images it is not shown, as a percentile says nothing there; a gate that closes shows the worst.
+        fewest: of fewer different images it is not shown, as a percentile says nothing there; a gate that closes shows
+            the worst.
         title_of_fewer: what that is called.
     """
 
@@ -75,8 +77,9 @@ class Figure:
 
     def value(self, measurement: Measurement) -> float | None:
         """The number as it is shown; None where no image has this figure, or fewer than it needs."""
-        known = _known(self.per_image(measurement))
-        return float(self.summary(known)) if len(known) >= self.fewest else None
+        per_image = self.per_image(measurement)
+        enough = _different(measurement, per_image) >= self.fewest
+        return float(self.summary(_known(per_image))) if enough else None
 
     def judged(self, measurement: Measurement) -> float | None:
         """The number that a gate is given; None where no image has this figure."""
@@ -84,7 +87,7 @@ class Figure:
         return float(self.summary(known)) if len(known) else None
 
     def title_of(self, images: int) -> str:
-        """What it sums up on so many images."""
+        """What it sums up on so many different images."""
         return self.title if images >= self.fewest else self.title_of_fewer
 
     def worst(self, measurement: Measurement) -> int:
@@ -115,6 +118,11 @@ class Figure:
         """A limit of it, and the side on which a gate is open."""
         side = sides[0] if self.better == "higher" else sides[1]
         return f"{side} {100 * limit:.4g}%" if self.share else f"{side} {limit:g}"
+
+
+def _different(measurement: Measurement, per_image: Floats) -> int:
+    """How many images have a figure and are no copies of others."""
+    return copies.different(measurement.answered, ~np.isnan(per_image))
 
 
 def _known(per_image: Floats) -> Floats:
@@ -350,12 +358,13 @@ def judge(measurement: Measurement, gates: Mapping[str, Gate]) -> list[Verdict]:
     """What each gate says of a measurement. A gate whose figure is not known (accuracy without classes) is silent."""
     verdicts = []
     for gate in gates.values():
-        known = _known(gate.figure.per_image(measurement))
+        per_image = gate.figure.per_image(measurement)
+        known = _known(per_image)
         if len(known):
             value, worst = float(gate.figure.summary(known)), gate.figure.worst(measurement)
             limit, passed = gate.limit_on(len(known)), gate.passes(value, len(known))
-            if not passed and len(known) < gate.figure.fewest:
-                value = float(gate.figure.per_image(measurement)[worst])
+            if not passed and _different(measurement, per_image) < gate.figure.fewest:
+                value = float(per_image[worst])
             verdicts.append(Verdict(gate, value, limit, passed, worst))
     return verdicts
 

@@ -27,6 +27,7 @@ from camlite.artifact.precisions import Precision
 from camlite.backends.interpreter import Tensor
 from camlite.errors import CamliteError
 from camlite.images.labelled_images import UNKNOWN, LabelledImages
+from camlite.texts import counted
 from camlite_export.agreement import fine_reference, gates, rounding_noise, structure
 from camlite_export.agreement.expected import Expected
 from camlite_export.agreement.gates import Gate, Verdict
@@ -322,7 +323,7 @@ def _not_finite(measurement: Measurement, images: LabelledImages) -> list[Failur
     bad = np.flatnonzero(~measurement.finite)
     if not len(bad):
         return []
-    what = f"{len(bad)} of {len(measurement)} images give numbers that are not finite"
+    what = f"numbers that are not finite on {len(bad)} of {counted(len(measurement), 'image')}"
     return [Failure("finiteness", f"{what}, the first: {images.names[bad[0]]}", what)]
 
 
@@ -343,7 +344,7 @@ def _closed_gate(verdict: Verdict, measurement: Measurement, expected: Expected,
     named = f"class {label!r}" if label == other else f"class {label!r} (the artifact says {other!r})"
     how_far = figure.how_far(measurement, index)
     message = f"{verdict}; worst on {images.names[index]}, {named}: {how_far}"
-    return Failure(figure.name, message, f"{figure.title_of(len(measurement))} {verdict}")
+    return Failure(figure.name, message, f"{figure.title_of(measurement.different)} {verdict}")
 
 
 def _cases(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from camlite.images import copies
 from camlite.images.labelled_images import UNKNOWN
 from camlite_export.agreement.interpreter_process import Answers
 from camlite_export.agreement.reference import Reference
@@ -71,7 +72,7 @@ class Measurement:
     @property
     def different(self) -> int:
         """How many of the images the reference tells apart: a hundred copies of one vouch for no more than that one."""
-        return len(np.unique(self.answered)) if len(self.answered) else len(self)
+        return copies.different(self.answered, np.ones(len(self), np.bool_))
 
     @property
     def evidence_error(self) -> Floats:

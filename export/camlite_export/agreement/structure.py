@@ -11,6 +11,7 @@ import numpy as np
 from camlite.artifact import Artifact
 from camlite.artifact.card import Preprocessing
 from camlite.backends.interpreter import Tensor
+from camlite.texts import counted
 from camlite_export.agreement import fine_reference
 from camlite_export.cutting.file_cut import FileCut
 from camlite_export.precisions import PRECISIONS
@@ -95,7 +96,7 @@ def _shapes(artifact: Artifact, image: Tensor, outputs: Mapping[str, Tensor], ex
         received = (head.height, head.width, head.channels)
         yield f"the card's features are {received}, expected {expected.cut.feature_shape}"
     if len(artifact.card.labels) != expected.cut.classes:
-        yield f"the card has {len(artifact.card.labels)} labels, expected {expected.cut.classes}"
+        yield f"the card has {counted(len(artifact.card.labels), 'label')}, expected {expected.cut.classes}"
 
 
 def _output_shapes(artifact: Artifact, expected: Expected) -> dict[str, tuple[int, ...]]:

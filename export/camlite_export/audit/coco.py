@@ -13,6 +13,7 @@ from camlite.errors import ImageError
 from camlite.images.boxed_images import Object, masked_images
 from camlite.images.masked_images import Mask, MaskedImages
 from camlite.system import files as opening
+from camlite.texts import counted
 
 _MOST_BYTES = 1 << 30  # those of COCO itself are 450 MB
 _MOST_SIDES_AWAY = 2  # a corner of a polygon from that of its picture
@@ -57,7 +58,8 @@ def load(path: Path, pictures: Path | None, labels: Sequence[str]) -> MaskedImag
         ) from None
     missing = [file for file in files if not file.is_file()]
     if missing:
-        raise ImageError(f"{missing[0]}: {len(missing)} of {len(files)} pictures are not there; give --images DIR")
+        count = f"{len(missing)} of {counted(len(files), 'picture')}"
+        raise ImageError(f"{missing[0]}: no such file; missing are {count}; give --images DIR")
     return masked_images(path, files, objects, labels, _draw)
 
 

@@ -33,7 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "classifier", type=Path, help="a trained classifier: .keras, .h5, .hdf5, .model, .tflite, .onnx"
     )
-    parser.add_argument("--output", type=Path, metavar="DIR", help="default: the classifier's path without its suffix")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="where artifacts go (default: a folder beside the classifier: flowers/ for flowers.keras)",
+    )
     parser.add_argument("--name", help="of the artifacts (default: the file's)")
     parser.add_argument("--labels", type=Path, metavar="FILE", help="one label a line, numbered or not, or JSON")
     parser.add_argument(
@@ -110,6 +115,10 @@ def run(arguments: argparse.Namespace) -> int:
     if exported.picture:
         say.line("", str(exported.picture))
     say.line("", *exported.lines())
+    steps = exported.next_steps()
+    if steps:
+        width = max(len(command) for command, _ in steps)
+        say.line("", "next:", *(f"  {command:<{width}}  # {what}" for command, what in steps))
     return 0 if exported.passed else 1
 
 

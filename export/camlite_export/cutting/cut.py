@@ -183,6 +183,10 @@ class TraceableCut(Cut, Protocol):
         """The same as a SavedModel for one image, in a folder that is there as long as the context lasts."""
         ...
 
+    def once(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """What `make` gives, made when this name is first asked for; of the weights as they are in the original."""
+        ...
+
     def normalized_convolutions(self, inputs: Floats) -> Sequence[NormalizedConvolution]:
         """The convolutions with a normalization right behind them, as representative inputs have shown them.
 

@@ -56,7 +56,11 @@ class TwoOutputModel(Halves):
 
     def guided_by(self, layers: GuideLayers | None) -> TwoOutputModel:
         """See `camlite_export.cutting.cut.TraceableCut`."""
-        return dataclasses.replace(self, guide_layers=layers)
+        if layers == self.guide_layers:
+            return self  # with all that it has seen already
+        other = dataclasses.replace(self, guide_layers=layers)
+        other.__dict__["_observations"] = self._observations  # of the same model, which no guide changes
+        return other
 
     def without_bias(self) -> TwoOutputModel:
         """See `camlite_export.cutting.cut.Cut`."""
@@ -150,6 +154,16 @@ class TwoOutputModel(Halves):
             found = observe(self.model, inputs)
             self._observations[observe.__name__] = inputs, found
         return found
+
+    def once(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """See `camlite_export.cutting.cut.TraceableCut`."""
+        if name not in self._made_before:
+            self._made_before[name] = make()
+        return self._made_before[name]
+
+    @cached_property
+    def _made_before(self) -> dict[str, bytes]:
+        return {}
 
     @cached_property
     def _observations(self) -> dict[str, tuple[Floats, Any]]:

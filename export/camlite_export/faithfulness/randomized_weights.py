@@ -19,6 +19,7 @@ from camlite.confidence import Interval, intervals
 from camlite.errors import CamliteError
 from camlite.images.masked_source import Source
 from camlite.system.fresh_process import FreshProcess
+from camlite.texts import counted
 
 # Stages are forward passes of the original, on a CPU; the mean over so many pictures is known to some hundredths.
 _MOST_PICTURES = 64
@@ -69,7 +70,7 @@ class Randomized:
             f"with random weights its evidence correlates by {of.mean:.2f} ({of.low:.2f} to {of.high:.2f}) with its own"
         )
         verdict = "so it hardly shows what was learned" if self.suspicious else "0 is nothing in common"
-        return [f"{text}; {verdict} ({self.pictures} pictures)"]
+        return [f"{text}; {verdict} ({counted(self.pictures, 'picture')})"]
 
     def record(self) -> dict[str, Any]:
         """As JSON has it."""

@@ -12,7 +12,7 @@ import camlite
 from camlite.errors import CamliteError
 from camlite.show import say
 from camlite.system.files import alone_in, part_of, remove_leftovers, write_durably
-from camlite.texts import printable
+from camlite.texts import counted, printable
 
 PAGE = "index.html"
 
@@ -90,6 +90,7 @@ def _render(template: str, values: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["counted"] = counted
     return environment.get_template(template).render(version=camlite.__version__, **values)
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from camlite.texts import counted
+
 Counts = NDArray[np.int64]
 
 # At chance: chance explains the pictures, and being half-way from chance to perfect does not. Three pictures that are
@@ -48,8 +50,8 @@ def judge(named: Counts, truth: Counts, labels: Sequence[str]) -> LabelVerdict:
     failures = [_permuted(cycle, counts, labels) for cycle in _cycles(counts)]
     if not failures and (chance := _chance(counts)) is not None:
         failures.append(
-            f"accuracy {accuracy:.1%} of {len(truth)} pictures is what chance gives ({chance:.1%}): the pixels, the "
-            f"labels' order or the folders are wrong; see --preprocess and --labels"
+            f"accuracy {accuracy:.1%} of {counted(len(truth), 'picture')} is what chance gives ({chance:.1%}): the "
+            f"pixels, the labels' order or the folders are wrong; see --preprocess and --labels"
         )
     return LabelVerdict(accuracy, tuple(failures))
 

@@ -22,6 +22,7 @@ from camlite.faithfulness import controls, insertion_deletion
 from camlite.faithfulness.score import Score
 from camlite.maps import cam, resize
 from camlite.maps.redistribution import Redistribution
+from camlite.texts import counted
 from camlite_export import stages
 from camlite_export.agreement.reference import inputs_of
 from camlite_export.cutting import guide as guides
@@ -263,7 +264,7 @@ def _measure(
 ) -> None:
     """Fill in insertion and deletion of each map on some of the pictures."""
     for done, index in enumerate(pictures.tolist()):
-        stages.begin(f"measuring {len(maps)} maps, {done} of {len(pictures)} images")
+        stages.begin(f"measuring {counted(len(maps), 'map')}, {done} of {counted(len(pictures), 'image')}")
         heats = np.stack([heat[index] for heat in maps.values()])
         found = insertion_deletion.measure(score, seen.inputs[index], heats, int(seen.classes[index]), _STEPS)
         for name, pair in zip(maps, found, strict=True):

@@ -11,7 +11,7 @@ from typing import Any
 from camlite.errors import ClassifierError
 from camlite.images import class_folders, picture_files
 from camlite.system import files
-from camlite.texts import hidden_character, printable
+from camlite.texts import counted, hidden_character, printable
 from camlite_export.sources import label_lines
 from camlite_export.sources.label_lines import Labels, LabelTextError
 
@@ -47,7 +47,7 @@ def choose(
         return _checked(folders, classes, str(pictures)), said
     if carried is not None:
         return of(carried, classes), "labels from the classifier's file"
-    what = f": {pictures} has {len(folders)} folders, the classifier {classes} classes" if folders else ""
+    what = f": {pictures} has {counted(len(folders), 'folder')}, the classifier {classes} classes" if folders else ""
     return of(None, classes), f"labels are numbers{what}; give --labels"
 
 
@@ -102,7 +102,7 @@ def _checked(lines: Sequence[str], classes: int, where: str) -> tuple[str, ...]:
             )
     if len(lines) != classes:
         raise ClassifierError(
-            f"{where}: {len(lines)} labels, the classifier has {classes} classes; give one label a line"
+            f"{where}: {counted(len(lines), 'label')}, the classifier has {classes} classes; give one label a line"
         )
     counts = Counter(unicodedata.normalize("NFC", line) for line in lines)  # what looks the same is the same
     twice = next((line for line, count in counts.items() if count > 1), None)

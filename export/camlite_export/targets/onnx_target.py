@@ -13,7 +13,7 @@ from camlite.errors import ClassifierError
 from camlite.soundness import onnx_model
 from camlite_export import workarounds
 from camlite_export.cutting.cut import TraceableCut
-from camlite_export.precisions import PRECISIONS
+from camlite_export.precisions import PRECISIONS, Rounding
 from camlite_export.targets import onnx_kernels, quantize_onnx, rounding
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32]
     conversion = PRECISIONS[precision].onnx
     if conversion is None:
         raise ValueError(f"{precision} does not exist in ONNX")
-    with rounding.made_up_for(cut, conversion.rounding, images):
-        model = _trace(cut)
+    model = _traced(cut, conversion.rounding, images)
     if conversion.change != "static" and cut.guide_layers is not None:
         onnx_kernels.share(model)
     if conversion.change == "float16":
@@ -58,6 +57,17 @@ def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32]
             f"choose other --precisions or --formats tflite"
         ) from None
     return serialized
+
+
+def _traced(cut: TraceableCut, how: Rounding | None, images: NDArray[np.float32] | None) -> onnx.ModelProto:
+    """The forward pass; those whose weights no rounding changes have the same, and tracing takes the most time."""
+    import onnx
+
+    if how is None or images is None:
+        traced = cut.once("onnx", lambda: _trace(cut).SerializeToString(deterministic=True))
+        return onnx.load_model_from_string(traced)
+    with rounding.made_up_for(cut, how, images):
+        return _trace(cut)
 
 
 def _trace(cut: TraceableCut) -> onnx.ModelProto:

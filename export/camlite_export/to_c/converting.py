@@ -18,6 +18,7 @@ from camlite.backends.interpreter import Tensor
 from camlite.errors import CamliteError
 from camlite.images import preprocessing
 from camlite.soundness import card_shapes
+from camlite.texts import counted
 from camlite_export.to_c import c_sources, model_tensors
 from camlite_export.to_c.c_sources import Golden
 from camlite_export.to_c.c_text import identifier
@@ -193,5 +194,5 @@ def _flash(artifact: Artifact, golden: Golden) -> dict[str, int]:
         "model": len(artifact.model),
         "class weights beside it": weights + rest,
         "bias, labels and card": 4 * len(artifact.card.labels) + labels,
-        f"{len(golden.inputs)} golden samples": samples,
+        counted(len(golden.inputs), "golden sample"): samples,
     }

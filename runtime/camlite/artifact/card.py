@@ -24,6 +24,7 @@ from camlite.artifact.card_version_1 import CardVersion1
 from camlite.artifact.evidence_methods import EVIDENCE_METHODS, EvidenceMethod, EvidenceTraits
 from camlite.artifact.precisions import Precision
 from camlite.errors import ArtifactError
+from camlite.texts import counted
 
 FORMAT_VERSION = 2
 
@@ -208,7 +209,7 @@ def _check_ranges(card: Card, where: str) -> None:
             raise ArtifactError(f"{where}: card: {name} {str(numbers)[:60]}, expected {image.channels} finite numbers")
     check_window(head.window, f"{where}: card")
     if not 1 <= len(card.labels) <= _MOST_CLASSES:
-        raise ArtifactError(f"{where}: card: {len(card.labels)} labels, expected 1 to {_MOST_CLASSES}")
+        raise ArtifactError(f"{where}: card: {counted(len(card.labels), 'label')}, expected 1 to {_MOST_CLASSES}")
 
 
 def check_window(window: Window, where: str) -> None:

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from camlite.artifact import typed_json
 from camlite.artifact.card import WHOLE, Window, check_window
 from camlite.errors import ArtifactError
+from camlite.texts import counted
 
 GuideClasses = Literal["top", "all"]
 GuideMethod = Literal["layercam", "hirescam"]
@@ -109,7 +110,7 @@ def from_json(text: str, where: str) -> MapChoice:
         raise ArtifactError(f"{where}: no JSON ({error}); export the artifact again") from None
     choice = typed_json.build(MapChoice, fields, where)
     if choice.measured_on < 0:
-        raise ArtifactError(f"{where}: measured on {choice.measured_on} pictures, expected 0 or more")
+        raise ArtifactError(f"{where}: measured on {counted(choice.measured_on, 'picture')}, expected 0 or more")
     for one in choice.measured:
         if not (math.isfinite(one.insertion) and math.isfinite(one.deletion)):
             raise ArtifactError(f"{where}: insertion {one.insertion}, deletion {one.deletion}, expected finite numbers")

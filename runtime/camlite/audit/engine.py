@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -111,6 +111,7 @@ def _signature(task: Task, count: int) -> dict[str, Any]:
         "data": str(task.source.path.resolve()),
         "images": count,
         "camlite": camlite.__version__,
+        "figures": [field.name for field in fields(Figures)],
     }
 
 

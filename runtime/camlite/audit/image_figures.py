@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 import camlite
 from camlite.audit import counterfactual, regions
-from camlite.images import preprocessing
+from camlite.images import copies, preprocessing
 from camlite.images.fitting import Fitting
 from camlite.images.labelled_images import UNKNOWN
 from camlite.images.masked_images import Mask, MaskedImages, Partners
@@ -46,6 +46,7 @@ class Figures:
             of the object, (n, 4).
         maps: shares of evidence, cell by cell, float32 (n, h, w) of every so-many-th image.
         mapped: indices of those images.
+        seen: of the picture and its mask as the classifier sees them, see `camlite.images.copies`; int64.
     """
 
     index: NDArray[np.int64]
@@ -65,6 +66,7 @@ class Figures:
     region_removed: Floats
     maps: NDArray[np.float32]
     mapped: NDArray[np.int64]
+    seen: copies.Checksums = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.index)
@@ -78,21 +80,21 @@ class Figures:
 def join(parts: Iterable[Figures]) -> Figures:
     """Figures of several batches as one, in the order of the images' indices."""
     ordered = sorted(parts, key=lambda part: int(part.index[0]))
-    names = [field.name for field in fields(Figures)]
+    names = [one.name for one in fields(Figures)]
     return Figures(**{name: np.concatenate([getattr(part, name) for part in ordered]) for name in names})
 
 
 def pack(figures: Figures) -> bytes:
     """Figures as an ``.npz``, to be kept or sent."""
     buffer = io.BytesIO()
-    np.savez(buffer, **{field.name: getattr(figures, field.name) for field in fields(Figures)})
+    np.savez(buffer, **{one.name: getattr(figures, one.name) for one in fields(Figures)})
     return buffer.getvalue()
 
 
 def unpack(content: bytes) -> Figures:
     """What `pack` has packed."""
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        return Figures(**{field.name: arrays[field.name] for field in fields(Figures)})
+        return Figures(**{one.name: arrays[one.name] for one in fields(Figures)})
 
 
 class Measuring:
@@ -130,7 +132,7 @@ class Measuring:
         """
         rows = [self._measure(index) for index in indices]
         return Figures(
-            **{field.name: np.concatenate([getattr(row, field.name) for row in rows]) for field in fields(Figures)}
+            **{one.name: np.concatenate([getattr(row, one.name) for row in rows]) for one in fields(Figures)}
         )
 
     def evidence(self, pixels: Pixels, audited: int | None) -> tuple[int, int, float, cam.Floats]:
@@ -191,6 +193,7 @@ class Measuring:
             **tried,
             maps=shares[np.newaxis][: int(mapped)],
             mapped=np.array([index] if mapped else [], np.int64),
+            seen=np.array([copies.checksum(self._fitting.picture(pixels), self._fitting.mask(mask))], np.int64),
         )
 
     def _places(self, shares: cam.Floats, mask: Mask | None) -> dict[str, Floats]:

@@ -13,6 +13,8 @@ from camlite.audit.counterfactual import KINDS
 from camlite.audit.image_figures import Figures
 from camlite.audit.regions import REGIONS, SHARE
 from camlite.confidence import Interval, intervals
+from camlite.images import copies
+from camlite.texts import counted
 
 Story = Literal["object", "context", "undecided", "no masks"]
 
@@ -104,6 +106,7 @@ def _judge(figures: Figures, k: int, label: str, masked: bool) -> ClassVerdict:
     judged = follow[:, KINDS.index(JUDGED)]
     needed = [figures.region[:, 0], *([figures.inside] if objects else []), *([judged] if masked else [])]
     chosen &= ~np.isnan(np.stack(needed)).any(axis=0)
+    chosen = copies.first_of_each(figures.seen, chosen)
     concentration, inside, object_share, peak = _on_object(figures, chosen)
     follows = {kind: intervals(follow[chosen, i : i + 1])[0] for i, kind in enumerate(KINDS)}
     over = dict(zip(REGIONS, intervals((figures.region - figures.region_share)[chosen]), strict=True))
@@ -142,7 +145,7 @@ def _on_object(figures: Figures, chosen: NDArray[np.bool_]) -> list[Interval]:
 def _story(images: int, objects: bool, concentration: Interval, follows: Interval) -> tuple[Story, str]:
     """Evidence and counterfactual must tell the same story."""
     if images < LEAST_IMAGES:
-        return "undecided", f"{images} images with all figures, expected at least {LEAST_IMAGES}"
+        return "undecided", f"{counted(images, 'different image')} with all figures, expected at least {LEAST_IMAGES}"
     by_score = _side(follows, 0.0)
     if not objects:
         return by_score, "shows no object: judged by the counterfactual alone"

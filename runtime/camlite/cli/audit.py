@@ -17,6 +17,7 @@ from camlite.confidence import Interval
 from camlite.images.masked_source import Source
 from camlite.show import say
 from camlite.system.extensions import extension
+from camlite.texts import counted
 
 EXAMPLES = (
     "camlite audit flowers/flowers.int8.tflite photos",
@@ -65,6 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     verdicts = judge(figures, labels, data.read_mask is not None)
     found = _record(arguments, verdicts)
     if report:
+        say.progress(f"writing {arguments.report}", last=False)
         report.write(arguments.report, task, measure, data, figures, verdicts, found)
     if arguments.json:
         say.record(found)
@@ -150,4 +152,4 @@ def _signed(of: Interval) -> str:
 
 def _progress(done: int, of_all: int) -> None:
     """A line that writes over itself, for a person who waits."""
-    say.progress(f"{done:,} of {of_all:,} images", done == of_all)
+    say.progress(f"{done:,} of {counted(of_all, 'image')}", done == of_all)

@@ -16,6 +16,7 @@ from camlite.doctor.requirements import Requirement
 from camlite.errors import CamliteError
 from camlite.show import say
 from camlite.system.installing import how_to_install
+from camlite.texts import counted
 
 if TYPE_CHECKING:
     from camlite.doctor.trials import Trial
@@ -137,7 +138,7 @@ def _of_trials(trials: Sequence[Trial], found: Sequence[Found]) -> Iterator[str]
         count = sum(one.container == container and one.backend is None for one in trials)
         if can_run_some:
             extra = "onnx" if container == "onnx" else "litert"
-            what = f"{count} .{container} artifact{'' if count == 1 else 's'} cannot run"
+            what = f"{counted(count, f'.{container} artifact')} cannot run"
             yield f"{what}, because no backend for .{container} works here; {how_to_install(extra)}"
     for one in trials:
         if one.container is None or one.backend is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite import picture_paths
+from camlite.class_choice import Choice
 from camlite.cli import complain, options
 from camlite.errors import AnswerError, CamliteError
 from camlite.explainer import Explanation
@@ -55,7 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
     if folder is not None:
         files.remove_leftovers(folder, set(drawn_names))
     rows = []
-    for name, drawn in zip(names, drawn_names, strict=True):
+    for number, (name, drawn) in enumerate(zip(names, drawn_names, strict=True), 1):
+        if len(names) > 1:
+            say.progress(f"explaining {name} ({number:,} of {len(names):,})", last=False)
         try:
             explanation = choice.explain(explainer, picture_paths.read(name))
         except AnswerError as error:
@@ -65,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
             status = complain(str(error))
             continue
         target = None if folder is None else _written(folder, drawn, drawing.draw(explanation, drawn_as))
-        rows.append([name, explanation.label, f"{explanation.score:.3f}", str(target)])
+        rows.append([name, explanation.label, f"{explanation.score:.3f}", _explained(explanation, choice), str(target)])
         if arguments.json:
             from camlite.show import json_record  # here, as `terminal` below: most calls need neither, and start sooner
 
@@ -73,8 +76,25 @@ def run(arguments: argparse.Namespace) -> int:
         elif arguments.ansi:
             _show(name, explanation, drawn_as)
     if rows and not (arguments.json or arguments.ansi):
-        say.table(["image", "label", "score", "picture"], rows)
+        _table(rows)
     return status
+
+
+def _table(rows: Sequence[Sequence[str]]) -> None:
+    """A row an image; what is explained is named where it is not the class with the highest score."""
+    if all(not row[3] for row in rows):
+        say.table(["image", "label", "score", "picture"], [[*row[:3], row[4]] for row in rows])
+    else:
+        say.table(["image", "label", "score", "explained", "picture"], rows)
+
+
+def _explained(explanation: Explanation, choice: Choice) -> str:
+    """The classes that the picture explains, and against which; empty where it is the top class, as nobody asked."""
+    if choice == Choice():
+        return ""
+    labels, other = explanation.explainer.labels, explanation.against
+    named = ", ".join(f"{labels[k]} {explanation.scores[k]:.3f}" for k in explanation.classes)
+    return named if other is None else f"{named} against {labels[other]} {explanation.scores[other]:.3f}"
 
 
 def _names(arguments: Sequence[str]) -> tuple[list[str], int]:
@@ -107,7 +127,10 @@ def _show(name: str, explanation: Explanation, drawn: Drawing) -> None:
     height, width = explanation.image.shape[:2]
     peak, panels = drawing.scale(explanation, height, width), drawing.panels(explanation, drawn)
     for index, chosen in enumerate(explanation.classes):
-        say.line(f"{name}: {explanation.explainer.labels[chosen]} {explanation.scores[chosen]:.3f}")
+        other = explanation.against
+        labels, scores = explanation.explainer.labels, explanation.scores
+        against = "" if other is None else f" against {labels[other]} {scores[other]:.3f}"
+        say.line(f"{name}: {labels[chosen]} {scores[chosen]:.3f}{against}")
         if level == "ascii":
             say.picture(terminal.plain(explanation.spread(height, width, index, peak), _COLUMNS))
         else:

@@ -20,6 +20,7 @@ from camlite.faithfulness.measuring import MAPS, Measured
 from camlite.images.masked_source import Source
 from camlite.show import say
 from camlite.system.extensions import extension
+from camlite.texts import counted
 
 _ROWS = {"random": "  a random map", "centre": "  the middle"}
 
@@ -67,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         return artifacts.status
     content = _record(arguments, found)
     if report:
+        say.progress(f"writing {arguments.report}", last=False)
         report.write(arguments.report, str(arguments.data), arguments.steps, found, content)
     if arguments.json:
         say.record(content)
@@ -102,7 +104,7 @@ def _measure(arguments: argparse.Namespace, path: Path) -> Found:
     measured = Measured(explainer, _source(arguments).open(explainer.labels))
 
     def progress(done: int, of_all: int) -> None:
-        say.progress(f"{path.name}: {done:,} of {of_all:,} pictures", done == of_all)
+        say.progress(f"{path.name}: {done:,} of {counted(of_all, 'picture')}", done == of_all)
 
     figures = measured.run(arguments.steps, progress)
     return Found(measured, figures, summary.summarize(figures))

@@ -14,6 +14,7 @@ from camlite.cli import options
 from camlite.show import say
 from camlite.system import files
 from camlite.system.extensions import extension
+from camlite.texts import counted
 
 _CLASSIFIERS = (b"\x89HDF", b"PK\x03\x04", b"{")  # HDF5, zip, JSON: a structure, of which the exporter says more
 # What camlite writes behind a model, sound or not; a model that ships has none of it.
@@ -108,9 +109,12 @@ def _lines(read: Artifact) -> list[tuple[str, str]]:
 def _maps(choice: MapChoice) -> list[tuple[str, str]]:
     by_difference = sorted(choice.measured, key=lambda one: one.deletion - one.insertion)
     told = by_difference[:_MOST_MAPS] + [one for one in by_difference[_MOST_MAPS:] if one.map == "cam"]
-    on, others = f", on {choice.measured_on} pictures" if choice.measured_on else "", len(choice.measured) - len(told)
+    on, others = (
+        f", on {counted(choice.measured_on, 'picture')}" if choice.measured_on else "",
+        len(choice.measured) - len(told),
+    )
     texts = [f"{one.map}: insertion {one.insertion:.3f}, deletion {one.deletion:.3f}{on}" for one in told]
-    texts += [f"{others} others"] if others else []
+    texts += [counted(others, "other")] if others else []
     return [
         ("fine evidence", "none" if choice.guide is None else _guide(choice.guide)),
         *(("maps" if index == 0 else "", text) for index, text in enumerate(texts)),

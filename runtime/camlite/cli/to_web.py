@@ -8,6 +8,7 @@ from pathlib import Path
 from camlite.cli import options, several
 from camlite.cli.several import Several
 from camlite.show import say
+from camlite.texts import counted
 
 EXAMPLES = ("camlite to-web flowers/flowers.float32.onnx --output site --runtime node_modules/onnxruntime-web",)
 
@@ -41,11 +42,12 @@ def run(arguments: argparse.Namespace) -> int:
             able.append(path)
     if not able:
         return artifacts.status
+    say.progress(f"writing {arguments.output}", last=False)
     files = site.content(able, arguments.runtime, arguments.trusted)
     writing.write(arguments.output, files)
     size = sum(map(len, files.values())) / 1e6
     say.line(
-        f"{arguments.output}: {len(files)} files, {size:.1f} MB",
+        f"{arguments.output}: {counted(len(files), 'file')}, {size:.1f} MB",
         f"look at it: python3 -m http.server --directory {arguments.output}",
     )
     return artifacts.status

@@ -173,7 +173,7 @@ class _Desk:
         if self._as_json:
             self._print(line)
         elif not status:
-            self._print(f"{name}  {said['label']}  {said['score']:.3f}")
+            self._print(f"{name}  {said['label']}  {said['score']:.3f}{self._asked_for(said)}")
         return status
 
     def _explained(self, picture: NDArray[np.uint8] | CamliteError) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -185,6 +185,13 @@ class _Desk:
         if self._drawn_as:
             drawn[f".{self._drawn_as.style}.png"] = picture_files.encode(drawing.draw(explanation, self._drawn_as))
         return json_record.of(explanation), drawn
+
+    def _asked_for(self, said: dict[str, Any]) -> str:
+        """Which classes the picture explains, where that was asked for."""
+        if self._choice == Choice():
+            return ""
+        against = f" against {said['against']}" if said["against"] else ""
+        return f"  explained: {', '.join(one['label'] for one in said['explained'])}{against}"
 
     def _print(self, text: str) -> None:
         """Print a line; where its disk is full, it is lost, and the result is there all the same."""

@@ -11,6 +11,7 @@ from camlite.confidence import Interval
 from camlite.faithfulness import summary
 from camlite.faithfulness.measuring import Figures, Measured
 from camlite.faithfulness.summary import LEAST_PICTURES, Summary
+from camlite.texts import counted
 
 
 class SanityStage(Protocol):
@@ -78,9 +79,12 @@ class Found:
     def lines(self) -> list[str]:
         """What a reader of the table must not miss, each in a line."""
         lines = self.sanity.lines() if self.sanity else []
-        pictures = len(self.figures.index)
+        pictures = self.figures.different
         if pictures < LEAST_PICTURES:
-            return [f"{pictures} pictures are too few to tell; give it at least {LEAST_PICTURES}", *lines]
+            return [
+                f"{counted(pictures, 'different picture')}: too few to tell; give it at least {LEAST_PICTURES}",
+                *lines,
+            ]
         judged = [one for one in self.summaries if one.measure.judges and one.pictures >= LEAST_PICTURES]
         weak = [one.measure.title for one in judged if one.no_better]
         if not weak:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from camlite.explainer import Explainer, Explanation
 from camlite.faithfulness import controls, one_picture
 from camlite.faithfulness.insertion_deletion import STEPS
 from camlite.faithfulness.score import Floats, Picture
+from camlite.images import copies
 from camlite.images.fitting import Fitting
 from camlite.images.masked_images import Mask, MaskedImages
 from camlite.images.preprocessing import Pixels
@@ -38,6 +39,7 @@ class Figures:
         values: float64 (n, 3, F): of `MAPS` and `camlite.faithfulness.measures.MEASURES`; NaN where there is none.
         curves: of insertion and deletion, float64 (n, 3, 2, steps + 1).
         bad: a line for each picture that could not be measured.
+        seen: of each picture and its mask as the classifier sees them, see `camlite.images.copies`; int64 (n,).
     """
 
     index: NDArray[np.int64]
@@ -46,6 +48,12 @@ class Figures:
     values: Floats
     curves: Floats
     bad: tuple[str, ...]
+    seen: copies.Checksums = field(default_factory=lambda: np.empty(0, np.int64))
+
+    @property
+    def different(self) -> int:
+        """How many of the pictures are no copies of others."""
+        return copies.different(self.seen, np.ones(len(self.index), np.bool_))
 
 
 class ArtifactScore:
@@ -101,7 +109,7 @@ class Measured:
         Raises:
             ImageError, AnswerError: none can be measured.
         """
-        rows: dict[int, tuple[int, float, one_picture.PictureFigures]] = {}
+        rows: dict[int, tuple[int, float, int, one_picture.PictureFigures]] = {}
         bad: list[str] = []
         for index in range(len(self.data)):
             progress(index, len(self.data))
@@ -114,17 +122,18 @@ class Measured:
         progress(len(self.data), len(self.data))
         return Figures(
             index=np.array(list(rows), np.int64),
-            named=np.array([named for named, _, _ in rows.values()], np.int64),
-            score=np.array([score for _, score, _ in rows.values()]),
-            values=np.stack([figures.values for _, _, figures in rows.values()]),
-            curves=np.stack([figures.curves for _, _, figures in rows.values()]),
+            named=np.array([named for named, _, _, _ in rows.values()], np.int64),
+            score=np.array([score for _, score, _, _ in rows.values()]),
+            values=np.stack([figures.values for _, _, _, figures in rows.values()]),
+            curves=np.stack([figures.curves for _, _, _, figures in rows.values()]),
             bad=tuple(bad),
+            seen=np.array([seen for _, _, seen, _ in rows.values()], np.int64),
         )
 
-    def _measure(self, index: int, steps: int) -> tuple[int, float, one_picture.PictureFigures]:
+    def _measure(self, index: int, steps: int) -> tuple[int, float, int, one_picture.PictureFigures]:
         picture, mask, explanation = self.look(index)
         scores = self._score.of(explanation)
         named = int(scores.argmax())
         heats = self.heats(index, explanation)
         found = one_picture.measure(self._score, picture, heats, named, mask, steps, (_NOISE, index))
-        return named, float(scores[named]), found
+        return named, float(scores[named]), copies.checksum(picture, mask), found

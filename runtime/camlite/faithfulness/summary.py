@@ -12,6 +12,7 @@ import numpy as np
 from camlite.confidence import Interval, intervals
 from camlite.faithfulness.measures import MEASURES, Measure
 from camlite.faithfulness.measuring import MAPS, Figures
+from camlite.images import copies
 
 LEAST_PICTURES = 10
 """Of fewer the percentile bootstrap is too sure of itself."""
@@ -23,7 +24,7 @@ class Summary:
 
     Attributes:
         measure: which.
-        pictures: of how many pictures; with masks those that show an object.
+        pictures: of how many different pictures; with masks those that show an object.
         figures: by `MAPS`, mean and 95 % interval over pictures.
         gains: by control, how much better the artifact's map is, picture by picture: above 0 is better, whichever way
             the measure goes.
@@ -48,7 +49,7 @@ def summarize(figures: Figures) -> tuple[Summary, ...]:
 
 def _summary(figures: Figures, column: int, measure: Measure) -> Summary:
     values = figures.values[:, :, column]
-    known = values[~np.isnan(values).any(axis=1)]
+    known = values[copies.first_of_each(figures.seen, ~np.isnan(values).any(axis=1))]
     own = known[:, :1]
     gains = own - known[:, 1:] if measure.better == "higher" else known[:, 1:] - own
     return Summary(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from camlite.errors import ImageError
+from camlite.texts import counted
 
 # People write "With Mask", "with_mask" and "with-mask" for the same; a slash cannot stand in a folder's name.
 _BETWEEN_WORDS = re.compile(r"[\s_\-/]+")
@@ -185,7 +186,7 @@ def _notes(
     if folders:
         notes.append(f"{where}: no label has the name of these folders (and pictures in them): {unmatched}")
     if loose:
-        notes.append(f"{where}: {loose} pictures lie in no folder that is named after a label")
+        notes.append(f"{where}: {counted(loose, 'picture')} in no folder that is named after a label")
     if empty:
         notes.append(f"{where}: no folder has the name of these labels: {empty}")
     if not matched:
@@ -193,7 +194,7 @@ def _notes(
     elif folders or loose:
         known = sum(k is not None for k in classes)
         notes.append(
-            f"{where}: accuracy is measured on the {known:,} of {len(classes):,} pictures whose class is known"
+            f"{where}: accuracy is measured on the {known:,} of {counted(len(classes), 'picture')} whose class is known"
         )
     return tuple(notes)
 

@@ -17,6 +17,7 @@ from camlite.images.labelled_images import LabelledImages
 from camlite.images.masked_images import Mask, MaskedImages
 from camlite.images.preprocessing import Pixels
 from camlite.system.extensions import extension
+from camlite.texts import counted
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ def _folder(path: Path, masks: Path, labels: Sequence[str]) -> MaskedImages:
     missing = [file for file in files if file.parent in masked and not file.is_file()]
     if missing or not masked:
         raise ImageError(
-            f"{missing[0] if missing else masks}: no mask for {len(missing) or len(files)} of {len(files)} "
-            f"images; expected {masks.name}/LABEL/STEM.png for {path.name}/LABEL/STEM.jpg"
+            f"{missing[0] if missing else masks}: no mask for {len(missing) or len(files)} of "
+            f"{counted(len(files), 'image')}; expected {masks.name}/LABEL/STEM.png for {path.name}/LABEL/STEM.jpg"
         )
 
     def read(index: int, pixels: Pixels) -> Mask:

@@ -19,6 +19,7 @@ from camlite.serve.metrics import Metrics
 from camlite.show import drawing, json_record
 from camlite.show.colours import COLOUR_MAPS
 from camlite.show.drawing import Drawing
+from camlite.texts import counted
 
 _USUAL = {"style": drawing.STYLES[0], "colours": "inferno"}
 _LONGEST_CLASS = 500  # characters; longer ones would fill the error that repeats them
@@ -135,7 +136,7 @@ def _memory(explainer: Explainer, asked: Asked, size: Size, limits: Limits) -> i
     area = drawing.drawn_area(size.height, size.width) if asked.picture else told
     if maps * area > limits.drawn:
         raise TooLargeError(
-            f"{maps} maps of {area} pixels are {maps * area} to draw, expected at most {limits.drawn}; "
+            f"{counted(maps, 'map')} of {area} pixels are {maps * area} to draw, expected at most {limits.drawn}; "
             f"ask for fewer classes"
         )
     needed = max(size.memory, drawing.memory(size.height, size.width, maps)) if asked.picture else size.memory

@@ -29,6 +29,7 @@ from camlite.images.cameras import Camera
 from camlite.serve.messages import Refused, busy
 from camlite.serve.metrics import Metrics
 from camlite.show import json_record, say
+from camlite.texts import counted
 
 _LONGEST_SIDE, _JPEG_QUALITY = 640, 80  # of what viewers see; the classifier sees the camera's own picture
 _TAKE_SECONDS = 0.5
@@ -118,7 +119,7 @@ class Live:
         if self.ended:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the server ends")
         if len(self._viewers) >= self._view.viewers:
-            raise busy(f"{self._view.viewers} others are looking already; try again in a second")
+            raise busy(f"no place: {counted(self._view.viewers, 'viewer')} at most; try again in a second")
 
     def leave(self, viewer: Viewer) -> None:
         """One that looks no more."""

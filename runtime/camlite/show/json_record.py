@@ -21,7 +21,8 @@ def of(explanation: Explained) -> dict[str, Any]:
     `camlite.Explanation`; ``width`` and ``height`` of the image in pixels; the ``window`` of it that the map covers;
     ``map``, whether the map is ``fine`` or ``plain``, see `camlite.Explanation.finest`;
     ``grid``, the edges of the map itself in pixels of the image, which may lie outside of it where the classifier pads;
-    ``against``, the label of the class that the others are explained against, or null; and ``explained``, one a class:
+    ``against``, the label of the class that the others are explained against, or null: the class with
+    the highest score may be that one, and then another is explained; and ``explained``, one a class:
     its ``label``, ``score``, ``evidence`` (rows of the raw map, in logits), ``peak`` (x, y, evidence), ``box`` (left,
     top, right, bottom) and ``quadrants``, see `camlite.maps.hot_region.Region`; the last three are null where nothing
     speaks for the class.

@@ -14,6 +14,7 @@ from camlite.artifact import Artifact
 from camlite.errors import CamliteError
 from camlite.show.colours import ramp
 from camlite.system import web_files
+from camlite.texts import counted
 from camlite.website.libraries import LIBRARIES, Library, library_in, needed_files
 
 PAGE_FACTS = "page.json"
@@ -86,7 +87,7 @@ def beside_server(
 def _check_once(names: Sequence[str], what: str) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise CamliteError(f"{what}: {name} is there {names.count(name)} times; expected it once")
+            raise CamliteError(f"{what}: {name} is there {counted(names.count(name), 'time')}; expected it once")
 
 
 def _runnable(path: Path, libraries: Sequence[Library], trusted: Sequence[Path] | None) -> Artifact:

@@ -290,3 +290,15 @@ def test_an_artifact_far_beyond_the_noise_fails_all_the_same() -> None:
     far = measurement(correlation=[0.98] * 20, same_class=[1.0] * 16 + [0.0] * 4)
     failed = {one.gate.figure.name for one in gates.judge(far, judges) if not one.passed}
     assert failed == {"correlation_p5", "top1_agreement"}
+
+
+def test_copies_of_an_image_make_no_percentile():
+    """A hundred copies of one picture vouch for no more than that one."""
+    correlations = [0.5, *[0.999] * (gates.FEWEST_OF_A_PERCENTILE - 1)]
+    all_different = measurement(correlation=correlations)
+    copied = measurement(correlation=correlations, answered=[0] * 10 + [1] * (len(correlations) - 10))
+
+    assert FIGURES["correlation_p5"].value(all_different) is not None
+    assert FIGURES["correlation_p5"].value(copied) is None
+    (closed,) = gates.judge(copied, {"correlation_p5": Gate(FIGURES["correlation_p5"], 0.9999, "")})
+    assert (closed.passed, closed.value) == (False, 0.5)

@@ -77,7 +77,7 @@ def test_polygons_run_lengths_and_boxes_become_masks_of_the_largest_class(tmp_pa
 def test_pictures_may_lie_elsewhere(tmp_path: Path) -> None:
     path = dataset(tmp_path)
     moved = (tmp_path / "images").rename(tmp_path / "photos")
-    with pytest.raises(ImageError, match="2 of 2 pictures are not there; give --images DIR"):
+    with pytest.raises(ImageError, match="missing are 2 of 2 pictures; give --images DIR"):
         Source(path).open(LABELS)
 
     assert len(Source(path, moved).open(LABELS)) == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -90,7 +92,7 @@ def test_few_images_decide_nothing():
     (found,) = judge(figures(LEAST_IMAGES - 1, inside=0.8, follow=0.9), ["tank"], masked=True)
 
     assert found.verdict == "undecided"
-    assert found.reason == "9 images with all figures, expected at least 10"
+    assert found.reason == "9 different images with all figures, expected at least 10"
 
 
 def test_images_that_are_named_wrongly_explain_nothing():
@@ -111,3 +113,12 @@ def test_without_masks_the_smallest_region_is_pointed_at_that_the_score_follows_
     assert (suspect.verdict, suspect.region, suspect.shortcut) == ("no masks", "corners", False)
     assert suspect.region_follows["corners"].mean == pytest.approx(0.6)
     assert plain.region is None
+
+
+def test_copies_of_a_few_images_decide_nothing():
+    few = np.arange(40) % 3
+    copied = dataclasses.replace(figures(40, inside=0.1, follow=-0.9), seen=few)
+    (found,) = judge(copied, ["tank"], masked=True)
+
+    assert (found.verdict, found.images, found.of) == ("undecided", 3, 40)
+    assert found.reason == "3 different images with all figures, expected at least 10"

@@ -154,7 +154,7 @@ def test_of_few_pictures_it_says_that_they_are_too_few(tiny, tmp_path):
 
     finished = run_camlite("faithful", tiny / "stripes" / "stripes.int8.tflite", tmp_path / "few.npz")
 
-    assert "3 pictures are too few to tell; give it at least 10" in finished.stdout
+    assert "3 different pictures: too few to tell; give it at least 10" in finished.stdout
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -72,3 +74,12 @@ def test_pictures_without_a_figure_do_not_count_for_it_and_a_measure_without_pic
 
     assert (found["insertion"].pictures, found["deletion"].pictures, found["road"].pictures) == (15, 19, 20)
     assert "pointing" not in found
+
+
+def test_copies_of_a_picture_count_once():
+    copied = dataclasses.replace(figures(drawn(20)), seen=np.arange(20) % 4)
+
+    assert copied.different == 4
+    assert {one.pictures for one in summary.summarize(copied)} == {4}
+    same = summary.summarize(figures(drawn(20)[:4]))[0]
+    assert summary.summarize(copied)[0].figures == same.figures

@@ -65,7 +65,7 @@ def test_what_does_not_match_is_said_on_both_sides() -> None:
     assert found.classes == (0, None, None, None)
     assert found.notes == (
         "photos: no label has the name of these folders (and pictures in them): 'hapy' (2)",
-        "photos: 1 pictures lie in no folder that is named after a label",
+        "photos: 1 picture in no folder that is named after a label",
         "photos: no folder has the name of these labels: 'Happy'",
         "photos: accuracy is measured on the 1 of 4 pictures whose class is known",
     )
