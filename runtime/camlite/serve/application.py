@@ -104,6 +104,7 @@ class Application:
             message = f"expected {expected}, received {method}"
             raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, message, ("Allow", expected))
         if not open_to_all or (path in self._browser and not self._browser.open_to_all(path)):
+            self._check_site(request)
             self._check_token(request)
         if path == "/explain":
             Asked.of(request)
@@ -166,6 +167,11 @@ class Application:
             if self._token is not None or name in ("localhost", "127.0.0.1", "::1"):
                 return
         raise Refused(HTTPStatus.FORBIDDEN, "the header Host is not this machine's; serve with a token for others")
+
+    def _check_site(self, request: Request) -> None:
+        """No page elsewhere starts work or a camera here, though it could not read what comes of it."""
+        if request.headers.get("sec-fetch-site") == "cross-site":
+            raise Refused(HTTPStatus.FORBIDDEN, "asked by a page of another site; open this server's own page")
 
     def _check_token(self, request: Request) -> None:
         if self._token is None:

@@ -244,6 +244,7 @@ def test_five_hundred_viewers_of_all_kinds_leave_nothing_behind(artifact, camera
             most = max(most, server.memory)
             for connection in leaving:
                 connection.close()
+            assert eventually(lambda: metric(server, VIEWERS) < 500)
             with looking(server) as seen:
                 the_next(seen, "picture")
             crowd.close()
@@ -253,6 +254,9 @@ def test_five_hundred_viewers_of_all_kinds_leave_nothing_behind(artifact, camera
         time.sleep(8)  # the camera is closed
         assert server.process.poll() is None
         assert server.descriptors <= descriptors
+        print(
+            f"{memory / 1e6:.1f} MB, most {most / 1e6:.1f}, then {server.memory / 1e6:.1f}; descriptors {descriptors}"
+        )
         # 16 MB are messages that wait, 16 kB a connection's own
         assert most - memory < 60_000_000, f"{memory / 1e6:.1f} MB, then {most / 1e6:.1f}"
         assert server.memory - memory < 30_000_000, f"{memory / 1e6:.1f} MB, then {server.memory / 1e6:.1f}"

@@ -226,6 +226,21 @@ def test_a_page_elsewhere_cannot_reach_the_server_by_another_name(server):
         assert server.request("/page.json", Host=host)[0] == status
 
 
+@pytest.mark.parametrize("path", ["/health", "/metrics", "/sample.png", "/explain"])
+def test_a_page_elsewhere_starts_no_work_here(path, server, good):
+    body = good if path == "/explain" else None
+    for site, status in (("cross-site", 403), ("same-origin", 200), ("none", 200)):
+        assert server.request(path, body, **IMAGE, Sec_Fetch_Site=site)[0] == status
+    assert server.request("/", Sec_Fetch_Site="cross-site")[0] == 200
+
+
+def test_a_sample_is_a_picture_that_can_be_explained(server):
+    status, headers, body = server.request("/sample.png")
+
+    assert (status, headers["Content-Type"]) == (200, "image/png")
+    assert server.request("/explain", body, **IMAGE)[0] == 200
+
+
 def test_with_a_token_all_but_the_page_asks_for_it(tiny, good, tmp_path):
     (tmp_path / "token").write_text(f"{TOKEN}\n")
     (tmp_path / "token").chmod(0o600)
