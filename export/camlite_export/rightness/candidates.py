@@ -109,7 +109,7 @@ def decoys(image_shape: tuple[int, int, int], fit: Fit, raw: Floats) -> dict[str
     mean, deviation = values.mean(axis=0), np.maximum(values.std(axis=0), 1.0)
     return {
         CENTRED: preprocessing(image_shape, mean=[127.5], std=[255.0], fit=fit),
-        OWN: preprocessing(image_shape, mean=mean.tolist(), std=deviation.tolist(), fit=fit),
+        OWN: preprocessing(image_shape, mean=mean.tolist(), std=deviation.tolist(), fit=fit, measured=True),
     }
 
 

@@ -112,7 +112,8 @@ def fitted(view: View, raw: NDArray[np.float32], base: Preprocessing) -> Preproc
         return None
     height, width, channels = view.image_shape
     rounded = [float(f"{number:.3g}") for number in (centre, deviation)]
-    return preprocessing((height, width, channels), mean=rounded[:1], std=rounded[1:], fit=base.fit, order=base.order)
+    shape = (height, width, channels)
+    return preprocessing(shape, mean=rounded[:1], std=rounded[1:], fit=base.fit, order=base.order, measured=True)
 
 
 def distance(memory: Remembered, moments: Moments) -> float:

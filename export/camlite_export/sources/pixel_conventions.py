@@ -39,6 +39,8 @@ def preprocessing(
     std: Sequence[float] | None = None,
     fit: Fit = "stretch",
     order: ChannelOrder | None = None,
+    *,
+    measured: bool = False,
 ) -> Preprocessing:
     """The preprocessing ``(pixel - mean) / std`` for an input (height, width, channels).
 
@@ -49,13 +51,15 @@ def preprocessing(
             named ones. Both on 0..1, as PyTorch has them, are understood: deviations below 1 are none of 0..255.
         order: of the classifier's colour channels, ``rgb`` or ``bgr`` (as OpenCV reads pictures); by default the named
             one's. The named mean and deviation go with their colours.
+        measured: mean and std were measured on 0..255, so that small ones are not taken for numbers on 0..1.
 
     Raises:
         ClassifierError: their count does not fit the channels, a deviation is not above 0, or one channel has an order.
     """
     height, width, channels = image_shape
     named = NAMED[name]
-    mean, std = _on_255(mean, std)
+    if not measured:
+        mean, std = _on_255(mean, std)
     if order == "bgr" and channels == 1:
         raise ClassifierError("preprocessing: order bgr, but the classifier's input has 1 channel; leave it out")
     turned = -1 if order not in (None, named.order) else 1

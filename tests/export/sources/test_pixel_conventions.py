@@ -8,6 +8,7 @@ import pytest
 
 from camlite.errors import ClassifierError
 from camlite.images.preprocessing import prepare
+from camlite_export.rightness import candidates
 from camlite_export.sources.pixel_conventions import NAMED, preprocessing
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
@@ -153,3 +154,19 @@ def test_a_mean_of_ones_own_is_in_the_order_of_the_classifier() -> None:
 def test_one_channel_has_no_order() -> None:
     with pytest.raises(ClassifierError, match="order bgr, but the classifier's input has 1 channel"):
         preprocessing((9, 7, 1), order="bgr")
+
+
+def test_measured_numbers_are_on_255_however_small_they_are():
+    """Of dark pictures, or of a network that scales 0..255 itself: nobody has written these on 0..1."""
+    found = preprocessing((8, 8, 3), mean=[0.251], std=[1.0], measured=True)
+
+    assert found.scale == (1.0, 1.0, 1.0)
+    np.testing.assert_allclose(found.offset, -0.251)
+
+
+def test_pictures_that_are_nearly_black_have_candidates():
+    dark = np.full((4, 8, 8, 3), 0.25, np.float32)
+
+    own = candidates.decoys((8, 8, 3), "stretch", dark)[candidates.OWN]
+
+    assert own.scale == (1.0, 1.0, 1.0)
