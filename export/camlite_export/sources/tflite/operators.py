@@ -248,7 +248,8 @@ def _reduced(name: str) -> Twin:
 
         axes = tuple(int(axis) for axis in np.ravel(given[1]))
         reduce = {
-            "mean": tf.reduce_mean, "sum": tf.reduce_sum, "max": tf.reduce_max, "min": tf.reduce_min, "prod": tf.reduce_prod,
+            "mean": tf.reduce_mean, "sum": tf.reduce_sum, "max": tf.reduce_max, "min": tf.reduce_min,
+            "prod": tf.reduce_prod,
         }[name]  # fmt: skip
         return reduce(given[0], axis=axes, keepdims=bool(call.option("keepDims")))
 
