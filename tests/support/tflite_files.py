@@ -330,7 +330,7 @@ REFUSALS = (
     TfliteRefusal("logits and probabilities", "they are of one classifier", _giving_its_logits_too, _named),
     TfliteRefusal("the number of the best class only", "gives a decision (ARG_MAX)", build=_best_class),
     TfliteRefusal("whether a score is above a limit", "gives a decision (GREATER)", build=_above_a_limit),
-    TfliteRefusal("a shortcut from the image to the scores", "also takes the image itself", build=_with_a_shortcut),
+    TfliteRefusal("a shortcut from the image to the scores", "which has not passed it", build=_with_a_shortcut),
     TfliteRefusal("a segmenter", "a segmenter", _giving_a_map),
     TfliteRefusal("several inputs", "takes 2 inputs", _taking_two_images),
     TfliteRefusal("sound", "expected an image", _of_shape(1, 15600)),

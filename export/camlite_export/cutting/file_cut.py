@@ -378,7 +378,7 @@ def _refuse_shortcut(source: FileSource) -> None:
         if (past := source.past(step)) is not None:
             raise ClassifierError(
                 f"{source.name}: no feature map from which alone the scores follow: behind the last one, of layer "
-                f"{step.name!r}, {operations.shortcut_text(past)}; camlite needs a classifier without that shortcut"
+                f"{step.name!r}, {operations.shortcut_text(past)}; give a classifier without that shortcut"
             )
 
 

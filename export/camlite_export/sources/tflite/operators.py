@@ -249,6 +249,7 @@ def _reduced(name: str) -> Twin:
         axes = tuple(int(axis) for axis in np.ravel(given[1]))
         reduce = {
             "mean": tf.reduce_mean, "sum": tf.reduce_sum, "max": tf.reduce_max, "min": tf.reduce_min,
+            "prod": tf.reduce_prod,
         }[name]  # fmt: skip
         return reduce(given[0], axis=axes, keepdims=bool(call.option("keepDims")))
 
@@ -502,6 +503,7 @@ TWINS: Mapping[str, Twin] = {
     "SHAPE": _shape,
     "POW": _of_two("pow"),
     "REDUCE_MAX": _reduced("max"),
+    "REDUCE_PROD": _reduced("prod"),
     "PACK": _packed,
     "UNPACK": _unpacked,
     "REDUCE_MIN": _reduced("min"),
