@@ -6,6 +6,7 @@ import collections
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -125,7 +126,7 @@ def test_help_lists_every_command():
 
     assert (finished.returncode, finished.stderr) == (0, "")
     for name, command in all_commands().items():
-        assert f"{name} " in finished.stdout
+        assert re.search(rf"^    {name}\s", finished.stdout, re.MULTILINE)
         assert command.summary.split()[0] in finished.stdout
 
 
