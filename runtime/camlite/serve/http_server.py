@@ -147,9 +147,14 @@ class _Server(HTTPServer):
             stream.set_close_callback(lambda: self._open.discard(stream))
 
 
+async def _written(stream: IOStream, part: bytes | memoryview, seconds: float) -> None:
+    """Wait until the client has taken a part, so long; what Tornado waits for itself must not be cancelled."""
+    await asyncio.wait_for(asyncio.shield(stream.write(part)), seconds)
+
+
 async def _send_and_close(stream: IOStream) -> None:
     try:
-        await asyncio.wait_for(stream.write(_FULL), 1)
+        await _written(stream, _FULL, 1)
     except (OSError, asyncio.TimeoutError):  # it has gone, or does not read
         pass
     finally:
@@ -260,9 +265,9 @@ class _Exchange(httputil.HTTPMessageDelegate):
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.get_all())
         try:
             stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_AHEAD)
-            await asyncio.wait_for(stream.write(f"HTTP/1.1 200 OK\r\n{head}\r\n".encode()), self._limits.seconds)
+            await _written(stream, f"HTTP/1.1 200 OK\r\n{head}\r\n".encode(), self._limits.seconds)
             async for part in streamed.parts:
-                await asyncio.wait_for(stream.write(part), self._limits.seconds + len(part) / _SLOWEST_READER)
+                await _written(stream, part, self._limits.seconds + len(part) / _SLOWEST_READER)
         except (OSError, asyncio.TimeoutError):  # it has gone, or does not read
             pass
         finally:
@@ -281,7 +286,7 @@ class _Exchange(httputil.HTTPMessageDelegate):
         """Close a connection, and so that the answer arrives: bytes that were not read would take it with them."""
 
         async def drain() -> None:
-            await stream.write(b"")  # returns when the answer is written
+            await asyncio.shield(stream.write(b""))  # returns when the answer is written
             stream.socket.shutdown(socket.SHUT_WR)
             drained = 0
             while drained <= self._limits.held:

@@ -199,7 +199,9 @@ class Live:
         while not self.ended and (self._watched.is_set() or time.monotonic() < self._left + _REST_AFTER):
             if not self._watched.wait(_TAKE_SECONDS):
                 continue
-            time.sleep(max(0.0, due - time.monotonic()))
+            if (early := due - time.monotonic()) > 0:
+                time.sleep(min(early, _TAKE_SECONDS))
+                continue
             picture = camera.take(_TAKE_SECONDS)
             if picture is not None:
                 due, told = time.monotonic() + self._view.every, False

@@ -105,6 +105,7 @@ def test_who_never_reads_holds_up_nobody_and_is_closed(server):
             the_next(seen, "picture")
         assert time.monotonic() - start < 20
         assert eventually(lambda: metric(server, VIEWERS) == 1, 60)
+        assert "Traceback" not in server.log.read_text()
     for connection in stuck:
         connection.close()
 
