@@ -20,7 +20,8 @@ from camlite_export.targets import tflite_file
 from support import tflite_files
 from support.known_networks import LARGE, SMALL, network
 
-# 2.6e-6 was the most that was measured (MobileNetV3Small).
+# Of 96 x 96 pixels: MobileNetV3Small 1.4e-4, ResNet50 1.3e-4, ResNet50V2 2.4e-5, VGG16 1.1e-6. Their features differ by
+# 2.2e-4, 2.7e-4, 4.6e-5 and 2.1e-6, as the converter merges normalization into kernels.
 EVIDENCE = 1e-3
 TEACHABLE = Path(os.environ.get("TEACHABLE_MACHINE_DIR", "no such folder")) / "keras_model.h5"
 
