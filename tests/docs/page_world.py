@@ -33,6 +33,7 @@ def fill(folder: Path, tiny: Path, reference: Path, shapes: Path | None = None) 
             _link(artifact, folder / name / f"{name}.{precision}.{container}")
     for name in ("classifier.int8.tflite", "flowers.int8.tflite", "fashion_mnist.int8.tflite"):
         _link(reference / "fashion_mnist.int8.tflite", folder / name)
+    _link(reference / "fashion_mnist.int8.onnx", folder / "fashion_mnist.int8.onnx")
     _link(reference / "fashion_mnist.float32.tflite", folder / "model_unquant.float32.tflite")
     shutil.copy(LABELS, folder / "labels.txt")
     _pictures(folder)
