@@ -23,9 +23,10 @@ import lite0
 import networks
 import numpy as np
 import photographs
-import pictures
 import results
 from league import Contender
+
+import pictures
 
 ROOT = networks.ROOT
 TOOLS = Path(__file__).resolve().parent

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import lite0
 import numpy as np
-import pictures
 import plain_network
-from pictures import Pictures
 
+import pictures
 from camlite import artifact
+from pictures import Pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "artifacts" / "fashion_mnist"
