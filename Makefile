@@ -32,7 +32,7 @@ PYTEST = $(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorde
 test: $(READY) ## run the tests that are worth waiting for, in two processes (WORKERS=2)
 	$(PYTEST) --quick
 
-test-all: $(READY) ## run all tests, those too that try many whole classifiers, as CI does
+test-all: $(READY) ## run all tests, as CI does
 	$(PYTEST)
 
 endurance: $(READY) ## run the long shares of the tests that docs/reliability.md tells of (hours)

@@ -46,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FOLDER",
         help="what `python tests/support/tiny_classifiers.py FOLDER` has made, for a machine without TensorFlow",
     )
-    parser.addoption("--quick", action="store_true", help="leave out the files that try many whole classifiers")
+    parser.addoption("--quick", action="store_true", help="leave out the files that take longest")
 
 
 # Those that take longest, which several workers begin with: no worker is left alone with one at the end.
@@ -66,8 +66,8 @@ LONGEST = (
 )
 
 
-# What `make test` leaves to `make test-all`: files that try many whole classifiers, which are opened, converted or
-# trained. Of what they look at, others try one or two.
+# What `make test` leaves to `make test-all`: the files that take longest. Most open, convert or train many classifiers,
+# some wait for servers, cameras and hostile clients. Of what they look at, others try one or two.
 SLOW = (
     "devices/test_devices.py",
     "examples/tanks/test_main.py",
@@ -80,8 +80,11 @@ SLOW = (
     "export/cli/test_command_lines.py",
     "export/cli/test_last_net.py",
     "export/cli/test_pixels_and_labels.py",
+    "export/cutting/test_active_bias.py",
+    "export/cutting/test_forward.py",
     "export/cutting/test_guide.py",
     "export/cutting/test_kinds.py",
+    "export/cutting/test_measured_places.py",
     "export/faithfulness/test_faithful_report.py",
     "export/rightness/test_pixel_contradictions.py",
     "export/rightness/test_pixel_decision.py",
@@ -105,7 +108,18 @@ SLOW = (
     "export/sources/untrusted/test_model_file.py",
     "export/test_bad_items.py",
     "export/test_bad_verdicts.py",
+    "export/test_front_door.py",
+    "export/test_moving_blobs.py",
+    "export/test_onnx_that_ship.py",
     "parity/test_command.py",
+    "parity/test_report.py",
+    "parity/test_suite.py",
+    "runtime/serve/test_budgets.py",
+    "runtime/serve/test_live.py",
+    "runtime/serve/test_malformed_requests.py",
+    "runtime/test_endurance.py",
+    "runtime/test_hostile.py",
+    "runtime/watch/test_hostile_pictures.py",
 )
 
 

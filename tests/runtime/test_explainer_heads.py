@@ -114,8 +114,8 @@ def test_evidence_in_the_graph_is_features_times_the_gradient_of_the_logit(hidde
         np.testing.assert_allclose(seen.heatmap, expected.heatmap, rtol=0, atol=1e-5)
 
 
-def test_gradients_need_not_add_up_so_that_there_is_no_completeness(hidden):
-    assert hidden.explain(VERTICAL)[0].completeness is None
+def test_gradients_of_a_head_that_is_linear_in_pieces_add_up_with_the_bias_of_its_active_pieces(hidden):
+    assert hidden.explain(VERTICAL)[0].completeness <= COMPLETENESS[hidden.precision]
 
 
 def test_an_explanation_with_evidence_from_the_graph_stays_what_it_was_when_others_follow(hidden):

@@ -209,7 +209,7 @@ def _check_ranges(card: Card, where: str) -> None:
             raise ArtifactError(f"{where}: card: {name} {str(numbers)[:60]}, expected {image.channels} finite numbers")
     check_window(head.window, f"{where}: card")
     if not 1 <= len(card.labels) <= _MOST_CLASSES:
-        raise ArtifactError(f"{where}: card: {counted(len(card.labels), 'label')}, expected 1 to {_MOST_CLASSES}")
+        raise ArtifactError(f"{where}: card: {counted(len(card.labels), 'label')}, expected 1 to {_MOST_CLASSES:,}")
 
 
 def check_window(window: Window, where: str) -> None:

@@ -143,7 +143,7 @@ def test_a_field_of_the_right_kind_but_the_wrong_content_is_named(place, value):
         ("preprocessing.scale", (math.nan,), "scale (nan,), expected 1 finite numbers"),
         ("preprocessing.offset", (math.inf,), "offset (inf,), expected 1 finite numbers"),
         ("preprocessing.scale", (), "scale (), expected 1 finite numbers"),
-        ("labels", (), "0 labels, expected 1 to 1000000"),
+        ("labels", (), "0 labels, expected 1 to 1,000,000"),
         ("head.window", Window(top=1.0), "expected top < bottom and left < right"),
         ("head.window", Window(right=0.0), "that meet the image, 0 to 1"),
         ("head.window", Window(left=math.nan), "window (0.0, nan, 1.0, 1.0)"),
@@ -175,7 +175,7 @@ def test_the_fewest_and_the_most_labels_pass(count):
 def test_more_than_a_million_labels_are_refused():
     message = refusal({**fields(), "labels": ["a"] * 1_000_001})
 
-    assert message.endswith("1000001 labels, expected 1 to 1000000")
+    assert message.endswith("1,000,001 labels, expected 1 to 1,000,000")
 
 
 @pytest.mark.parametrize(

@@ -258,5 +258,5 @@ def test_a_large_file_that_is_no_artifact_is_refused_by_its_size_and_its_ends(si
 def test_what_is_no_file_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", "/dev/zero", tmp_path, "a\0b"):
-        with pytest.raises(ArtifactError, match="cannot read it"):
+        with pytest.raises(ArtifactError, match=r"cannot read it|is a folder"):
             artifact.read(path)

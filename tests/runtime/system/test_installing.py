@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from importlib import metadata
@@ -91,4 +92,8 @@ def test_every_extra_that_the_code_names_is_one():
 def test_it_costs_nothing_until_it_is_asked():
     source = "import sys, camlite.system.installing; print({'importlib.metadata', 'shlex', 'json'} & set(sys.modules))"
 
-    assert subprocess.run([sys.executable, "-S", "-c", source], capture_output=True, text=True).stdout == "set()\n"
+    without_site_packages = [sys.executable, "-S", "-c", source]
+    finished = subprocess.run(
+        without_site_packages, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT / "runtime")}
+    )
+    assert finished.stdout == "set()\n", finished.stderr
