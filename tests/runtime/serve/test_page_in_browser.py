@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from camlite.images import picture_files
 from support import browser
 from support.browser import Browser
+from support.explainer_page import READY, SHOWN, write_photo
 from support.fresh_process import one_line, run_camlite
 from support.http_load import Server, served
 from support.spec_vectors import FOLDER
@@ -27,8 +27,6 @@ DESKTOP, PHONE = (1280, 860), (400, 844)
 TOKEN = "a token of some length"
 ARTIFACT = FOLDER / "guided.float32.onnx"
 RUNTIME = f"--runtime={PACKAGES / 'onnxruntime-web'}"
-READY = "!document.getElementById('proof').hidden && document.getElementById('message').textContent === ''"
-SHOWN = "!document.getElementById('result').hidden && document.getElementById('message').textContent === ''"
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("photo") / "photo.png"
-    colours = np.random.default_rng(1).integers(0, 256, (30, 40, 3))
-    picture_files.write(path, colours.repeat(4, axis=0).repeat(4, axis=1).astype(np.uint8))
-    return path
+    return write_photo(tmp_path_factory.mktemp("photo"))
 
 
 def explained_by(server: Server) -> int:

@@ -18,6 +18,7 @@ from camlite import cli
 from camlite.images import picture_files
 from support import browser
 from support.browser import Browser
+from support.explainer_page import READY, SHOWN, write_photo
 from support.spec_vectors import FOLDER
 
 PACKAGES = Path(__file__).with_name("node_modules")
@@ -29,8 +30,7 @@ if not PACKAGES.is_dir():
 ARTIFACTS = ("guided.float32.onnx", "guided.float32.tflite", "places.float32.onnx", "stripes.int8.onnx")
 DESKTOP, PHONE = (1280, 860), (400, 844)
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-READY = "!document.getElementById('proof').hidden && document.getElementById('message').textContent === ''"
-SHOWN = f"!document.getElementById('result').hidden && {READY}"
+EXPLAINED = f"{SHOWN} && {READY}"
 # What a page must not meet: anything that its content security policy forbids, and errors of its scripts.
 SPY = """
     window.troubles = [];
@@ -77,10 +77,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("photo") / "photo.png"
-    colours = np.random.default_rng(1).integers(0, 256, (30, 40, 3))
-    picture_files.write(path, colours.repeat(4, axis=0).repeat(4, axis=1).astype(np.uint8))
-    return path
+    return write_photo(tmp_path_factory.mktemp("photo"))
 
 
 @pytest.fixture(autouse=True)
@@ -121,7 +118,7 @@ def test_a_dropped_picture_is_explained(size, dark, page, address, photo, tmp_pa
     assert not scrolls_sideways(page)
 
     page.drop(photo, "#stage")
-    page.wait(SHOWN)
+    page.wait(EXPLAINED)
 
     keep(page, f"{name}-dropped", tmp_path)
     assert not scrolls_sideways(page)
@@ -132,7 +129,7 @@ def test_every_artifact_passes_its_self_check_and_answers_as_python_does(page, a
     page.open(address, *DESKTOP)
     page.wait(READY)
     page.drop(photo, "#stage")
-    page.wait(SHOWN)
+    page.wait(EXPLAINED)
     pixels = picture_files.read_image(photo)
     for index, name in enumerate(ARTIFACTS):
         choose(page, index)
@@ -155,7 +152,7 @@ def test_one_of_its_samples_can_be_tried(page, address):
     page.open(address, *PHONE)
     page.wait(READY)
     page.evaluate("document.querySelector('#samples button').click()")
-    page.wait(SHOWN)
+    page.wait(EXPLAINED)
 
     assert page.evaluate("document.querySelectorAll('#samples button').length") == 4
 
@@ -163,7 +160,7 @@ def test_one_of_its_samples_can_be_tried(page, address):
 def test_another_class_is_explained_when_it_is_chosen(page, address, photo):
     page.open(address, *DESKTOP)
     page.drop(photo, "#stage")
-    page.wait(SHOWN)
+    page.wait(EXPLAINED)
     top = page.evaluate("document.getElementById('label').textContent")
 
     page.evaluate("document.querySelector('#scores [aria-pressed=false]').click()")
@@ -177,7 +174,7 @@ def test_the_camera_is_explained_live_and_can_be_closed(page, address, tmp_path)
     page.open(address, *PHONE)
     page.wait(READY)
     page.evaluate("document.getElementById('camera').click()")
-    page.wait(f"{SHOWN} && turn > 3")
+    page.wait(f"{EXPLAINED} && turn > 3")
 
     keep(page, "site-camera", tmp_path)
     assert not scrolls_sideways(page)
@@ -225,7 +222,7 @@ def test_it_works_offline_after_the_first_visit(page, server, address, photo):
     page.open(address, *DESKTOP)
     page.wait(READY)
     page.drop(photo, "#stage")
-    page.wait(SHOWN)
+    page.wait(EXPLAINED)
     for index in range(len(ARTIFACTS)):
         choose(page, index)
         assert "Self-check passed" in page.evaluate("document.getElementById('proof').textContent")
