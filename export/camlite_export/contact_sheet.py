@@ -6,6 +6,7 @@ Where the artifact carries a guide there are two, plain and fine.
 from __future__ import annotations
 
 import copy
+import importlib
 import io
 import unicodedata
 from collections.abc import Sequence
@@ -62,7 +63,9 @@ def columns(artifact: Path, images: LabelledImages) -> list[Column]:
     truths = [None if images.classes is None else int(images.classes[indices[0]]) for indices in candidates]
     pixels = [[images[i] for i in indices] for indices in candidates]
     with interpreter_process() as process:
-        return process.submit(_explain, artifact, pixels, truths).result()
+        explained = process.submit(_explain, artifact, pixels, truths)
+        importlib.import_module("matplotlib.figure")  # which takes as long, and draws them afterwards
+        return explained.result()
 
 
 def _explain(artifact: Path, candidates: Sequence[Sequence[Pixels]], truths: Sequence[int | None]) -> list[Column]:

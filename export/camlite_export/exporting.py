@@ -180,12 +180,12 @@ def export(
     if chosen is not None:
         arrays = _with_maps(arrays, cut, inputs, answers, window, chosen.maps)
     making = _Making(cut, name, labels, target, pixels, window, arrays, calibration, sign)
-    models, refused = making.models(wanted, progress)
     can_be_plain = maps == "auto" and cut.guide_layers is not None
-    if not can_be_plain:
-        _raise_where_nothing_was_made(models, refused)
     images = calibration.spread(MOST_MEASURED_IMAGES) if calibration else of_arrays(golden_images)
-    with interpreter_process.interpreter_processes() as process_of:
+    with interpreter_process.interpreter_processes(soon=(container for container, _ in wanted)) as process_of:
+        models, refused = making.models(wanted, progress)
+        if not can_be_plain:
+            _raise_where_nothing_was_made(models, refused)
         progress("golden samples")
         steps = _Steps(progress, len(wanted))
         judged = making.judged(models, images, process_of, steps.done)

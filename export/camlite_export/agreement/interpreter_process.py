@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -83,10 +83,17 @@ def interpreter_process() -> Iterator[Executor]:
 
 
 @contextmanager
-def interpreter_processes() -> Iterator[Callable[[Container], Executor]]:
-    """One fresh process for the interpreter of each container, started when it is first asked for."""
+def interpreter_processes(soon: Iterable[Container] = ()) -> Iterator[Callable[[Container], Executor]]:
+    """One fresh process for the interpreter of each container, started when it is first asked for.
+
+    Args:
+        soon: containers whose processes start now and import their interpreters, while others do other things.
+    """
     with ExitStack() as stack:
-        yield functools.cache(lambda _: stack.enter_context(interpreter_process()))
+        process_of = functools.cache(lambda _: stack.enter_context(interpreter_process()))
+        for container in sorted(set(soon)):
+            process_of(container).submit(backends.import_preferred, container)
+        yield process_of
 
 
 def tensors(path: Path, backend: str | None) -> tuple[Tensor, Mapping[str, Tensor]]:

@@ -56,15 +56,17 @@ class TwoOutputModel(Halves):
 
     def guided_by(self, layers: GuideLayers | None) -> TwoOutputModel:
         """See `camlite_export.cutting.cut.TraceableCut`."""
-        if layers == self.guide_layers:
-            return self  # with all that it has seen already
-        other = dataclasses.replace(self, guide_layers=layers)
-        other.__dict__["_observations"] = self._observations  # of the same model, which no guide changes
-        return other
+        return self if layers == self.guide_layers else self._with(guide_layers=layers)
 
     def without_bias(self) -> TwoOutputModel:
         """See `camlite_export.cutting.cut.Cut`."""
-        return dataclasses.replace(self, gives_bias=False)
+        return self._with(gives_bias=False) if self.gives_bias else self
+
+    def _with(self, **changed: Any) -> TwoOutputModel:
+        """One with other outputs of the same model: what was seen of that is still true, and took long to see."""
+        other = dataclasses.replace(self, **changed)
+        other.__dict__["_observations"] = self._observations
+        return other
 
     @cached_property
     def finer_steps(self) -> tuple[KerasStep, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from camlite.errors import ArtifactError, BackendError
@@ -67,6 +68,16 @@ def verify(container: Container, model: bytes) -> Proof:
     return proof
 
 
+def import_preferred(container: Container) -> None:
+    """Import what `open_interpreter` would take by default, where there is one: beforehand, as it takes a while."""
+    for name in installed(container)[:1]:
+        _imported(container, name)
+
+
+def _imported(container: Container, name: str) -> ModuleType:
+    return importlib.import_module(f"camlite.backends.{_MODULES[container][name]}_backend")
+
+
 def open_interpreter(
     artifact: Artifact, backend: str | None = None, threads: int = 1, any_card: bool = False
 ) -> Interpreter:
@@ -97,7 +108,7 @@ def open_interpreter(
         )
     name = backend or found[0]
     check_sound(artifact, any_card)
-    module = importlib.import_module(f"camlite.backends.{_MODULES[artifact.container][name]}_backend")
+    module = _imported(artifact.container, name)
     try:
         interpreter: Interpreter = module.open_model(artifact.model, threads)
     except (RuntimeError, ValueError, ImportError) as error:

@@ -13,6 +13,7 @@ from keras import layers
 import support.classifier_kinds as kinds
 from camlite_export.cutting import two_output
 from camlite_export.cutting.convolutions import biased, normalized
+from camlite_export.cutting.guide import GuideLayers
 
 IMAGES = np.random.default_rng(0).uniform(0, 1, (6, 12, 10, 3)).astype(np.float32)
 
@@ -77,3 +78,15 @@ def test_the_same_images_are_looked_at_once_and_others_again() -> None:
     (other,) = cut.normalized_convolutions(2 * IMAGES)
     assert again is first
     np.testing.assert_allclose(other.mean_input, 2 * first.mean_input, rtol=1e-5)
+
+
+def test_what_was_seen_of_a_model_stays_seen_whatever_outputs_it_is_given() -> None:
+    tail = [layers.Conv2D(4, 3), layers.BatchNormalization(), layers.GlobalMaxPooling2D(), layers.Dense(3)]
+    cut = two_output.cut(model(layers.Conv2D(4, 3), *tail))
+    assert cut.gives_bias
+    (seen, *_), (biased_one, *_) = cut.normalized_convolutions(IMAGES), cut.biased_convolutions(IMAGES)
+    for other in (cut.without_bias(), cut.guided_by(GuideLayers("layercam", cut.finer_steps[-1:]))):
+        assert other.normalized_convolutions(IMAGES)[0] is seen
+        assert other.biased_convolutions(IMAGES)[0] is biased_one
+    plain = cut.without_bias()
+    assert plain.without_bias() is plain  # with all that was made of it, too
