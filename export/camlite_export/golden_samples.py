@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from concurrent.futures import BrokenExecutor, Executor
+from concurrent.futures import Executor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,13 @@ from camlite import artifact, backends
 from camlite.artifact import Container, Sign
 from camlite.artifact.card import Preprocessing
 from camlite.artifact.precisions import Tolerance
+from camlite.errors import CamliteError
 from camlite.images import preprocessing
 from camlite.images.labelled_images import LabelledImages
 from camlite.maps import resize
 from camlite.system.files import scratch
-from camlite_export.agreement import interpreter_process
 from camlite_export.agreement.reference import inputs_of, reference_of
+from camlite_export.agreement.runner import Runner
 from camlite_export.cutting.cut import Cut
 from camlite_export.cutting.file_cut import FileCut
 
@@ -90,17 +91,20 @@ def carry_errors(
     """
     carrying = dict(files)
     with scratch() as folder:
+        begun = {}
         for name, content in files.items():
             path = folder / name
             path.write_bytes(content)
             read = artifact.read(path)
-            if not backends.installed(read.container):
-                continue
+            backend = next(iter(backends.installed(read.container)), None)
+            if backend is not None:
+                begun[name] = read, Runner(read, backend, process_of(read.container)).check()
+        for name, (read, checked) in begun.items():
             try:
-                found = process_of(read.container).submit(interpreter_process.check, path, None).result()
-            except (BrokenExecutor, RuntimeError, ValueError):  # whoever judges it meets the same, and says so
+                samples = checked().samples
+            except CamliteError:  # whoever judges it meets the same, and says so
                 continue
-            figures = [[getattr(sample, figure) or 0.0 for figure in Tolerance._fields] for sample in found.samples]
+            figures = [[getattr(sample, figure) or 0.0 for figure in Tolerance._fields] for sample in samples]
             with np.errstate(over="ignore"):
                 errors = np.maximum(np.array(figures), least).astype(np.float32)
             if np.isfinite(errors).all():

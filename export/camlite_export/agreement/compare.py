@@ -122,9 +122,9 @@ def _read(paths: Sequence[Path]) -> tuple[list[Artifact], dict[Path, str]]:
 def _tensors(every: Iterable[Runner], unopened: dict[Path, str]) -> Iterable[tuple[Runner, Tensors]]:
     """Those that an interpreter takes; why it does not take the others is added to `unopened`."""
     taken = []
-    for runner in every:
+    for runner, tensors in [(runner, runner.tensors()) for runner in every]:
         try:
-            taken.append((runner, runner.tensors()))
+            taken.append((runner, tensors()))
         except CamliteError as error:  # noqa: PERF203 - opening takes longer
             unopened[runner.artifact.path] = str(error)
     if not taken:

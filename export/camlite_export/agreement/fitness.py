@@ -65,20 +65,23 @@ def judge_all(
     """
     judged: dict[str, Judgement] = {}
     with scratch() as folder:
-        opened: dict[str, tuple[Runner, Tensors]] = {}
+        begun: dict[str, tuple[Runner, Callable[[], Tensors]]] = {}
         for name, content in files.items():
             (folder / name).write_bytes(content)
             read = artifact.read(folder / name)
             backend = next(iter(backends.installed(read.container)), None)
             judged[name] = Judgement(content, backend)
-            if backend is None:
-                continue
-            runner = Runner(read, backend, process_of(read.container))
+            if backend is not None:
+                runner = Runner(read, backend, process_of(read.container))
+                begun[name] = runner, runner.tensors()
+        opened: dict[str, tuple[Runner, Tensors]] = {}
+        for name, (runner, tensors) in begun.items():
             try:
-                opened[name] = runner, runner.tensors()
-            except CamliteError as error:
-                why = str(error).removeprefix(f"{read.path}: ")
-                judged[name] = _marked(read, backend, None, (Failure("interpreter", why, why),), sign)
+                opened[name] = runner, tensors()
+            except CamliteError as error:  # noqa: PERF203 - opening takes longer
+                why = str(error).removeprefix(f"{runner.artifact.path}: ")
+                failure = Failure("interpreter", why, why)
+                judged[name] = _marked(runner.artifact, runner.backend, None, (failure,), sign)
         found = judge(list(opened.values()), expected, images, ours=ours, progress=progress) if opened else None
         for name, result in zip(opened, found.results if found else [], strict=True):
             judged[name] = _judgement(files[name], result, sign)

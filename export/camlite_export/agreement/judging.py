@@ -313,7 +313,7 @@ def _said_by_the_card(artifact: Artifact) -> list[Failure]:
 
 def _golden_samples(runner: Runner) -> list[Failure]:
     try:
-        found = dataclasses.replace(runner.check(), unfit="").failures
+        found = dataclasses.replace(runner.check()(), unfit="").failures
     except CamliteError as error:
         found = (str(error).removeprefix(f"{runner.artifact.path}: "),)
     return [Failure("golden samples", line, line) for line in found]

@@ -33,22 +33,25 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Runner:
-    """One artifact in the process of its backend."""
+    """One artifact in the process of its backend.
+
+    What it begins runs there while others begin more; the results wait for it, and raise as that of `begin`.
+    """
 
     artifact: Artifact
     backend: str
     process: Executor
 
-    def tensors(self) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Input and outputs, see `camlite_export.agreement.interpreter_process.tensors`."""
-        return self.begin(interpreter_process.tensors, self.artifact.path, self.backend)()
+    def tensors(self) -> Callable[[], tuple[Tensor, Mapping[str, Tensor]]]:
+        """Begin to look at input and outputs, see `camlite_export.agreement.interpreter_process.tensors`."""
+        return self.begin(interpreter_process.tensors, self.artifact.path, self.backend)
 
-    def check(self) -> camlite.Check:
-        """Run the golden samples, see `camlite.check`."""
-        return self.begin(interpreter_process.check, self.artifact.path, self.backend)()
+    def check(self) -> Callable[[], camlite.Check]:
+        """Begin to run the golden samples, see `camlite.check`."""
+        return self.begin(interpreter_process.check, self.artifact.path, self.backend)
 
     def answer(self, images: Sequence[NDArray[np.uint8]], classes: NDArray[np.int64]) -> Callable[[], Answers]:
-        """Begin to answer; the result waits for the answers, and raises as that of `begin`."""
+        """Begin to answer images for the classes beside them."""
         given = (self.artifact.path, self.backend, list(images), classes.tolist())
         return self.begin(interpreter_process.answer, *given)
 

@@ -6,6 +6,7 @@ whose weights can be rounded together. What is done with them is the targets' af
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-_BATCH = 16
+# As many images at once, or as few of large ones that their feature maps fit into memory.
+_MOST_IMAGES, _FEWEST_IMAGES, _NUMBERS = 128, 16, 1 << 20
 # Weights of one output channel; the time that rounding them together takes grows with the cube, and larger layers have
 # small errors to begin with.
 _MOST_WEIGHTS = 1152
@@ -118,9 +120,9 @@ def normalized(model: keras.Model, inputs: Floats) -> list[NormalizedConvolution
             followers.update({id(layer): operation for layer, output in met if output is arguments[0]})
         return result
 
-    for start in range(0, len(inputs), _BATCH):
+    for batch in _batches(inputs):
         met.clear()
-        workarounds.run_through_graph(model, inputs[start : start + _BATCH], visit)
+        workarounds.run_through_graph(model, batch, visit)
     layers = [layer for layer, _ in met]
     return [
         NormalizedConvolution(
@@ -150,9 +152,14 @@ def biased(model: keras.Model, inputs: Floats) -> list[BiasedConvolution]:
                 moments[id(operation)] = operation, known + patches.T @ patches
         return operation(*arguments, **options)
 
-    for start in range(0, len(inputs), _BATCH):
-        workarounds.run_through_graph(model, inputs[start : start + _BATCH], visit)
+    for batch in _batches(inputs):
+        workarounds.run_through_graph(model, batch, visit)
     return [BiasedConvolution(layer, moment) for layer, moment in moments.values()]
+
+
+def _batches(inputs: Floats) -> Iterator[Floats]:
+    size = max(_FEWEST_IMAGES, min(_MOST_IMAGES, _NUMBERS // inputs[0].size))
+    yield from (inputs[start : start + size] for start in range(0, len(inputs), size))
 
 
 def _scale(normalization: Any) -> Floats:

@@ -72,7 +72,7 @@ def test_an_interpreter_that_dies_is_one_line(tiny: Path) -> None:
     with runners([artifact.read(tiny / "stripes" / "stripes.float32.tflite")], None) as (runner,):
         with pytest.raises(BackendError, match="ai-edge-litert crashed, and its process with it"):
             runner.begin(os._exit, 1)()
-        assert runner.check().passed  # in another process
+        assert runner.check()().passed  # in another process
 
 
 def test_an_artifact_that_kills_the_process_does_not_take_others_along(tiny: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_model_with_an_operator_that_nobody_knows_is_one_line(tmp_path: Path, 
     path = tmp_path / "unknown.onnx"
     path.write_bytes(artifact.pack("onnx", model, card, right.arrays))
     with runners([artifact.read(path)], None) as (runner,), pytest.raises(ArtifactError, match="no sound onnx model"):
-        runner.tensors()
+        runner.tensors()()
 
 
 def test_artifacts_of_one_backend_share_a_process(tiny: Path) -> None:
@@ -106,4 +106,4 @@ def test_artifacts_of_one_backend_share_a_process(tiny: Path) -> None:
     with runners(read, None) as (one, onnx, other):
         assert one.process is other.process
         assert one.process is not onnx.process
-        assert one.tensors()[1].keys() == onnx.tensors()[1].keys() == {"features", "scores"}
+        assert one.tensors()()[1].keys() == onnx.tensors()()[1].keys() == {"features", "scores"}

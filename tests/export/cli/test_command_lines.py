@@ -44,7 +44,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_without_images_export_says_what_to_give_and_knows_the_pixels_of_a_known_network(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status = cli.main(["export", str(folder / "known.keras"), "--formats", "onnx", "--output", str(tmp_path / "out")])
+    known = ["export", str(folder / "known.keras"), "--formats", "onnx", "--maps", "cam"]
+    status = cli.main([*known, "--output", str(tmp_path / "out")])
 
     said = capsys.readouterr()
     assert status == 0, said.err
