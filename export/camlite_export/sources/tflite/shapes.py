@@ -126,7 +126,10 @@ class _Shapes:
         """What an operator gives that takes shapes only; None of any other."""
         if len(operator.outputs) != 1:
             return None
-        made, kind = self._graph.tensors[int(operator.outputs[0])], tflite_graph.NAMES.get(code_of(self._model, operator))
+        made, kind = (
+            self._graph.tensors[int(operator.outputs[0])],
+            tflite_graph.NAMES.get(code_of(self._model, operator)),
+        )
         if made.type not in _INTEGERS:
             return None
         inputs = [int(index) for index in operator.inputs]
