@@ -83,6 +83,45 @@ def _to_channels_last() -> tuple[Nodes, Constants]:
     return [*nodes, node("Transpose", "r2", "features", perm=[0, 2, 3, 1])], constants
 
 
+def _dense_layer_of_a_map() -> tuple[Nodes, Constants]:
+    """Rows of places, as tf2onnx writes it; behind a window as wide as the map."""
+    nodes, constants = _convolutions(last="r2")
+    more = [
+        node("Conv", "r2 wide", "seen", pads=[7, 7, 7, 7], group=FILTERS),
+        node("Transpose", "seen", "t2", perm=[0, 2, 3, 1]),
+        node("Reshape", "t2 rows", "flat2"),
+        node("MatMul", "flat2 dense", "product2"),
+        node("Relu", "product2", "bent2"),
+        node("Reshape", "bent2 map", "features"),
+    ]
+    side = SIDE // 2
+    arrays = {"wide": _random(11, FILTERS, 1, 15, 15), "dense": _random(12, FILTERS, FILTERS)}
+    sides = {"rows": (side * side, FILTERS), "map": (1, side, side, FILTERS)}
+    return [*nodes, *more], {**constants, **arrays, **{name: np.array(one, np.int64) for name, one in sides.items()}}
+
+
+def _with_computed_padding() -> tuple[Nodes, Constants]:
+    """As torch's older exporter writes ``torch.nn.functional.pad``."""
+    from onnx import numpy_helper
+
+    nodes, constants = _convolutions("padded")
+    zero = numpy_helper.from_array(np.zeros(1, np.int64))
+    nodes[0] = node("Conv", "padded w1 b1", "c1")
+    padding = [
+        node("ConstantOfShape", "four", "zeros", value=zero),
+        node("Concat", "two zeros", "eight", axis=0),
+        node("Reshape", "eight pairs", "forwards"),
+        node("Slice", "forwards end far first back", "backwards"),
+        node("Transpose", "backwards", "sides", perm=[1, 0]),
+        node("Reshape", "sides row", "flat_sides"),
+        node("Cast", "flat_sides", "pads", to=7),
+        node("Pad", "input pads", "padded"),
+    ]
+    lists = {"four": [4], "two": [1, 1, 1, 1], "pairs": [-1, 2], "end": [-1], "far": [-(2**63) + 1], "first": [0]}
+    lists |= {"back": [-1], "row": [-1]}
+    return [*padding, *nodes], {**constants, **{name: np.array(one, np.int64) for name, one in lists.items()}}
+
+
 def _bent_with_channels_last() -> tuple[Nodes, Constants]:
     """A hard swish as tf2onnx writes it, behind the last convolution."""
     nodes, constants = _convolutions(last="r2")
@@ -159,6 +198,13 @@ def _pooled(
 
 
 _SOFTMAX = node("Softmax", "logits", "answer", axis=1)
+
+
+def _pooled_by_a_window_larger_than_the_map() -> tuple[Nodes, Constants]:
+    """As EfficientNet of transformers."""
+    nodes, constants = _pooled(_SOFTMAX)()
+    nodes[0] = node("AveragePool", "features", "pooled", kernel_shape=[99, 99], strides=[99, 99], ceil_mode=1)
+    return nodes, constants
 
 
 def _mean(axes: tuple[int, int]) -> Callable[[], tuple[Nodes, Constants]]:
@@ -305,6 +351,14 @@ KINDS = (
         _turned_again,
         front=_bent_with_channels_last,
     ),
+    OnnxKind(
+        "a dense layer of a map, written as rows of its places",
+        _mean((1, 2)),
+        layouts=("chw", "hwc"),
+        front=_dense_layer_of_a_map,
+    ),
+    OnnxKind("a padding that is computed in the file", _pooled(_SOFTMAX), front=_with_computed_padding),
+    OnnxKind("an average over a window larger than the map", _pooled_by_a_window_larger_than_the_map),
     OnnxKind("8 bits (QDQ), a scale per channel", _pooled(_SOFTMAX), precision="int8", front=_quantized),
     OnnxKind("old: weights are inputs, too", _pooled(_SOFTMAX), opset=9, change=_initializers_as_inputs),
     OnnxKind("old, a hidden layer", _hidden("Relu"), "gradient", "linear", opset=11),
@@ -419,6 +473,15 @@ def _attention() -> Any:
     return _written([*front, *nodes[1:]], (1, 3, SIDE, SIDE), {"answer": None}, constants)
 
 
+def _in_training_mode(path: Path) -> None:
+    """As torch exports a Dropout of a module that was not told to eval()."""
+    from onnx import numpy_helper
+
+    constants = {"ratio": np.float32(0.5), "yes": np.array(True)}
+    given = [node("Constant", "", name, value=numpy_helper.from_array(one)) for name, one in constants.items()]
+    _image(*given, node("Dropout", "features ratio yes", "answer"))(path)
+
+
 def _weights_elsewhere(path: Path) -> None:
     import onnx
 
@@ -477,6 +540,12 @@ REFUSALS = (
     OnnxRefusal("images in float64", _of_another_type(11)),
     OnnxRefusal(
         "a function of TensorFlow, as tf2onnx leaves it", _image(node("PartitionedCall", "features", "answer"))
+    ),
+    OnnxRefusal("exported in training mode", _in_training_mode),
+    OnnxRefusal("noise of its own", _image(node("RandomNormalLike", "features", "answer"))),
+    OnnxRefusal(
+        "statistics that are computed while it runs",
+        _image(node("BatchNormalization", "features b2 b2 b2 b2", "answer", training_mode=1)),
     ),
     OnnxRefusal("weights in another folder", _weights_elsewhere),
     OnnxRefusal("weights in a file that is missing", _weights_missing),

@@ -78,6 +78,20 @@ def _many_classes(_: Any, ls: Any) -> keras.Model:
     return _body(ls, ls.GlobalAveragePooling2D(), ls.Dense(7, activation="relu"), ls.Dense(70, activation="softmax"))
 
 
+def _dense_layers_of_a_map(_: Any, ls: Any) -> keras.Model:
+    """Behind a window as wide as the map, so that what a place sees does not say which place it is."""
+    wide = ls.DepthwiseConv2D(15, padding="same")
+    dense = (ls.LayerNormalization(), ls.Dense(12, activation="gelu"), ls.Dense(8))
+    return _body(ls, wide, *dense, ls.GlobalAveragePooling2D(), ls.Dense(CLASSES, activation="softmax"))
+
+
+def _in_groups(_: Any, ls: Any) -> keras.Model:
+    options = {"padding": "same", "activation": "relu"}
+    pairs, each = ls.Conv2D(12, 3, groups=4, **options), ls.Conv2D(24, 3, groups=12, **options)
+    down = ls.Conv2D(24, 3, groups=12, strides=2, **options)
+    return _body(ls, pairs, each, down, ls.GlobalAveragePooling2D(), ls.Dense(CLASSES, activation="softmax"))
+
+
 def _as_old_files(model: Any) -> None:
     """No signature, no metadata, and operators by the first field that they had."""
     model.signatureDefs = model.metadata = None
@@ -99,6 +113,11 @@ KINDS = (
         "a dense layer of all places (Flatten), whose shape is computed in the file",
         lambda _, ls: _body(ls, ls.Flatten(), ls.Dense(CLASSES, activation="softmax")),
     ),
+    TfliteKind(
+        "dense layers of a map for a batch of any size, whose shapes are computed in the file, as ConvNeXt has them",
+        _dense_layers_of_a_map,
+    ),
+    TfliteKind("convolutions in groups", _in_groups),
     TfliteKind("weights in float16", _pooled, "float16", exact=False),
     TfliteKind(
         "weights in 8 bits (dynamic range)",

@@ -406,11 +406,7 @@ def _places_are_kept(source: FileSource, steps: Sequence[GraphStep]) -> bool:
     if not moving:
         return True
     step = next(one for one in steps[moving[-1] :] if len(one.shape) == 4)
-    axes = [axis for axis in (1, 2) if (step.shape[axis] or 0) > 1]
-    return all(
-        places.own_share(lambda images: source.features(images, step), source.image_shape, axis) >= places.LEAST_SHARE
-        for axis in axes
-    )
+    return places.follow_halves(lambda images: source.features(images, step), source.image_shape, step.shape)
 
 
 def _attention(source: FileSource, step: GraphStep) -> str | None:

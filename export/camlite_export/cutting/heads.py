@@ -83,10 +83,13 @@ def _logits(head: BlackBox, features: NDArray[np.float32]) -> NDArray[np.float32
 
 
 def _looks_affine(head: BlackBox, probes: NDArray[np.float32]) -> bool:
-    """Whether f(a) + f(-a) == 2 f(0): cheap, and sorts out most heads before a Jacobian is made for each class."""
-    plus, minus, zero = (_logits(head, features) for features in (probes, -probes, np.zeros_like(probes[:1])))
+    """Whether f(a) + f(-a) == 2 f(0) and f(2 a) + f(0) == 2 f(a): cheap, and sorts out most heads before a Jacobian is
+    made for each class. A normalization of each image, as ConvNeXt has, satisfies the first.
+    """
+    every = (probes, -probes, 2 * probes, np.zeros_like(probes[:1]))
+    plus, minus, double, zero = (_logits(head, features) for features in every)
     bound = 1e-3 * (np.abs(plus) + np.abs(minus) + np.abs(zero)).max(axis=1, keepdims=True)
-    return bool((np.abs(plus + minus - 2 * zero) <= bound).all())
+    return bool((np.abs(plus + minus - 2 * zero) <= bound).all() and (np.abs(double + zero - 2 * plus) <= bound).all())
 
 
 def _jacobian(head: BlackBox, shape: tuple[int, ...], classes: int) -> NDArray[np.float32]:

@@ -24,6 +24,7 @@ _LOCAL = (
 # is another one.
 LEAST_SHARE = 0.1
 _PROBES = 4
+_LONG = 4  # times as long as the image: a row of the places of 2 x 2 is
 
 
 def are_kept(source: Source, steps: Sequence[Step]) -> bool:
@@ -44,8 +45,22 @@ def are_kept(source: Source, steps: Sequence[Step]) -> bool:
     def features_of(images: Floats) -> Floats:
         return source.answer(images, step).features
 
-    axes = [axis for axis in (1, 2) if (step.shape[axis] or 0) > 1]
-    return all(own_share(features_of, source.image_shape, axis) >= LEAST_SHARE for axis in axes)
+    return follow_halves(features_of, source.image_shape, step.shape)
+
+
+def follow_halves(
+    features_of: Callable[[Floats], Floats], image_shape: tuple[int, int, int], shape: Sequence[int | None]
+) -> bool:
+    """Whether each half of a map (N, h, w, C) follows its own half of the image the most, in each axis of several places.
+
+    A map of one row of all places does so by accident, as its first half is the upper half of the image.
+    """
+    rows, columns = (side or 1 for side in shape[1:3])
+    shorter, longer = sorted((rows * image_shape[1], columns * image_shape[0]))
+    if 1 in (rows, columns) and longer >= _LONG * shorter:
+        return False
+    axes = [axis for axis, side in ((1, rows), (2, columns)) if side > 1]
+    return all(own_share(features_of, image_shape, axis) >= LEAST_SHARE for axis in axes)
 
 
 def last_mover(steps: Sequence[Step]) -> Step | None:

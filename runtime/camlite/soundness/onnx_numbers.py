@@ -131,6 +131,12 @@ def _reshaped(operator: Operator, given: Sequence[Any], _: np.dtype[Any]) -> Num
     return None if 0 in sides else np.asarray(given[0]).reshape(sides)
 
 
+def _transposed(operator: Operator, given: Sequence[Any], _: np.dtype[Any]) -> Numbers | None:
+    (numbers,) = given
+    axes = operator.each("perm", numbers.ndim, 0, least=0, most=numbers.ndim) if "perm" in operator.attributes else None
+    return np.asarray(np.transpose(numbers, None if axes is None else each_once(axes, numbers.ndim)))
+
+
 _COMPUTED = frozenset({"Add", "Sub", "Mul", "Div", "Neg", "Range", "ReduceProd"})
 _OF_SHAPES = frozenset({"Shape", "Size"})
 _OPERATORS: Mapping[str, Callable[[Operator, Sequence[Any], np.dtype[Any]], Numbers | None]] = {
@@ -163,6 +169,7 @@ _OPERATORS: Mapping[str, Callable[[Operator, Sequence[Any], np.dtype[Any]], Numb
     "Squeeze": _without_axes,
     "Unsqueeze": _with_axes,
     "Reshape": _reshaped,
+    "Transpose": _transposed,
     "Expand": _expanded,
     "ReduceProd": _product,
 }

@@ -128,7 +128,7 @@ def _slid(operator: Operator, sides: Sequence[int], window: Sequence[int]) -> li
         count = room // strides[k] + 1
         if mode.startswith("SAME"):
             count = -(-side // strides[k])
-        elif operator.number("ceil_mode", 0, 1, 0) and room % strides[k] and room >= 0:
+        elif operator.number("ceil_mode", 0, 1, 0) and room % strides[k]:
             count += count * strides[k] < side + pads[k]  # no window begins in the padding behind
         result.append(within("output", count, 1, LARGEST))
     return result

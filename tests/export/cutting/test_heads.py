@@ -55,6 +55,14 @@ def test_what_was_derived_stays_as_it_is() -> None:
             setattr(derived, name, None)
 
 
+def test_a_normalization_of_each_image_is_sorted_out_before_a_jacobian_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is as odd as an affine head is, and a Jacobian of 1,000 classes takes a minute."""
+    monkeypatch.setattr(heads, "_jacobian", lambda *_: pytest.fail("made a Jacobian"))
+    model = head(layers.GlobalAveragePooling2D(), layers.LayerNormalization(), layers.Dense(CLASSES))
+
+    assert heads.derive(model) is None
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_weights_that_are_least_or_most_at_the_first_place_are_not_the_same_everywhere(sign: int) -> None:
     model = head(layers.Flatten(), layers.Dense(CLASSES))

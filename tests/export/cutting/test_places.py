@@ -24,6 +24,7 @@ MOVED: dict[str, tuple[Any, ...]] = {
     "channels in front": (layers.Permute((3, 1, 2), name="moved"),),
     "the image on its side": (layers.Permute((2, 1, 3), name="moved"),),
     "rows cut and stacked": (layers.Reshape((80, 4, 6), name="moved"),),
+    "all places in one row": (layers.Reshape((1, 320, 6), name="moved"),),
     "a convolution behind": (layers.Permute((3, 1, 2)), layers.Conv2D(4, 3, padding="same", name="moved")),
     "a map made of a vector": (
         *(layers.GlobalAveragePooling2D(), layers.Dense(96), layers.Reshape((4, 4, 6))),

@@ -86,6 +86,11 @@ CASES = {
         MAP,
         {},
     ),
+    "pooling over more than there is, rounded up": (
+        [node("AveragePool", "image", "out", kernel_shape=[99, 7], strides=[99, 2], ceil_mode=1)],
+        MAP,
+        {},
+    ),
     "pooling, rounded up into the padding": (
         [node("MaxPool", "image", "out", kernel_shape=[1, 2], strides=[4, 5], pads=[0, 1, 0, 1], ceil_mode=1)],
         MAP,

@@ -59,8 +59,11 @@ def channels_first(graph: Any, tensors: Mapping[str, Tensor]) -> frozenset[Key]:
     is_first = sides[0] in _CHANNELS and (sides[-1] not in _CHANNELS or _goes_into_windows(graph, image))
     found: set[Key] = {image} if is_first else set()
     known = {image, *(one.name for one in graph.initializer)}
+    rows: set[Key] = set()
     for node in in_order(graph.node, known):
-        if _is_first(node, found, tensors):
+        if _keeps_rows(node, rows, found, tensors):
+            rows.update(one for one in node.output if len(tensors[one].shape) < 4)
+        elif _is_first(node, found, tensors):
             found.update(one for one in node.output if one and len(tensors[one].shape) >= 4)
     return frozenset(found)
 
@@ -88,6 +91,26 @@ def _is_first(node: Any, first: set[Key], tensors: Mapping[str, Tensor]) -> bool
         perm = next((tuple(one.ints) for one in node.attribute if one.name == "perm"), ())
         return perm != TO_LAST if given[0] in first else perm == TO_FIRST
     return any(one in first for one in given)
+
+
+def _keeps_rows(node: Any, rows: set[Key], first: set[Key], tensors: Mapping[str, Tensor]) -> bool:
+    """Whether a map (N, H, W, C) is written as rows of channels, one a place; or such rows are changed, or put back.
+
+    Args:
+        rows: the tensors that are such.
+    """
+    given = [one for one in node.input if one and tensors[one].numbers is None]
+    source = next((one for one in given if one in rows), given[0] if given else "")
+    if not source or not node.output or (source not in rows and node.op_type not in _RESHAPES):
+        return False
+    before, after = tensors[source].shape, tensors[node.output[0]].shape
+    if node.op_type in _RESHAPES:
+        is_map = len(before) == 4 and source not in first
+        return (is_map or source in rows) and before[-1:] == after[-1:] and len(before) != len(after)
+    return before[:-1] == after[:-1]
+
+
+_RESHAPES = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
 
 
 def is_local(kind: str, call: Call, given: Sequence[Key | None], first: frozenset[Key]) -> bool:

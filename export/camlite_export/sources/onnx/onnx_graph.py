@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from camlite.errors import ClassifierError
 from camlite.soundness.onnx_operator import Tensor
 from camlite.texts import printable
+from camlite_export.sources import rows_of_places
 from camlite_export.sources.graph import Graph, Key, Node
 from camlite_export.sources.onnx import layouts
 from camlite_export.sources.onnx.call import Call
@@ -46,7 +47,8 @@ def read(model: Any, tensors: Mapping[str, Tensor], where: str) -> Graph:
             nodes.append(node)
     shapes: dict[Key, tuple[int, ...]] = {name: one.shape for name, one in tensors.items()}
     scores = graph.output[0].name
-    return Graph(tuple(nodes), constants, shapes, layouts.image_of(graph), scores, first)
+    marked = rows_of_places.marked(nodes, shapes, constants, first)
+    return Graph(tuple(marked), constants, shapes, layouts.image_of(graph), scores, first)
 
 
 def _constants(graph: Any, tensors: Mapping[str, Tensor]) -> dict[Key, NDArray[Any]]:

@@ -15,6 +15,7 @@ from camlite_export.sources.operations import Operation
 _FLOAT, _UINT8, _FLOAT16 = 1, 2, 10
 _DETECTING = frozenset({"NonMaxSuppression", "RoiAlign", "MaxRoiPool", "EfficientNMS_TRT"})
 _FUNCTIONS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+_BY_CHANCE = frozenset({"Bernoulli", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"})
 _LOOPING = frozenset({"If", "Loop", "Scan"})
 _CHANNELS = (1, 3)
 
@@ -62,6 +63,7 @@ def examine(model: Any, where: str) -> None:
             f"{where}: holds a function of TensorFlow ({found[0]}), which nothing runs that runs ONNX; tf2onnx leaves "
             f"such where Keras convolves in groups: give the Keras model itself, or its .tflite"
         )
+    _refuse_training(graph, where)
     if any(node.domain == "ai.onnx.ml" for node in graph.node):
         raise ClassifierError(f"{where}: a model of tables (ai.onnx.ml), no classifier of images")
     constants = {one.name for one in graph.initializer}
@@ -73,6 +75,32 @@ def examine(model: Any, where: str) -> None:
         )
     _refuse_no_image(given[0], where)
     _refuse_no_scores(graph, given[0].name, where)
+
+
+def _refuse_training(graph: Any, where: str) -> None:
+    """What only a network in training has: chance, or statistics of what it is given."""
+    for node in graph.node:
+        if node.op_type in _BY_CHANCE or (node.op_type == "Dropout" and _is_on(graph, node)):
+            raise ClassifierError(
+                f"{where}: was exported in training mode (operator {node.op_type!r}), so that it answers by chance; "
+                f"call eval() of the very module that is exported, and export it again"
+            )
+        if any(one.name == "training_mode" and one.i for one in node.attribute):
+            raise ClassifierError(
+                f"{where}: normalizes by statistics that it computes while it runs ({node.op_type}, training_mode), "
+                f"which onnxruntime does not; call eval() of the very module that is exported and, where weights are "
+                f"normalized, use torch.onnx.export(..., dynamo=True)"
+            )
+
+
+def _is_on(graph: Any, dropout: Any) -> bool:
+    """Whether its third input, a constant, says that it drops."""
+    from onnx import numpy_helper
+
+    wanted = dropout.input[2] if len(dropout.input) > 2 else ""
+    found = [one for one in graph.initializer if one.name == wanted]
+    found += [one.t for node in graph.node if wanted and wanted in node.output for one in node.attribute]
+    return any(bool(numpy_helper.to_array(one).any()) for one in found)
 
 
 def _refuse_no_image(value: Any, where: str) -> None:

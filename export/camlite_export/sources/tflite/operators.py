@@ -69,8 +69,23 @@ def _convolution(call: Call, given: Sequence[Any]) -> Any:
     )  # fmt: skip
     strides = (call.option("strideH", 1), call.option("strideW", 1))
     dilations = (call.option("dilationHFactor", 1), call.option("dilationWFactor", 1))
-    made = tf.nn.conv2d(given[0], kernel, strides, _padding(call), dilations=dilations)
+    made = _in_groups(given[0], kernel, strides, _padding(call), dilations)
     return activated(_with_bias(made, given), call.option("fusedActivationFunction"))
+
+
+def _in_groups(values: Any, kernel: Any, strides: tuple[int, int], padding: str, dilations: tuple[int, int]) -> Any:
+    """A convolution of one or more groups, which TensorFlow differentiates on a GPU only; a kernel (h, w, C, filters)."""
+    import tensorflow as tf
+
+    *window, depth, filters = (int(side) for side in kernel.shape)
+    groups = int(values.shape[-1]) // depth
+    if groups == 1:
+        return tf.nn.conv2d(values, kernel, strides, padding, dilations=dilations)
+    if depth == 1 and strides[0] == strides[1]:
+        of_each = tf.reshape(kernel, (*window, groups, filters // groups))
+        return tf.nn.depthwise_conv2d(values, of_each, (1, *strides, 1), padding, dilations=dilations)
+    parts = zip(tf.split(values, groups, -1), tf.split(kernel, groups, -1), strict=True)
+    return tf.concat([tf.nn.conv2d(*part, strides, padding, dilations=dilations) for part in parts], -1)
 
 
 def _depthwise_convolution(call: Call, given: Sequence[Any]) -> Any:

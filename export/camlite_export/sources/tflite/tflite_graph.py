@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from camlite.errors import ClassifierError
 from camlite.soundness.tflite_rules import DTYPES, QUANTIZED, TYPES
 from camlite.texts import printable
+from camlite_export.sources import rows_of_places
 from camlite_export.sources.graph import Graph, Key, Node, folded
 from camlite_export.sources.tflite.flatbuffer import code_of, text
 from camlite_export.sources.tflite.operators import LEARNED, MOVING, TWINS, Call
@@ -108,7 +109,8 @@ def read(model: Any, where: str) -> Graph:
     left, known = folded(nodes, constants)
     left = tuple(dataclasses.replace(node, parameters=_learned(node, known)) for node in left)
     shapes: dict[Key, tuple[int, ...]] = {index: shape_of(one) for index, one in enumerate(graph.tensors)}
-    return Graph(left, known, shapes, int(graph.inputs[0]), int(graph.outputs[0]))
+    marked = tuple(rows_of_places.marked(left, shapes, known))
+    return Graph(marked, known, shapes, int(graph.inputs[0]), int(graph.outputs[0]))
 
 
 def _learned(node: Node, constants: Mapping[Key, NDArray[Any]]) -> int:

@@ -13,6 +13,7 @@ from camlite_export.cutting import file_cut, two_output
 from camlite_export.cutting.file_cut import FileCut
 from camlite_export.sources import original_process
 from camlite_export.sources.opening import MendedWarning, open_source
+from camlite_export.sources.tflite import flatbuffer, tflite_graph
 from camlite_export.targets import tflite_file
 from support import active_pieces, tflite_files
 from support.tflite_files import KINDS, TfliteKind
@@ -87,6 +88,34 @@ def test_evidence_is_that_of_the_classifier_it_was_converted_from(kind: TfliteKi
     of_the_original = original.evidence(expected.features, classes)
     difference = cut.evidence(answer.features, classes) - of_the_original
     assert np.abs(difference).max() <= EVIDENCE * np.abs(of_the_original).max()
+
+
+def test_a_guide_is_followed_through_convolutions_in_groups(tmp_path: Path) -> None:
+    """Which TensorFlow differentiates on a GPU only."""
+    (kind,) = [kind for kind in KINDS if kind.title == "convolutions in groups"]
+    cut, original = opened(kind, tmp_path), two_output.cut(tflite_files.classifier(kind))
+    images = inputs(cut)
+    classes = cut.answer(images).scores.argmax(axis=1)
+
+    (received,) = cut.raw_guides(images, classes, cut.finer_steps[-1:], ["layercam"])["layercam"]
+    (expected,) = original.raw_guides(images, classes, original.finer_steps[-1:], ["layercam"])["layercam"]
+
+    assert expected.max() > 0
+    np.testing.assert_allclose(received, expected, rtol=0, atol=EVIDENCE * expected.max())
+
+
+def test_shapes_that_the_file_leaves_open_are_those_of_one_image(tmp_path: Path) -> None:
+    """In the file the rows of a map are 1, and become its places when an interpreter opens it."""
+    (kind,) = [kind for kind in KINDS if "dense layers of a map" in kind.title]
+    cut = opened(kind, tmp_path)
+    rows = [step for step in cut.source.steps if step.kind == "FULLY_CONNECTED"][:-1]
+    height, width, _ = cut.feature_shape
+
+    model = flatbuffer.read(tflite_files.file(kind))
+    assert "SHAPE" in {tflite_graph.NAMES[flatbuffer.code_of(model, one)] for one in model.subgraphs[0].operators}
+    assert "SHAPE" not in {node.kind for node in cut.source.graph.nodes}
+    assert [cut.source.graph.shapes[step.key][0] for step in rows] == [height * width] * 2
+    assert all(step.node.is_local for step in rows)
 
 
 def test_what_was_mended_is_told(tmp_path: Path) -> None:
