@@ -14,8 +14,10 @@ from camlite_export.precisions import PRECISIONS, precisions_of
 from camlite_export.sources import opening
 from camlite_export.sources.file_source import FileSource
 from camlite_export.sources.source import Source
+from camlite_export.targets.tflite_uint8 import Outputs
 
 Kind = tuple[Container, Precision]
+OF_UINT8_OUTPUTS: Kind = ("tflite", "int8")
 CONTAINERS: tuple[Container, ...] = get_args(Container)
 
 
@@ -55,19 +57,38 @@ def check_options(
     containers: Sequence[Container] | None,
     precisions: Sequence[Precision] | None,
     calibrated: bool,
+    outputs: Outputs = "int8",
 ) -> None:
     """Tell what cannot be, before a classifier is opened, which takes a while.
 
     Args:
         path: of the classifier's file, where it is one.
+        outputs: of int8.tflite; uint8 where one is made only.
 
     Raises:
         ClassifierError: see `kinds_of`, but for what depends on the classifier's head.
     """
     if path is not None and opening.is_file_that_ships(path):
         _refuse_choice(str(path), containers, precisions)
+        wanted = []
     else:
-        kinds(containers or CONTAINERS, precisions, calibrated, affine=True)
+        wanted = kinds(containers or CONTAINERS, precisions, calibrated, affine=True)
+    if outputs == "uint8":
+        _check_uint8_outputs(path, wanted)
+
+
+def _check_uint8_outputs(path: Path | None, wanted: Sequence[Kind]) -> None:
+    if path is not None and opening.is_file_that_ships(path):
+        raise ClassifierError(
+            f"{path}: --outputs uint8 does not apply to a file that ships: its artifact is the same file, with the "
+            f"outputs that it has; leave it out, or export the Keras model that the file was made from"
+        )
+    if OF_UINT8_OUTPUTS not in wanted:
+        made = ", ".join(map(kind_text, wanted))
+        raise ClassifierError(
+            f"--outputs uint8 applies to int8.tflite only, and this export makes {made}; leave it out, or export "
+            f"int8.tflite (--formats tflite --precisions int8 --calibration FOLDER)"
+        )
 
 
 def kinds_of(

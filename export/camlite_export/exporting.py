@@ -33,7 +33,7 @@ from camlite_export.agreement.judging import Progress as Judging
 from camlite_export.agreement.measurement import Measurement
 from camlite_export.agreement.reference import Reference, inputs_of, reference_of
 from camlite_export.agreement.structure import Failure
-from camlite_export.artifact_kinds import Kind, file_name, kind_text
+from camlite_export.artifact_kinds import OF_UINT8_OUTPUTS, Kind, file_name, kind_text
 from camlite_export.cutting import active_bias, measured_places
 from camlite_export.cutting.cut import Cut, TraceableCut
 from camlite_export.cutting.file_cut import FileCut
@@ -43,8 +43,9 @@ from camlite_export.sharpening import choosing
 from camlite_export.sharpening.choosing import Chosen, Maps
 from camlite_export.sources import same_answers
 from camlite_export.sources.source import Floats
-from camlite_export.targets import DESCRIBED, FILES, TARGETS, weights_finder
+from camlite_export.targets import DESCRIBED, FILES, TARGETS, tflite_uint8, weights_finder
 from camlite_export.targets.description import Description
+from camlite_export.targets.tflite_uint8 import Outputs
 
 _MOST_CALIBRATION_IMAGES = 200
 # `camlite parity` on the same pictures must agree; of more than so many, few gates would close that do not here.
@@ -135,6 +136,7 @@ def export(
     guide: str | None = None,
     progress: Progress = lambda _: None,
     sign: artifact.Sign | None = None,
+    outputs: Outputs = "int8",
 ) -> Exports:
     """Write one artifact for each wanted container and precision.
 
@@ -154,6 +156,7 @@ def export(
         maps, guide: see `camlite_export.export`.
         progress: called with the name of each stage as it begins, `stages` times in all.
         sign: signs each artifact, see `camlite_export.signing.signer`.
+        outputs: of int8.tflite, see `camlite_export.export`.
 
     Raises:
         ClassifierError: nothing can be made of it, the classifier flips the image inside, or what would be
@@ -179,7 +182,7 @@ def export(
     arrays = Arrays(weights, bias, golden_images, answers.scores, answers.evidence)
     if chosen is not None:
         arrays = _with_maps(arrays, cut, inputs, answers, window, chosen.maps)
-    making = _Making(cut, name, labels, target, pixels, window, arrays, calibration, sign)
+    making = _Making(cut, name, labels, target, pixels, window, arrays, calibration, sign, outputs)
     can_be_plain = maps == "auto" and cut.guide_layers is not None
     images = calibration.spread(MOST_MEASURED_IMAGES) if calibration else of_arrays(golden_images)
     with interpreter_process.interpreter_processes(soon=(container for container, _ in wanted)) as process_of:
@@ -232,6 +235,7 @@ class _Making:
     arrays: Arrays
     calibration: LabelledImages | None
     sign: artifact.Sign | None
+    outputs: Outputs
 
     def without_a_guide(self) -> _Making:
         """The same with plain maps."""
@@ -243,7 +247,7 @@ class _Making:
 
     def models(self, wanted: Sequence[Kind], progress: Progress) -> tuple[dict[Kind, bytes], dict[Kind, Exception]]:
         """The models, and why some could not be made."""
-        return _convert(self.cut, self.target, self.calibration, wanted, progress)
+        return _convert(self.cut, self.target, self.calibration, wanted, progress, self.outputs)
 
     def judged(
         self,
@@ -372,6 +376,7 @@ def _convert(
     calibration: LabelledImages | None,
     wanted: Sequence[Kind],
     progress: Progress,
+    outputs: Outputs,
 ) -> tuple[dict[Kind, bytes], dict[Kind, Exception]]:
     """The models, and why some could not be made."""
     prepared = inputs_of(list(calibration.spread(_MOST_CALIBRATION_IMAGES)), target) if calibration else None
@@ -385,7 +390,9 @@ def _convert(
             if isinstance(made, FileCut):
                 models[container, precision] = FILES[container](made)
             else:
-                models[container, precision] = TARGETS[container].convert(_traceable(made), precision, prepared)
+                model = TARGETS[container].convert(_traceable(made), precision, prepared)
+                changed = outputs == "uint8" and (container, precision) == OF_UINT8_OUTPUTS
+                models[container, precision] = tflite_uint8.convert(model, target) if changed else model
         except Exception as error:
             refused[container, precision] = error
     return models, refused

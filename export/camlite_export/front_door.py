@@ -39,6 +39,8 @@ from camlite_export.sources.pixel_conventions import NAMED, PixelsWarning, prepr
 from camlite_export.sources.pixel_view import usual_fit
 from camlite_export.sources.pixel_views import view_of
 from camlite_export.sources.source import Source
+from camlite_export.targets import tflite_uint8
+from camlite_export.targets.tflite_uint8 import Outputs
 
 _MOST_NAME_BYTES = 200
 _WORST_IMAGES = 4
@@ -74,6 +76,7 @@ def export(
     evidence: EvidenceMethod = "device",
     maps: Maps = "auto",
     guide: str | None = None,
+    outputs: Outputs = "int8",
     layer: int | str | None = None,
     size: int | tuple[int, int] | None = None,
     preprocess: str | None = None,
@@ -113,6 +116,8 @@ def export(
             only. ``cam``: those of the last features, as coarse as these. ``sharp``: the best fine ones.
         guide: of ``sharp`` maps, instead of the best one: its name as `camlite inspect ARTIFACT` lists those that were
             measured, ``layercam conv_32``.
+        outputs: of int8.tflite, ``int8`` or ``uint8``: the same real numbers, for programs that take no int8, such as
+            MediaPipe and LiteRT.js. All other artifacts have float32 outputs.
         layer: cut behind this one, an index (-3 is the last but two) or a name; by default it is found.
         size: of the images, one side or height and width in pixels, for a classifier that takes any.
         preprocess: what the classifier was trained on: ``unit`` 0..1, ``signed`` -1..1, ``imagenet``, ``caffe`` or
@@ -158,9 +163,10 @@ def export(
         raise CamliteError(f"guide {guide!r}: only sharp maps have a guide, and these are {maps!r}; use maps sharp")
     if guide is not None:
         guides.check_name(guide)
+    _one("outputs", outputs, get_args(Outputs))
     _check_pixels(preprocess, fit, order)
     # What would fail at the end is told before the long work.
-    artifact_kinds.check_options(path, containers, wanted_precisions, calibration is not None)
+    artifact_kinds.check_options(path, containers, wanted_precisions, calibration is not None, outputs)
     if isinstance(calibration, str | Path):
         labelled_images.check_there(Path(calibration))
     signer = None if sign is None else signing.signer(Path(sign))
@@ -203,6 +209,8 @@ def export(
         pixels = pixels if told is None else pixels.told_by(told.reason)
         if pixels.target is None:
             raise UndecidedPixelsError(shown_name, pixels)
+        if outputs == "uint8":
+            tflite_uint8.check_pixels(pixels.target)
         for doubt in pixels.warnings:
             warnings.warn(f"{shown_name}: {doubt}", PixelsWarning, stacklevel=2)
         exported, refused, chosen, spoiled = exporting.export(
@@ -219,6 +227,7 @@ def export(
             guide=guide,
             progress=begin,
             sign=signer,
+            outputs=outputs,
         )
     if chosen is not None:
         notes = (*notes, *chosen.lines)

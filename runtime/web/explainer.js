@@ -66,7 +66,7 @@ function checkTensors({ preprocessing, head, labels, precision, image_layout, fe
   if (guide) expected.guide = maps(guide, guide.classes === "all");
   if (outputs.bias && head.evidence.startsWith("gradient")) expected.bias = [labels.length];
   const wrong = (name, tensor, shape) => {
-    const kinds = ["float32", ...(precision === "int8" && name !== "output bias" ? ["int8", "uint8"] : [])];
+    const kinds = ["float32", ...(name === "input" || (precision === "int8" && name !== "output bias") ? ["int8", "uint8"] : [])];
     if (String(tensor?.shape) === String(shape) && kinds.includes(tensor.dtype)) return;
     throw damaged(`the model's ${name} is ${tensor?.dtype} [${tensor?.shape}], the card says [${shape}]`);
   };

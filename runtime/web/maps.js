@@ -34,7 +34,10 @@ export function logits(features, { shape, data }, bias) {
 }
 
 // The largest of some numbers; of none, `least`.
-export const largest = (numbers, least = 0) => numbers.reduce((most, one) => Math.max(most, one), least);
+export function largest(numbers, most = 0) {
+  for (const one of numbers) most = Math.max(most, one);
+  return most;
+}
 export const sum = (numbers) => numbers.reduce((all, one) => all + one, 0);
 
 export function completeness(logits, scores, activation) {

@@ -37,5 +37,7 @@ export function resize(map, [h, w], [height, width], window, smooth = false) {
 
 // Clipped at 0, and divided by the largest number, or by `peak`.
 export function heatOf(resized, peak = largest(resized)) {
-  return resized.map((one) => (peak > 0 && one > 0 ? one / peak : 0));
+  const found = new Float32Array(resized.length);
+  if (peak > 0) for (let at = 0; at < found.length; at++) if (resized[at] > 0) found[at] = resized[at] / peak;
+  return found;
 }

@@ -25,8 +25,11 @@ from pathlib import Path
 import numpy as np
 
 BEGIN, END = "<!-- doors: begin, written by `python -m support.doors` -->", "<!-- doors: end -->"
+# int8.tflite again, exported with --outputs uint8 into a folder of this name.
+UINT8 = "int8.tflite with uint8 outputs"
 KINDS = (
     *(f"{precision}.tflite" for precision in ("float32", "float16", "dynamic", "int8", "int16x8")),
+    UINT8,
     *(f"{precision}.onnx" for precision in ("float32", "float16", "int8")),
 )
 # Each prints the scores that it gives, as JSON: argv is the artifact and an .npy of pixels, uint8 of the input's size.
@@ -158,8 +161,12 @@ def table(folder: Path) -> str:
     pixels = folder / "pixels.npy"
     np.save(pixels, np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8))
     lines = [f"| artifact | {' | '.join(COLUMNS)} |", "|---" * (1 + len(COLUMNS)) + "|"]
-    lines += [f"| `{kind}` | {' | '.join(cells(folder / f'described.{kind}', pixels))} |" for kind in KINDS]
+    lines += [f"| `{kind}` | {' | '.join(cells(_path(folder, kind), pixels))} |" for kind in KINDS]
     return "\n".join(line.replace("\n", " ") for line in lines)
+
+
+def _path(folder: Path, kind: str) -> Path:
+    return folder / "uint8" / "described.int8.tflite" if kind == UINT8 else folder / f"described.{kind}"
 
 
 def written_into(page: str, text: str) -> str:
@@ -168,21 +175,25 @@ def written_into(page: str, text: str) -> str:
     return f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}"
 
 
-def export(folder: Path) -> None:
-    """Write the artifacts; imports TensorFlow."""
+def export(folder: Path, *options: str) -> None:
+    """Write the artifacts, with more options of `camlite export`; imports TensorFlow."""
     from camlite import cli
     from support import spec_classifiers
 
     model = spec_classifiers.classifiers()["described"]
     model.save(folder / "described.keras")
     np.savez(folder / "described.npz", images=spec_classifiers._calibration(model))
-    command = ["export", folder / "described.keras", "--output", folder, "--maps", "cam", "--preprocess", "signed"]
-    cli.main([*map(str, command), "--calibration", str(folder / "described.npz")])
+    command = ["export", folder / "described.keras", "--maps", "cam", "--preprocess", "signed"]
+    command += ["--calibration", folder / "described.npz"]
+    cli.main([*map(str, [*command, "--output", folder]), *options])
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--export":
         export(Path(sys.argv[2]))
+        export(
+            Path(sys.argv[2]), "--output", str(Path(sys.argv[2], "uint8")), "--outputs", "uint8", "--precisions", "int8"
+        )
     else:
         page = Path(sys.argv[1])
         with tempfile.TemporaryDirectory() as scratch:

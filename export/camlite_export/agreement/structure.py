@@ -80,7 +80,8 @@ def _wanted_dtypes(
     conversion = PRECISIONS[artifact.card.precision].conversion(artifact.container)
     if conversion is None or not conversion.integer_ends:
         return dict.fromkeys(["image", *outputs], float32)
-    of_outputs = dict.fromkeys(outputs, (np.dtype(np.int8), True))
+    shifted = any(one.dtype == np.uint8 for one in outputs.values())  # `export --outputs uint8`
+    of_outputs = dict.fromkeys(outputs, (np.dtype(np.uint8 if shifted else np.int8), True))
     # 8 bits would ruin a guide
     return {**of_outputs, "image": (np.dtype(np.uint8), True), "guide": float32, "bias": float32}
 

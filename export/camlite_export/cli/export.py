@@ -18,6 +18,7 @@ from camlite_export.cli.waiting import STAGE_AND_BAR, waiting
 from camlite_export.cutting.heads import OF_AFFINE_HEADS
 from camlite_export.precisions import PRECISIONS
 from camlite_export.sharpening.choosing import Maps
+from camlite_export.targets.tflite_uint8 import Outputs
 
 _CALIBRATED = [precision for precision, traits in PRECISIONS.items() if traits.needs_calibration]
 
@@ -70,6 +71,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="of sharp maps, instead of the best one: its name as inspect shows it, as `layercam conv_32`",
     )
+    parser.add_argument(
+        "--outputs",
+        choices=get_args(Outputs),
+        default="int8",
+        help="of int8.tflite: int8 (default), or uint8 for programs that take no int8, such as MediaPipe",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     options.add_classifier(parser)
     options.add_size(parser)
@@ -97,6 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
             evidence=arguments.evidence,
             maps=arguments.maps,
             guide=arguments.guide,
+            outputs=arguments.outputs,
             layer=options.layer(arguments.layer),
             size=arguments.size,
             preprocess=arguments.preprocess,

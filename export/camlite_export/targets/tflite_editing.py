@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Of TFLite's schema, where numbers never change.
-FLOAT32, FLOAT16, INT32, INT8 = 0, 1, 2, 9
+FLOAT32, FLOAT16, INT32, UINT8, INT8 = 0, 1, 2, 3, 9
 CONV_2D, DEQUANTIZE, FULLY_CONNECTED, RESHAPE, GATHER, QUANTIZE, BATCH_MATMUL = 3, 6, 9, 22, 36, 114, 126
 _DTYPES = {FLOAT32: np.float32, FLOAT16: np.float16, INT32: np.int32, INT8: np.int8}
 

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { readdirSync } from "node:fs";
 import test from "node:test";
-import { CamliteError, Explainer, read } from "../../../runtime/web/camlite.js";
-import { prepare, quantize } from "../../../runtime/web/pixels.js";
+import { CamliteError, Explainer, openModel, read } from "../../../runtime/web/camlite.js";
+import { dequantize, prepare, quantize } from "../../../runtime/web/pixels.js";
 
 const FOLDER = new URL("../../../runtime/spec/vectors/", import.meta.url);
 const KINDS = { float32: Float32Array, uint8: Uint8Array, int8: Int8Array };
@@ -147,4 +147,33 @@ test("an output bias is of every class, float32, and only with gradients", async
     opened(given);
     assert.throws(() => opened({ ...given, ...change }), (error) => error instanceof CamliteError && said.test(error.message));
   }
+});
+
+test("only the input may be integers in any precision", async () => {
+  const artifact = await read(await file("stripes.float32.tflite"));
+  const { tensors } = JSON.parse(await file("stripes.float32.tflite.json"));
+  const outputs = Object.fromEntries(Object.entries(tensors.outputs).map(([key, of]) => [key, tensor(of)]));
+  const input = { ...tensor(tensors.input), dtype: "uint8" };
+  new Explainer(artifact, { input, outputs });
+  const scores = { ...outputs.scores, dtype: "uint8" };
+  assert.throws(() => new Explainer(artifact, { input, outputs: { ...outputs, scores } }), /output scores is uint8/);
+});
+
+test("LiteRT.js tells no scales, so what it says of uint8 tensors is refused instead of misread", async () => {
+  const artifact = await read(await file("stripes.float32.tflite"));
+  const details = (dtype) => [{ name: "scores", dtype, shape: new Int32Array([1, 3]) }];
+  const library = (dtype) => ({
+    loadAndCompile: async () => ({ getInputDetails: () => details("float32"), getOutputDetails: () => details(dtype) }),
+  });
+  await openModel(artifact, library("float32"));
+  await assert.rejects(openModel(artifact, library("uint8")), /no scales of UINT8; use an .onnx artifact/);
+});
+
+test("outputs are copied, whatever becomes of the interpreter's memory", () => {
+  const floats = new Float32Array([1.5, -2]), bytes = new Uint8Array([0, 128, 255]);
+  const real = dequantize(floats, { scale: 0, zeroPoint: 0 });
+  floats.fill(7);
+  assert.deepEqual([...real], [1.5, -2]);
+  assert.deepEqual([...dequantize(bytes, { scale: 0.25, zeroPoint: 128 })], [-32, 0, 31.75]);
+  assert.deepEqual([...dequantize(bytes, {})], [0, 128, 255]);
 });
