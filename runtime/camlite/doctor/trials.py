@@ -14,7 +14,6 @@ from camlite.errors import CamliteError
 from camlite.system.fresh_process import FreshProcess
 from camlite.texts import one_line
 
-
 # Seconds that the golden samples of an artifact may take: a large network on a slow board needs minutes.
 _LONGEST = 300.0
 
