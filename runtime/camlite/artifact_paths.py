@@ -12,6 +12,7 @@ from camlite import artifact
 from camlite.artifact.container import SUFFIXES
 from camlite.artifact.precisions import Precision
 from camlite.errors import ArtifactError
+from camlite.system import files
 
 _NAME = re.compile(rf"\.(?:{'|'.join(get_args(Precision))})(?:{'|'.join(map(re.escape, SUFFIXES.values()))})$", re.I)
 _MOST_NAMED = 3  # files of a folder that a message names
@@ -51,7 +52,7 @@ def in_folder(folder: Path) -> Folder:
     """
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if not entry.is_dir())
+            names = sorted(entry.name for entry in entries if not files.is_folder(entry.path))
     except OSError as error:
         raise ArtifactError(f"{folder}: cannot read this folder ({error.strerror}); check it") from None
     models = [folder / name for name in names if not name.startswith(".") and _is_model(name)]
@@ -72,7 +73,7 @@ def expand(argument: Path) -> Folder:
     Raises:
         ArtifactError: the folder cannot be read, or has no artifacts.
     """
-    if not argument.is_dir():
+    if not files.is_folder(argument):
         return Folder((argument,), ())
     found = in_folder(argument)
     if not found.artifacts:
@@ -93,7 +94,9 @@ def folders_with_artifacts(folder: Path) -> Iterator[Path]:
     """Folders directly in this one that have artifacts, in order; of many folders the first `_MOST_SEARCHED`."""
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+            names = sorted(
+                entry.name for entry in entries if not entry.name.startswith(".") and files.is_folder(entry.path)
+            )
     except OSError:
         return
     for name in names[:_MOST_SEARCHED]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -31,18 +32,21 @@ def expand(argument: str) -> list[str]:
         ImageError: a folder or a pattern without pictures.
     """
     path = Path(argument)
-    if path.is_dir():
-        names = [str(file) for file in sorted(path.iterdir()) if is_picture(file)]
+    if files.is_folder(path):
+        try:
+            names = [str(file) for file in sorted(path.iterdir()) if is_picture(file)]
+        except OSError as error:
+            raise ImageError(f"{argument}: cannot read this folder ({error.strerror}); check it") from None
         if not names:
             raise ImageError(f"{argument}: no pictures in this folder; expected files such as {_examples()}")
         return names
-    if path.exists():
+    if os.path.lexists(path):
         return [argument]
     import glob  # few calls need it, and start sooner
 
     if glob.has_magic(argument):
         found = glob.glob(argument, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-        names = sorted(name for name in found if Path(name).is_file())
+        names = sorted(name for name in found if files.is_file(name))
         if not names:
             raise ImageError(f"{argument}: no file matches this pattern; check it")
         return names
@@ -51,7 +55,7 @@ def expand(argument: str) -> list[str]:
 
 def is_picture(file: Path) -> bool:
     """Whether a file in a folder is a picture by its name, not hidden, and not one that was drawn by camlite."""
-    return picture_files.has_picture_name(file) and not re.search(_DRAWN, file.name) and file.is_file()
+    return picture_files.has_picture_name(file) and not re.search(_DRAWN, file.name) and files.is_file(file)
 
 
 def read(name: str) -> NDArray[np.uint8]:

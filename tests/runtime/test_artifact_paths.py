@@ -78,3 +78,20 @@ def test_a_folder_that_cannot_be_read_is_one_line(tmp_path):
             artifact_paths.expand(tmp_path)
     finally:
         tmp_path.chmod(0o700)
+
+
+def test_links_that_lead_in_a_circle_hide_no_artifact(tmp_path):
+    folder = tmp_path / "classifier"
+    folder.mkdir()
+    (folder / "a.int8.tflite").touch()
+    for name in (folder / "circle", folder / "circle.int8.tflite", tmp_path / "circle"):
+        name.symlink_to(name.name)
+
+    assert names(artifact_paths.expand(folder).artifacts) == ["a.int8.tflite", "circle.int8.tflite"]
+    assert list(artifact_paths.folders_with_artifacts(tmp_path)) == [folder]
+
+
+def test_a_path_that_nobody_can_look_at_stands_for_itself(tmp_path):
+    too_long = tmp_path / ("x" * 300)
+
+    assert artifact_paths.expand(too_long).artifacts == (too_long,)

@@ -121,7 +121,8 @@ class FileCut:
         finite = np.isfinite(scores).all(axis=1) & np.isfinite(features).all(axis=(1, 2, 3))
         if not finite.any():
             raise ClassifierError(
-                f"{self.source.name}: gives scores that are not finite numbers; its weights are damaged"
+                f"{self.source.name}: gives scores that are not finite numbers; its weights are damaged, or it divides "
+                f"by 0 or takes its logarithm"
             )
         twins = cam.activate(self.source.logits(features[finite], self.step), self.activation)
         size = max(1.0, float(np.abs(scores[finite]).max()))

@@ -192,6 +192,8 @@ def _added(inputs: Any, **_: Any) -> Any:
     """What comes back on several ways, added: TFLite's XNNPACK has no sum of more than two."""
     import tensorflow as tf
 
+    if inputs[0].dtype == tf.variant:  # lists of tensors, as recurrent layers have them
+        return tf.raw_ops.AddN(inputs=inputs)
     return functools.reduce(tf.add, inputs)
 
 

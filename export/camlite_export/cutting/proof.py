@@ -44,7 +44,10 @@ def prove(source: Keras3Source, step: KerasStep, model: keras.Model, head: keras
     inputs, answer = same_answers.answered(lambda images: source.answer(images, step), inputs)
     expected = {"features": answer.features, "scores": answer.scores}
     if not same_answers.finite(expected):
-        raise ClassifierError(f"{source.name}: gives scores that are not finite numbers; its weights are damaged")
+        raise ClassifierError(
+            f"{source.name}: gives scores that are not finite numbers; its weights are damaged, or it divides by 0 or "
+            f"takes its logarithm"
+        )
     received = {name: np.asarray(value, np.float32) for name, value in model(inputs, training=False).items()}
     logits = np.asarray(head(received["features"], training=False))
     joined = np.asarray(cam.activate(logits, source.activation), np.float32)

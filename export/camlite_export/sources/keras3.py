@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     import keras
 
 _BATCH = 32
+# Keras on JAX or torch takes any name for a layer. TensorFlow, which converts it, takes these, see `tf.name_scope`.
+_NAME = re.compile(r"[A-Za-z0-9_.\\/>-]*")
 _WHITE = 255.0
 
 
@@ -59,6 +63,7 @@ class Keras3Source:
         self.journey = walk(self.converted, size)
         # What is watched are layers of the original, which stand in the same places.
         self._originals = self.journey.steps if self.converted is model else walk(model, size).steps
+        _check_names(self.name, self.journey.steps)
         self.scores, self.logits_of_image, self.activation = self._taken_off()
 
     def _taken_off(self) -> tuple[Any, Any, Activation]:
@@ -200,6 +205,16 @@ class Keras3Source:
         """What goes past a step to the logits; None where all goes through it."""
         image, layer, logits = self.journey.image, step.output, self.logits_of_image
         return operations.shortcut(_operations(logits), id(image), id(layer), id(logits))
+
+
+def _check_names(name: str, steps: Sequence[KerasStep]) -> None:
+    """See that TensorFlow takes the names of all layers: it would say so later, and not in one line."""
+    odd = next((step.name for step in steps if _NAME.fullmatch(step.name) is None), None)
+    if odd is not None:
+        raise ClassifierError(
+            f"{name}: TensorFlow takes no layer of the name {odd!r}, only letters, digits and _ . - > / \\; build the "
+            f"classifier again with another name for it, set the same weights, and save it"
+        )
 
 
 def _operations(scores: Any) -> list[Operation]:

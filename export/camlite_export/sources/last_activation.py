@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -134,7 +134,7 @@ def saturation(logits: Any) -> str | None:
     """
     if logits.shape[1] == 1:
         return None
-    for tensor in _upstream(logits):
+    for tensor in _walk(logits, _is_short):
         if tensor is not logits and any(_has_weights(one) for one in _operations_between(tensor, logits)):
             continue
         for before in _inputs(tensor):
@@ -161,12 +161,21 @@ def _has_weights(layer: Any) -> bool:
 
 def _upstream(scores: Any) -> Iterator[Any]:
     """What the scores are made of, itself first: tensors of K numbers for an image, or of one."""
+    return _walk(scores, lambda sides, classes: math.prod(sides) in (1, classes))
+
+
+def _is_short(sides: Sequence[int], classes: int) -> bool:
+    """Whether a tensor is a list of at most K numbers, as are the probabilities of groups and of classes in them."""
+    return math.prod(sides) == max(sides, default=1) <= classes
+
+
+def _walk(scores: Any, is_wanted: Callable[[Sequence[int], int], bool]) -> Iterator[Any]:
     seen: set[int] = set()
     waiting = [scores]
     while waiting and len(seen) < _MOST_STEPS:
         tensor = waiting.pop(0)
         sides = tensor.shape[1:]
-        if id(tensor) in seen or None in sides or math.prod(sides) not in (1, scores.shape[1]):
+        if id(tensor) in seen or None in sides or not is_wanted(sides, scores.shape[1]):
             continue
         seen.add(id(tensor))
         yield tensor

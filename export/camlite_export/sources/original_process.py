@@ -76,7 +76,7 @@ class Process:
         if self._process is None or self._process.died:
             self.end()
             self._process = FreshProcess()
-        return self._process.submit(_answer, *arguments).result()
+        return self._process.wait_for(None, _answer, *arguments)
 
     def end(self) -> None:
         """End the process, if there is one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import os
+import re
 import shlex
 import stat
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from camlite.system.installing import how_to_install
 from camlite.website import site
 
 _TOKEN_VARIABLE = "CAMLITE_TOKEN"  # noqa: S105 - the name of the variable
-_SHORTEST_TOKEN = 16
+_SHORTEST_TOKEN, _LONGEST_TOKEN = 16, 1000
 _VIEWERS = 100
 _OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -143,8 +144,8 @@ def _say_where(arguments: argparse.Namespace, urls: Sequence[str], token: str | 
         stored = arguments.token_file
         told = f"$(cat {shlex.quote(str(stored))})" if stored is not None else f"${_TOKEN_VARIABLE}"
         curl += f' -H "Authorization: Bearer {told}"'
-    url = urls[0]
-    say.line(f"try it: {curl} {url}/sample.png | {curl} --data-binary @- -H 'Content-Type: image/png' {url}/explain")
+    sample, explain = (shlex.quote(f"{urls[0]}/{path}") for path in ("sample.png", "explain"))  # zsh obeys [::1]
+    say.line(f"try it: {curl} {sample} | {curl} --data-binary @- -H 'Content-Type: image/png' {explain}")
 
 
 def _check_camera(source: str) -> None:
@@ -192,18 +193,23 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 def _token(arguments: argparse.Namespace) -> str | None:
     where = f"${_TOKEN_VARIABLE}"
     token = os.environ.get(_TOKEN_VARIABLE)
+    token = token and token.strip()
     if arguments.token_file is not None:
         where = str(arguments.token_file)
         content = read_key_file(
             arguments.token_file, _OF_OTHERS, "which others can use: make a new one, or chmod 600", "token"
         )
-        try:
-            token = content.decode("ascii").strip()
-        except ValueError as error:
-            raise CamliteError(f"{where}: cannot read the token ({error}); expected a line of ASCII") from None
-    if token is not None and (len(token) < _SHORTEST_TOKEN or not token.isascii()):
-        raise CamliteError(
-            f"{where}: the token has {len(token)} characters, expected at least {_SHORTEST_TOKEN} of ASCII; "
-            f"make one with: python3 -c 'import secrets; print(secrets.token_urlsafe())'"
-        )
+        token = content.decode("ascii", "replace").strip()
+    if token is not None:
+        _check_token(token, where)
     return token
+
+
+def _check_token(token: str, where: str) -> None:
+    """See that clients can send it in a header: one of others would lock everybody out."""
+    remedy = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe())'"
+    most = f"expected {_SHORTEST_TOKEN} to {_LONGEST_TOKEN} of ASCII"
+    if not _SHORTEST_TOKEN <= len(token) <= _LONGEST_TOKEN:
+        raise CamliteError(f"{where}: the token has {len(token)} characters, {most}; {remedy}")
+    if re.fullmatch(r"[\x20-\x7e]+", token) is None:
+        raise CamliteError(f"{where}: the token has a line break or another character that no header holds; {remedy}")

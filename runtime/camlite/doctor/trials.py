@@ -14,6 +14,9 @@ from camlite.errors import CamliteError
 from camlite.system.fresh_process import FreshProcess
 from camlite.texts import one_line
 
+# Seconds that the golden samples of an artifact may take: a large network on a slow board needs minutes.
+_LONGEST = 300.0
+
 
 class Trial(NamedTuple):
     """An artifact on a backend.
@@ -74,6 +77,8 @@ class _Processes:
 
     def __init__(self) -> None:
         self._of: dict[str, FreshProcess] = {}
+        self._answered: set[str] = set()
+        self._hung: dict[str, Path] = {}
 
     def __enter__(self) -> _Processes:
         return self
@@ -84,10 +89,16 @@ class _Processes:
 
     def check(self, path: Path, backend: str) -> tuple[float | None, tuple[str, ...]]:
         """Milliseconds and failures of an artifact on a backend."""
-        if backend not in self._of:
-            self._of[backend] = FreshProcess()
+        if backend in self._hung and backend not in self._answered:  # each would take as long again
+            return None, (f"{path}: not tried, because {backend} never answered on {self._hung[backend]}",)
         try:
-            return self._of[backend].submit(checked, path, backend).result()
+            if backend not in self._of:
+                self._of[backend] = FreshProcess()
+            found = self._of[backend].wait_for(_LONGEST, checked, path, backend)
+        except TimeoutError:
+            self._of.pop(backend).shutdown()
+            self._hung[backend] = path
+            return None, (f"{path}: {backend} did not answer within {_LONGEST:g} s and was stopped",)
         except BrokenExecutor:
             self._of.pop(backend).shutdown()
             return None, (f"{path}: {backend} crashes on it, and its process with it",)
@@ -95,6 +106,8 @@ class _Processes:
             return None, (str(error),)
         except Exception as error:  # the others are tried all the same
             return None, (f"{path}: {one_line(f'{type(error).__name__}: {error}')[:300]}",)
+        self._answered.add(backend)
+        return found
 
 
 def checked(path: Path, backend: str) -> tuple[float | None, tuple[str, ...]]:

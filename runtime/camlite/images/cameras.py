@@ -31,7 +31,7 @@ _VIDEO4LINUX = 81  # the kernel's number of its devices
 
 def is_camera(source: str) -> bool:
     """Whether a source is a camera (0, /dev/video0, picamera) or a stream (a URL), also one that is not there yet."""
-    if source == PICAMERA or re.fullmatch(r"[0-9]{1,3}", source) or re.match(r"[a-z]+://", source):
+    if source == PICAMERA or re.fullmatch(r"[0-9]{1,3}", source) or re.match(r"[A-Za-z]+://", source):
         return True
     return source.startswith("/dev/video") or _is_device(Path(source))
 
@@ -44,8 +44,13 @@ def _is_device(path: Path) -> bool:
 
 
 def shown(source: str) -> str:
-    """A source as it may be shown: without the name and password that a URL may have."""
-    return re.sub(r"//[^/?#]*@", "//...@", source, count=1)
+    """A source as it may be shown: without the name and password that a URL may have, also in its query.
+
+    People write passwords with a slash or a question mark in them as they are, so all in front of the last ``@`` goes.
+    """
+    if "://" not in source:
+        return source
+    return re.sub(r"\?.*", "?...", re.sub(r"//.*@", "//...@", source, count=1), count=1)
 
 
 def check(source: str) -> None:

@@ -73,7 +73,9 @@ def below(folder: Path) -> list[Path]:
     return sorted(
         file
         for file in folder.rglob("*")
-        if has_picture_name(file) and file.is_file() and not any(p[0] == "." for p in file.relative_to(folder).parts)
+        if has_picture_name(file)
+        and files.is_file(file)
+        and not any(p[0] == "." for p in file.relative_to(folder).parts)
     )
 
 

@@ -21,6 +21,25 @@ _PART_OF = rf"(?s)\.(.*)\.\d+{re.escape(PART)}"
 _MAKER = rf"(?:\..*\.|{_SCRATCH})(\d+)(?:{re.escape(PART)}|-.*)"
 
 
+def is_folder(path: str | Path) -> bool:
+    """Whether it is a folder, as far as one can tell: False where the name is too long, or its folder is locked.
+
+    `Path.is_dir` raises there. Who goes on to read the path meets the reason, and can say it of this path only.
+    """
+    try:
+        return Path(path).is_dir()
+    except OSError:
+        return False
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether it is a regular file, as far as one can tell; see `is_folder`."""
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False
+
+
 @contextlib.contextmanager
 def regular(path: str | Path) -> Iterator[BinaryIO]:
     """Open a regular file for reading.

@@ -9,11 +9,15 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import select
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TimeLimit  # the built-in one since Python 3.11
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
@@ -21,6 +25,8 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _CHILD = "import sys; sys.path[:] = sys.argv[1:]; from camlite.system.fresh_process import serve; serve()"
+
+_GRACE = 5.0  # seconds to end by itself in
 
 
 class FreshProcess(Executor):
@@ -37,6 +43,30 @@ class FreshProcess(Executor):
     def submit(self, function: Callable[_P, _T], /, *arguments: _P.args, **options: _P.kwargs) -> Future[_T]:
         """Begin to run a function; the future's result raises what the function raises, or BrokenExecutor."""
         return self._waiting.submit(self._call, pickle.dumps((function, arguments, options)))
+
+    def wait_for(
+        self, seconds: float | None, function: Callable[_P, _T], /, *arguments: _P.args, **options: _P.kwargs
+    ) -> _T:
+        """Run a function and wait for it. Where nobody waits any more, as after Ctrl-C, the process is ended.
+
+        Args:
+            seconds: the most to wait; None where there is no limit.
+            function, arguments, options: see `submit`.
+
+        Raises:
+            TimeoutError: it takes longer.
+            BaseException: what the function raises, or BrokenExecutor.
+        """
+        future = self.submit(function, *arguments, **options)
+        try:
+            return future.result(seconds)
+        except BaseException as error:
+            if future.done():
+                raise
+            self._process.kill()  # it may hang, and whoever waits for its thread would, too
+            if isinstance(error, TimeLimit):
+                raise TimeoutError(f"no answer within {seconds:g} s") from None
+            raise
 
     @property
     def died(self) -> bool:
@@ -80,6 +110,7 @@ def serve() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Control-C is for the process that waits
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a function prints must not get between
+    _end_with_the_caller(requests.fileno())
     while True:
         try:
             function, arguments, options = pickle.load(requests)  # noqa: S301 - of the process that started this one
@@ -94,6 +125,21 @@ def serve() -> None:
             replies.flush()
         except BrokenPipeError:  # nobody waits any more
             os._exit(1)
+
+
+def _end_with_the_caller(requests: int) -> None:
+    """End this process, whatever it does, when the one that started it has been killed: nobody else would."""
+    if not hasattr(select, "poll"):  # Windows
+        return
+    caller = select.poll()
+    caller.register(requests, 0)  # of a pipe whose writer is gone it tells without being asked to
+
+    def wait() -> None:
+        caller.poll()
+        time.sleep(_GRACE)  # it may have nothing left to do, and end by itself
+        os._exit(1)
+
+    threading.Thread(target=wait, name="caller", daemon=True).start()
 
 
 def _failure(error: Exception) -> bytes:

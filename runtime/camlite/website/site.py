@@ -96,6 +96,10 @@ def _runnable(path: Path, libraries: Sequence[Library], trusted: Sequence[Path] 
     backends.check_sound(read)
     container, precision = read.container, read.card.precision
     library = next(one for one in LIBRARIES if one.container == container)
+    try:
+        quote(path.name)
+    except UnicodeEncodeError:
+        raise CamliteError(f"{path}: its name is not UTF-8, which addresses on the web are; rename it") from None
     if precision in library.lacks:
         raise CamliteError(f"{path}: {library.package} does not run it in a browser: {library.lacks[precision]}")
     if library not in libraries:

@@ -132,6 +132,16 @@ def gradient(function: Function, values: np.ndarray) -> tuple[np.ndarray, np.nda
     return np.asarray(value), np.asarray(slope)
 
 
+def _recurrent(x: Any) -> Any:
+    """Rows one after another, each with what is kept of those above; used twice, so that its gradient adds lists."""
+    rows = tf.transpose(x, [1, 0, 2, 3])
+    kept = tf.scan(lambda above, row: 0.5 * above + tf.tanh(row), rows)
+    return tf.transpose(kept * tf.scan(lambda above, row: above + 0.1 * row, kept), [1, 0, 2, 3])
+
+
+FUNCTIONS["a loop over rows"] = _recurrent
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_value_and_gradient_are_those_of_tensorflow(name: str) -> None:
     """In float32: a few roundings of 6e-8 of numbers below 100."""

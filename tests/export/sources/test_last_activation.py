@@ -185,6 +185,12 @@ def test_one_minus_a_sigmoid_is_the_sigmoid_of_the_opposite() -> None:
         np.testing.assert_allclose(cam.activate(logits, "sigmoid"), scores, atol=1e-6)
 
 
+def _groups_and_their_classes(z: Any) -> Any:
+    """The probability of a group times that of the class in it."""
+    groups, classes = layers.Dense(2, activation="softmax")(z), layers.Dense(3, activation="softmax")(z)
+    return ops.concatenate([groups[:, :1] * classes, groups[:, 1:] * classes], axis=-1)
+
+
 SATURATED: dict[str, tuple[Callable[[Any], Any], str | None]] = {
     "softmax twice": (lambda z: ops.softmax(ops.softmax(z)), "softmax"),
     "softmax in percent": (lambda z: ops.softmax(z) * 100.0, "softmax"),
@@ -192,6 +198,7 @@ SATURATED: dict[str, tuple[Callable[[Any], Any], str | None]] = {
     "softmax clipped": (lambda z: ops.clip(ops.softmax(z), 1e-3, 0.999), "softmax"),
     "a layer's softmax, halved": (lambda z: layers.Dense(3, activation="softmax")(z) / 2, "softmax"),
     "sigmoid over its sum": (lambda z: ops.sigmoid(z) / ops.sum(ops.sigmoid(z), -1, keepdims=True), "sigmoid"),
+    "softmax of groups and of classes": (_groups_and_their_classes, "softmax"),
     "log_softmax": (ops.log_softmax, "log_softmax"),
     "a layer's log_softmax": (lambda z: layers.Dense(3, activation="log_softmax")(z), "log_softmax"),
     "softmax": (ops.softmax, None),

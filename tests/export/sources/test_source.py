@@ -182,6 +182,14 @@ def test_keras_on_another_backend_is_refused_in_one_line(monkeypatch: pytest.Mon
         open_source(functional(keras))
 
 
+def test_a_name_that_tensorflow_does_not_take_is_refused_in_one_line() -> None:
+    """Keras on JAX or torch takes it."""
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3, name="conv 1")(image))
+    with pytest.raises(ClassifierError, match=r"TensorFlow takes no layer of the name 'conv 1', only letters"):
+        Keras3Source(keras.Model(image, keras.layers.Dense(2)(x)))
+
+
 def test_files_are_opened_by_what_they_hold(tmp_path: Path) -> None:
     """The same suffix, saved by either Keras."""
     for name, k in (("3", keras), ("2", tf_keras())):

@@ -12,7 +12,7 @@ from camlite.cli import doctor
 from camlite.doctor import packages
 from camlite.doctor.packages import NUMPY, PACKAGES, Found
 from camlite.doctor.trials import Trial
-from support.fresh_process import run_camlite
+from support.fresh_process import run_camlite, run_python
 from support.spec_vectors import FOLDER
 
 INTERPRETERS = ("ai_edge_litert", "tflite_runtime", "onnxruntime")
@@ -62,6 +62,39 @@ def test_a_numpy_that_cannot_be_imported_is_said_and_stops_nothing(tmp_path):
     assert finished.returncode == 1
     assert " does not work: ImportError: libopenblas.so.0: cannot open shared object file" in finished.stdout
     assert "pip install --force-reinstall numpy" in finished.stdout
+
+
+_HANGS = """
+import time
+class SessionOptions:
+    pass
+class InferenceSession:
+    def __init__(self, *_, **__):
+        time.sleep(600)
+"""
+
+
+def test_an_interpreter_that_hangs_is_stopped_and_the_others_are_tried(artifacts, monkeypatch):
+    (artifacts / "onnxruntime.py").write_text(_HANGS)
+    shutil.copy(FOLDER / "stripes.float32.onnx", artifacts / "stripes" / "again.float32.onnx")
+    limited = (
+        "import sys; from camlite.doctor import trials; trials._LONGEST = 2; from camlite.cli import main;"
+        "sys.exit(main(['doctor', '--json', 'stripes']))"
+    )
+    monkeypatch.chdir(artifacts)
+
+    finished = run_python(limited, env={"PYTHONPATH": _with_front(artifacts)})
+
+    report = json.loads(finished.stdout)
+    failures = {Path(one["artifact"]).name: one["failures"] for one in report["artifacts"] if not one["works"]}
+    assert finished.returncode == 1, finished.stderr
+    assert failures == {
+        "again.float32.onnx": ["stripes/again.float32.onnx: onnxruntime did not answer within 2 s and was stopped"],
+        "stripes.float32.onnx": [
+            "stripes/stripes.float32.onnx: not tried, because onnxruntime never answered on stripes/again.float32.onnx"
+        ],
+    }
+    assert any(one["works"] for one in report["artifacts"])
 
 
 def _with_front(folder: Path) -> str:

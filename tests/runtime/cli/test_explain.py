@@ -209,10 +209,14 @@ def test_each_style_is_drawn_a_panel_a_class(style, colours, artifact, folder):
 def test_an_image_that_cannot_be_read_is_a_line_and_the_others_are_done_all_the_same(artifact, folder):
     (folder / "broken.png").write_bytes(b"no picture")
 
-    finished = run_camlite("explain", artifact, "a/picture.png", "broken.png", "none.png", "b/picture.png", cwd=folder)
+    too_long = "x" * 300
+    pictures = ("a/picture.png", "broken.png", "none.png", "b/picture.png", too_long)
+
+    finished = run_camlite("explain", artifact, *pictures, cwd=folder)
 
     assert finished.returncode == 2
-    first, second = finished.stderr.splitlines()
+    first, second, third = finished.stderr.splitlines()
+    assert third.startswith(f"camlite: {too_long}: cannot read it (File name too long)")
     assert first.startswith("camlite: broken.png: cannot read it as an image")
     assert second.startswith("camlite: none.png: no such file")
     assert [line.split()[0] for line in finished.stdout.splitlines()] == ["image", "a/picture.png", "b/picture.png"]

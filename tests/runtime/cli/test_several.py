@@ -46,6 +46,16 @@ def test_bench_of_a_folder_leaves_none_out(folder):
     assert finished.returncode == 2
 
 
+def test_a_path_that_cannot_be_looked_at_does_not_take_the_others_along(folder):
+    too_long = "x" * 300
+
+    finished = run_camlite("check", too_long, "stripes.int8.tflite", "--json", cwd=folder)
+
+    assert [json.loads(line)["passed"] for line in finished.stdout.splitlines()] == [True]
+    assert finished.returncode == 2
+    assert finished.stderr == f"camlite: {too_long}: cannot read it (File name too long); check the path\n"
+
+
 @pytest.mark.parametrize("command", ["check", "bench", "faithful", "to-web"])
 def test_an_empty_path_is_not_the_current_folder(command, folder):
     """As of a variable of the shell that is not set."""

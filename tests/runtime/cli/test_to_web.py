@@ -145,6 +145,13 @@ def test_the_interpreter_that_is_missing_is_named(tmp_path, ort, capsys):
     refuses(capsys, expected, TFLITE, ONNX, "--output", tmp_path / "site", "--runtime", ort)
 
 
+def test_a_name_that_no_address_can_hold_is_refused(tmp_path, ort, capsys):
+    odd = tmp_path / "a\udcff.float32.onnx"
+    odd.write_bytes(ONNX.read_bytes())
+
+    refuses(capsys, "a\\udcff.float32.onnx: its name is not", odd, "--output", tmp_path / "site", "--runtime", ort)
+
+
 def test_what_is_no_artifact_is_refused(tmp_path, ort, capsys):
     (tmp_path / "notes.txt").write_text("no artifact at all")
     damaged = tmp_path / "damaged.onnx"

@@ -264,15 +264,20 @@ def test_with_a_token_all_but_the_page_asks_for_it(tiny, good, tmp_path):
         (["--host", "192.0.2.1", "--token-file", "token"], "cannot listen on 192.0.2.1 port 8080 ("),
         (["--token-file", "none"], "none: cannot read the token ("),
         (["--token-file", "readable"], "readable: a token with permissions 0640, which others can use: make a new one"),
-        (["--token-file", "short"], "short: the token has 5 characters, expected at least 16 of ASCII"),
+        (["--token-file", "short"], "short: the token has 5 characters, expected 16 to 1000 of ASCII"),
+        (["--token-file", "long"], "long: the token has 1001 characters, expected 16 to 1000 of ASCII"),
+        (["--token-file", "two"], "two: the token has a line break or another character that no header holds"),
     ],
 )
 def test_what_cannot_be_served_is_one_line(options, says, tiny, tmp_path):
     (tmp_path / "token").write_text(TOKEN)
     (tmp_path / "short").write_text("short")
+    (tmp_path / "long").write_text("x" * 1001)
+    (tmp_path / "two").write_text(f"{TOKEN}\n{TOKEN}\n")
+    for name in ("token", "short", "long", "two"):
+        (tmp_path / name).chmod(0o600)
     (tmp_path / "readable").write_text(TOKEN)
-    for name, mode in (("token", 0o600), ("short", 0o600), ("readable", 0o640)):
-        (tmp_path / name).chmod(mode)
+    (tmp_path / "readable").chmod(0o640)
 
     complaint = one_line(run_camlite("serve", tiny / "stripes" / "stripes.int8.tflite", *options, cwd=tmp_path))
 

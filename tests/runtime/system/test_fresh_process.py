@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+import signal
+import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
@@ -69,3 +73,65 @@ def test_a_script_without_a_main_guard_is_not_run_again(tmp_path):
     finished = run_python(f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')")
 
     assert finished.stdout.split() == ["started", "True"], finished.stderr
+
+
+def test_a_function_that_takes_too_long_is_ended_with_its_process():
+    with FreshProcess() as process:
+        start = time.monotonic()
+        with pytest.raises(TimeoutError, match=r"no answer within 0\.5 s"):
+            process.wait_for(0.5, time.sleep, 600)
+        process.shutdown()
+
+        assert process.died
+        assert time.monotonic() - start < 30
+
+
+def test_control_c_ends_a_function_that_hangs():
+    with FreshProcess() as process:
+        process.submit(os.getpid).result()
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        start = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            process.wait_for(None, time.sleep, 600)
+        process.shutdown()
+
+        assert time.monotonic() - start < 30
+
+
+def test_what_a_function_raises_ends_no_process():
+    with FreshProcess() as process:
+        with pytest.raises(ValueError, match="math domain error"):
+            process.wait_for(60, math.sqrt, -1)
+
+        assert process.wait_for(60, math.sqrt, 4) == 2
+
+
+_STARTS_ONE_THAT_HANGS = """
+import os, signal, time
+from camlite.system.fresh_process import FreshProcess
+process = FreshProcess()
+print(process.submit(os.getpid).result(), flush=True)
+process.submit(time.sleep, 600)
+time.sleep(0.2)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_process_ends_when_the_one_that_started_it_is_killed():
+    killed = subprocess.run([sys.executable, "-c", _STARTS_ONE_THAT_HANGS], stdout=subprocess.PIPE, timeout=60)
+    number = int(killed.stdout)
+    assert killed.returncode == -signal.SIGKILL
+
+    end = time.monotonic() + 30
+    while _runs(number) and time.monotonic() < end:
+        time.sleep(0.1)
+
+    assert not _runs(number)
+
+
+def _runs(number: int) -> bool:
+    """Whether a process runs; one that has ended may wait to be asked for its end by nobody."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
