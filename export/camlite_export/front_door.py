@@ -227,7 +227,7 @@ def export(
         *(f"{kind} has plain maps only: {why}" for kind, why in spoiled.items()),
     )
     if chosen is not None and chosen.layers is not None and "int16x8" in {precision for _, precision in wanted}:
-        notes = (*notes, "int16x8 has the plain map only: guides are made of comparisons, which it has not")
+        notes = (*notes, "int16x8 has the plain map only: a guide needs comparisons, which int16x8 does not have")
     begin(contact_sheet.NAME)
     picture = _picture(exported, images)
     missing = (
@@ -360,7 +360,7 @@ def _folder(output: str | Path | None, path: Path | None) -> Path:
     if output is not None:
         return Path(output)
     if path is None:
-        raise ClassifierError("a model object lies in no folder: say where the artifacts are to go, with output=")
+        raise ClassifierError("a model object has no folder of its own; give output=, the folder for the artifacts")
     return _without_suffix(path)
 
 

@@ -396,7 +396,7 @@ class Explainer:
         """Indices of classes, and their evidence minus another's: (n, h, w), or (h, w) of the best of the others."""
         if not self.any_class:
             raise CamliteError(
-                f"{self.artifact.path}: carries evidence of the top class alone, nothing to hold it against; "
+                f"{self.artifact.path}: holds evidence of the top class only, so nothing can be compared with it; "
                 f"leave `against` out, or export it with --evidence graph"
             )
         ranked = (-self.outputs["scores"].dequantize(self._scores)).argsort(kind="stable")
@@ -414,8 +414,7 @@ class Explainer:
         chosen = tuple(map(self.class_index, classes))
         if not self.any_class and any(k != top for k in chosen):
             raise CamliteError(
-                f"{self.artifact.path}: carries evidence of the top class alone ({self.labels[top]}); "
-                f"leave `classes` out"
+                f"{self.artifact.path}: holds evidence of the top class only ({self.labels[top]}); leave `classes` out"
             )
         return chosen, self._evidence.many(chosen)
 

@@ -83,7 +83,7 @@ def size(text: str) -> tuple[int, int]:
     """``240x320`` is a height and a width, ``224`` both."""
     sides = text.split("x") if "x" in text else [text, text]
     if len(sides) != 2 or not all(re.fullmatch(r"0*[1-9][0-9]{0,5}", side) for side in sides):
-        raise ClassifierError(f"--size {text}: expected one side or two, from 1 to 999999, as 224 or 240x320")
+        raise ClassifierError(f"--size {text}: expected one side or two, from 1 to 999999, such as 224 or 240x320")
     return int(sides[0]), int(sides[1])
 
 

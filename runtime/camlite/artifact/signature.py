@@ -70,11 +70,11 @@ def verify(signature: Signature | None, message: bytes, trusted: Sequence[bytes]
         ArtifactError: there is no signature, it was made with another key, or it does not fit the message.
     """
     if signature is None:
-        raise ArtifactError(f"{where}: not signed, and trusted keys are insisted on; export it with --sign KEY")
+        raise ArtifactError(f"{where}: not signed, but trusted keys were given; export it with --sign KEY")
     if signature.public_key not in trusted:
         raise ArtifactError(
             f"{where}: signed with the key {signature.public_key.hex()[:16]}, which is not among the "
-            f"{len(trusted)} trusted; add it to them where you know whose it is"
+            f"{len(trusted)} trusted; if you know its owner, add it to them"
         )
     try:
         key = library("hazmat.primitives.asymmetric.ed25519").Ed25519PublicKey.from_public_bytes(signature.public_key)

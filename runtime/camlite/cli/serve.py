@@ -119,7 +119,8 @@ def run(arguments: argparse.Namespace) -> int:
     host = _address(arguments.host)
     if token is None and not host.is_loopback:
         raise CamliteError(
-            f"--host {arguments.host}: others could ask, too; expected --token-file FILE or ${_TOKEN_VARIABLE}"
+            f"--host {arguments.host}: other machines could connect; protect it with --token-file FILE or "
+            f"${_TOKEN_VARIABLE}"
         )
     if arguments.camera is not None:
         _check_camera(arguments.camera)
