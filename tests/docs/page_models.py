@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from camlite import read_image
 from camlite.images import picture_files
 from camlite_export.cutting import two_output
 from camlite_export.sources.opening import open_source
 from camlite_export.sources.tflite import flatbuffer
 from support import tflite_files
 from support.onnx_files import KINDS, OnnxKind, pooled, write
+from support.photographs import write_crops
 
 PICTURES = 60
 LABELS = ("cardboard", "plastic", "glass", "metal")
@@ -117,13 +121,9 @@ def _as_the_site_gives_it(cut: two_output.TwoOutputModel) -> bytes:
     return flatbuffer.write(model)
 
 
+@cache
 def _pictures() -> np.ndarray:
-    """Squares in similar colours, uint8 (N, 224, 224, 3): a classifier gives them several classes."""
-    random = np.random.default_rng(0)
-    pictures = []
-    for number in range(PICTURES):
-        cells = (1, 4, 7, 14, 28)[number % 5]
-        darkest = random.integers(0, 200, 3)
-        colours = random.integers(darkest, random.integers(darkest + 1, 257), (cells, cells, 3)).astype(np.uint8)
-        pictures.append(colours.repeat(224 // cells, axis=0).repeat(224 // cells, axis=1))
-    return np.stack(pictures)
+    """Crops of photographs, uint8 (N, 224, 224, 3). Artificial pictures would make 8-bit files UNFIT."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_crops(Path(folder), "left", PICTURES, 224)
+        return np.stack([read_image(path) for path in sorted(Path(folder).glob("*.png"))])

@@ -121,7 +121,7 @@ def _print(arguments: argparse.Namespace, verdicts: Sequence[ClassVerdict]) -> N
     say.table([*header, "evidence in sky, ground, border, corners, less their share"], rows)
     notes = [f"{one.label}: {one.reason}" for one in verdicts if one.reason and one.verdict == "undecided"]
     if masked and any(not one.objects for one in verdicts):
-        notes.append("* shows no object: judged by the counterfactual alone")
+        notes.append("* shows no object: judged by the counterfactual only")
     say.line(*notes)
     if arguments.report:
         say.line(str(arguments.report / "index.html"))
