@@ -5,8 +5,8 @@
     exported = camlite_export.export("flowers.keras", labels="labels.txt", calibration="photos")
     exported  # in a notebook: a table, and a picture of heatmaps
 
-What the commands ``camlite export``, ``inspect`` and ``parity`` do, as functions with the same options. TensorFlow and
-its kin are imported inside the functions that need them: importing this module costs nothing.
+The functions do what the commands ``camlite export``, ``inspect`` and ``parity`` do, with the same options. They import
+TensorFlow when it is needed, so that importing this module is fast.
 """
 
 from __future__ import annotations

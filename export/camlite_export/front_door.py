@@ -88,67 +88,71 @@ def export(
     structure: str | Path | None = None,
     progress: Callable[[str, int, int], object] | None = None,
 ) -> Export:
-    """Turn a trained classifier into artifacts, each one file with all that a device needs, and measure them.
+    """Turn a trained classifier into artifacts and measure them. Each artifact is one file with all that a device
+    needs.
 
-    All artifacts are made before the first is written, and each appears whole or not at all. Each is judged by the
-    gates of `parity`; what is not fit for use is written all the same, and says so on its card. One that cannot be made
-    is told, and so is a picture that cannot be read; the others are made without them.
+    All artifacts are made before the first is written, and no partial file is left if writing fails. Each is judged by
+    the gates of `parity`. An artifact that is not fit for use is written all the same, and its card says so. If an
+    artifact cannot be made, or a picture cannot be read, the result says so, and the others are made.
 
     Args:
-        classifier: path of a ``.keras``, ``.h5``, ``.hdf5`` or ``.model`` file, or a model object of Keras 3 or
-            tf_keras; or path of a ``.tflite`` or ``.onnx`` file, whose artifact is the same file with its map. Left as
-            it is.
-        output: folder of the artifacts; by default the path of the classifier without its suffix.
-        name: of the artifacts, ``NAME.PRECISION.tflite`` and ``NAME.PRECISION.onnx``; by default the file's or the
-            model's.
-        labels: one per class, in the order of the scores, or a file: one a line, numbered or not, or JSON as
-            `class_indices` of Keras is saved; by default the names of
-            the folders of `calibration`, those that the classifier's file holds, or ``class 0`` ...
-        calibration: representative images, which int8 and int16x8 need: a folder, an ``.npz`` with ``images``, uint8
+        classifier: path of a ``.keras``, ``.h5``, ``.hdf5`` or ``.model`` file, a model object of Keras 3 or tf_keras,
+            or path of a ``.tflite`` or ``.onnx`` file; its artifact is the same file with the map added. It is not
+            changed.
+        output: folder for the artifacts; by default the path of the classifier without its suffix.
+        name: name of the artifacts, ``NAME.PRECISION.tflite`` and ``NAME.PRECISION.onnx``; by default that of the file
+            or the model.
+        labels: one per class, in the order of the scores; or a file with one per line, with or without numbers, or JSON
+            such as Keras's `class_indices`. By default the names of the folders in `calibration`, those in the
+            classifier's file, or ``class 0`` ...
+        calibration: representative images, needed for int8 and int16x8: a folder, an ``.npz`` with ``images``, uint8
             (N, H, W) or (N, H, W, channels), or `camlite.images.labelled_images.LabelledImages`.
         formats: ``tflite``, ``onnx``; by default both.
         precisions: ``float32``, ``float16``, ``dynamic``, ``int8``, ``int16x8``; by default all that can be made.
-        sign: file of a private key (``camlite keygen``) that the artifacts are signed with.
-        evidence: ``device`` or ``graph``: where the evidence of an affine head is computed.
-        maps: ``auto``: whichever insertion and deletion on the calibration images (golden samples, where there are
-            none; then a file that ships keeps its plain maps) find best and worth its cost, those of the last features
-            or fine ones besides, which add up to the same; where a precision spoils the fine ones, it has plain ones
-            only. ``cam``: those of the last features, as coarse as these. ``sharp``: the best fine ones.
-        guide: of ``sharp`` maps, instead of the best one: its name as `camlite inspect ARTIFACT` lists those that were
-            measured, ``layercam conv_32``.
+        sign: file with the private key (``camlite keygen``) to sign the artifacts with.
+        evidence: where the evidence of an affine head is computed: ``device`` (by camlite) or ``graph`` (by the model).
+        maps: ``auto``: fine maps if they measure better and are worth their cost, by insertion and deletion on the
+            calibration images. Without these, golden samples are used, and a ``.tflite`` or ``.onnx`` file keeps its
+            plain maps. A precision that spoils the fine maps has plain ones only. ``cam``: only the coarse map of the
+            last features. ``sharp``: always the best fine maps, too.
+        guide: the guide to use for ``sharp`` maps instead of the best one, such as ``layercam conv_32``; `camlite
+            inspect ARTIFACT` lists the names of those that were measured.
         outputs: of int8.tflite, ``int8`` or ``uint8``: the same real numbers, for programs that take no int8, such as
             MediaPipe and LiteRT.js. All other artifacts have float32 outputs.
-        layer: cut behind this one, an index (-3 is the last but two) or a name; by default it is found.
-        size: of the images, one side or height and width in pixels, for a classifier that takes any.
-        preprocess: what the classifier was trained on: ``unit`` 0..1, ``signed`` -1..1, ``imagenet``, ``caffe`` or
-            ``raw`` 0..255; by default it is decided by evidence, see `camlite_export.rightness.pixel_decision`.
-        mean: instead of `preprocess`, of the pixels on 0..255 (or both on 0..1, as PyTorch's): one number, or one per
-            channel.
-        std: their standard deviation, on the same scale.
-        order: of the classifier's colour channels, ``rgb``, or ``bgr`` where OpenCV read the pictures of the training;
-            by default it is decided as well, and is ``rgb`` where nothing tells.
-        fit: how images of other sizes are made to fit, ``stretch`` or ``crop``; by default as the classifier's
-            family does, else stretched.
-        trust: whether code that the classifier's file carries may run.
-        structure: file of what ``model.to_json()`` gave, where the classifier's file holds weights only.
-        progress: called as each stage begins, with its name, how many have begun, and how many there are.
+        layer: take the map after this layer: a name or an index (-3 is the third from the end); by default camlite
+            finds it.
+        size: size of the images in pixels, one side or height and width, for a classifier that takes any size.
+        preprocess: the pixels that the classifier was trained on: ``unit`` 0..1, ``signed`` -1..1, ``imagenet``,
+            ``caffe`` or ``raw`` 0..255; by default camlite finds out, see `camlite_export.rightness.pixel_decision`.
+        mean: instead of `preprocess`: mean of the pixels on 0..255 (or with `std` on 0..1, as in PyTorch), one number
+            or one per channel.
+        std: standard deviation of the pixels, on the same scale.
+        order: order of the colour channels, ``rgb``, or ``bgr`` if OpenCV read the training pictures; by default
+            camlite finds out, and takes ``rgb`` if nothing tells.
+        fit: how to fit images of another shape, ``stretch`` or ``crop``; by default what the classifier's family does,
+            otherwise ``stretch``.
+        trust: whether Python code in the classifier's file may run.
+        structure: file with the output of ``model.to_json()``, if the classifier's file holds weights only.
+        progress: called at the beginning of each stage with its name, how many have begun, and how many there are.
 
     Returns:
-        What was written, with its agreement with the original, and whether all of it `passed`; a notebook shows it as
-        a table and a picture.
+        What was written, how it agrees with the original, and whether all of it `passed`. A notebook shows a table and
+        a picture.
 
     Raises:
-        UndecidedPixelsError: nothing tells which pixels it was trained on; say `preprocess`.
-        CamliteError: something cannot be read, is not known, does not fit, or cannot be written.
+        UndecidedPixelsError: nothing tells which pixels the classifier was trained on; give `preprocess`.
+        CamliteError: something cannot be read or written, is unknown, or does not fit.
 
     Warns:
-        PixelsWarning: evidence speaks against `preprocess`, or `mean` and `std`, or is in doubt of what was decided.
-        MendedWarning: a ``.tflite`` file had to be changed, in nothing that it computes, so that interpreters load it.
-        SaturationWarning: its scores are made of probabilities, whose evidence vanishes where they are saturated.
-        UnknownPlacesWarning: its cells hardly look at places of their own, so where they lie could not be measured.
+        PixelsWarning: the pictures or the layers contradict `preprocess`, or `mean` and `std`, or the decision is in
+            doubt.
+        MendedWarning: a ``.tflite`` file had to be changed so that interpreters can load it; what it computes is the
+            same.
+        SaturationWarning: the scores are computed from probabilities; where these are saturated, evidence vanishes.
+        UnknownPlacesWarning: the cells hardly look at different places, so camlite could not measure where they lie.
         CoarseMapWarning: the last feature map has so few cells that heatmaps say little; names a finer layer.
-        PlainMapsWarning: `maps` is ``sharp`` or ``auto``, and a file that ships has an operator whose gradient camlite
-            does not know; its maps are plain. Names the operator.
+        PlainMapsWarning: `maps` is ``sharp`` or ``auto``, and camlite does not know the gradient of an operator in the
+            ``.tflite`` or ``.onnx`` file. Its maps are plain; the warning names the operator.
     """
     path = Path(classifier) if isinstance(classifier, str | Path) else None
     folder = _folder(output, path)
@@ -236,7 +240,7 @@ def export(
         *(f"{kind} has plain maps only: {why}" for kind, why in spoiled.items()),
     )
     if chosen is not None and chosen.layers is not None and "int16x8" in {precision for _, precision in wanted}:
-        notes = (*notes, "int16x8 has the plain map only: guides are made of comparisons, which it has not")
+        notes = (*notes, "int16x8 has the plain map only: a guide needs comparisons, which int16x8 does not have")
     begin(contact_sheet.NAME)
     picture = _picture(exported, images)
     missing = (
@@ -256,12 +260,12 @@ def inspect(
     trust: bool = False,
     structure: str | Path | None = None,
 ) -> Inspection:
-    """What a classifier is: the journey of the image through its layers, and where it is cut.
+    """Show what a classifier is made of: its layers, and where camlite cuts it.
 
-    All arguments are those of `export`.
+    The arguments are those of `export`.
 
     Raises:
-        CamliteError: it cannot be read, or cannot be explained; the reason is in the message.
+        CamliteError: the classifier cannot be read or explained; the message says why.
     """
     source = open_source(classifier, size=_sides(size), trusted=trust, structure=structure)
     cut = cutter.cut(source, layer)
@@ -317,26 +321,26 @@ def parity(
     structure: str | Path | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Comparison:
-    """Measure artifacts against the classifier that they were exported from: the original, as it was given.
+    """Compare artifacts with the classifier that they were exported from.
 
-    Labels, layer and preprocessing that are not given are those of the first artifact's card. Arguments that are not
-    explained here are those of `export`.
+    Labels, layer and preprocessing that you do not give are taken from the first artifact's card. Arguments that are
+    not explained here are those of `export`.
 
     Args:
         artifacts: one file or several.
-        data: images as `calibration` of `export` takes them; by default the first artifact's golden samples. Those
-            are few, and hard on purpose: they pass no gates but the caller's.
-        report: folder for a page for people, and ``parity.json``.
-        gates: limits by the names of their figures, as ``{"top1_agreement": 0.99}``, in place of camlite's own.
-        backend: by default the installed one that is preferred, for each format.
-        engine: ``ray`` spreads batches over a Ray cluster; then classifier and data are paths.
-        progress: called with the number of images that are done, and of all.
+        data: images, as `calibration` of `export`; by default the first artifact's golden samples. Those are few, and
+            hard on purpose, so only your own gates apply to them.
+        report: folder for a report, ``index.html`` and ``parity.json``.
+        gates: limits by the names of their figures, such as ``{"top1_agreement": 0.99}``; they replace camlite's own.
+        backend: the interpreter; by default the first installed one, for each format.
+        engine: ``ray`` spreads batches over a Ray cluster; then classifier and data must be paths.
+        progress: called with the number of images that are done, and the number of all.
 
     Returns:
-        What was measured, and whether it `passed`; a notebook shows it as a table.
+        What was measured, and whether it `passed`. A notebook shows a table.
 
     Raises:
-        CamliteError: something cannot be read, is not known, or cannot run. A check that fails does not raise.
+        CamliteError: something cannot be read, is unknown, or cannot run. A check that fails does not raise.
     """
     paths = [Path(one) for one in ([artifacts] if isinstance(artifacts, str | Path) else artifacts)]
     if not paths:
@@ -369,7 +373,7 @@ def _folder(output: str | Path | None, path: Path | None) -> Path:
     if output is not None:
         return Path(output)
     if path is None:
-        raise ClassifierError("a model object lies in no folder: say where the artifacts are to go, with output=")
+        raise ClassifierError("a model object has no folder of its own; give output=, the folder for the artifacts")
     return _without_suffix(path)
 
 

@@ -1,4 +1,4 @@
-"""What `camlite_export.export` and `inspect` give: frozen, short as text, a table and a picture in a notebook."""
+"""The results of `camlite_export.export` and `inspect`. A notebook shows them as a table and a picture."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class Export:
 
     Attributes:
         artifacts: what was written, in the order of formats and precisions.
-        folder: where they lie.
-        picture: ``heatmaps.png``, which shows one of them at work; None where there were no calibration images.
-        left_out: which precisions were not asked for by anybody and not made, and why; None where none was.
-        pixels: what was decided on them, and from what.
-        labels_from: where the labels are from, in one line.
-        notes: what of folders and labels did not match, and on what it was measured, each one line.
-        refused: ``int16x8.tflite`` and the like -> why it could not be made.
+        folder: the folder that they are in.
+        picture: ``heatmaps.png``, with heatmaps of one of them; None without calibration images.
+        left_out: which precisions were not made, and why; None if all were made, or the caller chose them.
+        pixels: which pixels the classifier takes, and why.
+        labels_from: where the labels come from, in one line.
+        notes: which folders and labels did not match, and on what was measured, one line each.
+        refused: artifacts that could not be made: ``int16x8.tflite`` -> why.
         unread: a line for each calibration image that could not be read.
-        older: files of an earlier export by the same name that lie beside these.
-        classifier: the classifier's file; None where it was a model object.
+        older: files of an earlier export with the same name in this folder.
+        classifier: the classifier's file; None if it was a model object.
     """
 
     artifacts: tuple[Exported, ...]
@@ -51,26 +51,26 @@ class Export:
 
     @property
     def paths(self) -> Mapping[str, Path]:
-        """``int8.tflite`` and the like -> the artifact's file."""
+        """The artifacts' files: ``int8.tflite`` -> path."""
         return {one.kind: one.path for one in self.artifacts}
 
     @property
     def ship(self) -> Exported | None:
-        """The artifact to ship; None where none is fit for use. See `camlite_export.shipping.choose`."""
+        """The artifact to ship; None if none is fit for use. See `camlite_export.shipping.choose`."""
         return shipping.choose(self.artifacts)
 
     def rows(self) -> Iterator[list[str]]:
-        """One row an artifact, as text, with the columns of `HEADER`."""
+        """One row per artifact, as text, with the columns of `HEADER`."""
         for one in self.artifacts:
             figures = [shipping.text(figure, one) for figure in ("accuracy", "top1_agreement", "correlation_p5")]
             yield [str(one.path), f"{one.size / 1000:.1f}", shipping.milliseconds_text(one), *figures, one.verdict]
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """What is wrong, each one line.
+        """What is wrong, one line each.
 
-        With the classifier as it was exported, as labelled pictures tell; with artifacts, as measured; and what could
-        not be made or read.
+        This covers the labels and pixels, as labelled pictures tell; the artifacts, as measured; and what could not be
+        made or read.
         """
         labels = self.pixels.labels.failures if self.pixels.labels else ()
         kinds: dict[str, list[str]] = {}
@@ -96,7 +96,7 @@ class Export:
         return not self.failures
 
     def lines(self) -> Iterator[str]:
-        """What the table does not say; last of all which file to ship, and why."""
+        """What the table does not say; the last lines say which file to ship, and why."""
         yield from filter(None, [self.left_out])
         yield self.pixels.reason
         yield from self.pixels.warnings
@@ -114,11 +114,11 @@ class Export:
         yield from shipping.lines(self.artifacts, self.classifier)
 
     def next_steps(self) -> list[tuple[str, str]]:
-        """Command lines to type next, each with what it is for; none where there is nothing to ship."""
+        """Commands to type next, each with its purpose; none if there is nothing to ship."""
         return shipping.next_steps(self.ship) if self.ship else []
 
     def to_dict(self) -> dict[str, Any]:
-        """The record that ``camlite export --json`` prints; a number that is not known or not finite is null."""
+        """The record that ``camlite export --json`` prints; numbers that are unknown or not finite are null."""
         ship = self.ship
         return {
             "folder": str(self.folder),
@@ -155,7 +155,7 @@ class Export:
 
 @dataclass(frozen=True, repr=False)
 class Inspection:
-    """A classifier, and where it is cut.
+    """A classifier, and where camlite cuts it.
 
     Attributes:
         name: its path, or the model's name.
@@ -163,11 +163,11 @@ class Inspection:
         classes, activation: of its scores.
         parameters: how many numbers it has learned.
         evidence_method: how evidence is made, a word of `camlite.artifact.evidence_methods`.
-        pixels: what can be told, without any pictures, of the pixels that it was trained on.
-        steps: every layer that the image meets.
-        cut: the one of them whose output the features are.
-        finer: those in front of it with finer maps from which alone the scores follow, of each size the last: what
-            guides are made of, and where `layer` can cut.
+        pixels: what the classifier itself tells about its pixels, without pictures.
+        steps: all layers from the image to the scores.
+        cut: the layer whose output is the feature map.
+        finer: earlier layers with finer maps, the last one of each size. All paths to the scores go through each of
+            them: guides are made of them, and `layer` can cut there.
     """
 
     name: str
@@ -184,7 +184,7 @@ class Inspection:
     HEADER = ("layer", "kind", "output", "parameters", "")
 
     def rows(self) -> Iterator[list[str]]:
-        """One row a layer, as text, with the columns of `HEADER`."""
+        """One row per layer, as text, with the columns of `HEADER`."""
         yield ["image", "Input", _sides(self.image_shape), "", ""]
         for step in self.steps:
             yield [step.name, step.kind, _sides(step.shape[1:]), f"{step.parameters:,}", self._mark(step)]

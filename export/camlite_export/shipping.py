@@ -38,7 +38,7 @@ def lines(artifacts: Sequence[Exported], classifier: Path | None = None) -> Iter
     chosen = choose(artifacts)
     if chosen is None:
         known = any(one.verdict == "UNFIT" for one in artifacts)
-        why = "none of them is fit for use" if known else "none of them was measured, install an interpreter"
+        why = "none of them is fit for use" if known else "none of them was measured; install an interpreter"
         yield f"ship none: {why}"
         return
     figures = [
@@ -51,13 +51,13 @@ def lines(artifacts: Sequence[Exported], classifier: Path | None = None) -> Iter
     yield f"ship {chosen.path.name}: {', '.join(filter(None, figures))}"
     if chosen.verdict == "checked":
         yield (
-            f"checked on {_images(chosen)} only, where a verdict needs {FEWEST_IMAGES} different ones: measure it with "
+            f"checked on {_images(chosen)} only, but a verdict needs {FEWEST_IMAGES} different ones: measure it with "
             f"{_parity(classifier, chosen.path)}"
         )
     which = "fit for use" if chosen.verdict == "fit" else "checked"
     yield (
-        f"(of those {which} the least size times time on this machine; for another device compare with `camlite bench` "
-        f"there; ms: median of one thread, from pixels to evidence)"
+        f"(of the files that are {which}, this one has the smallest product of size and time on this machine; compare "
+        f"on your device with `camlite bench`. ms: median of one thread, from pixels to evidence)"
     )
 
 
@@ -72,8 +72,8 @@ def next_steps(chosen: Exported) -> list[tuple[str, str]]:
     there = chosen.path.name if not chosen.path.name.startswith("-") else f"./{chosen.path.name}"
     return [
         (shlex.join(["scp", str(chosen.path), "USER@DEVICE:"]), "copy it to the device"),
-        (shlex.join(["camlite", "check", there]), "there: does it say the same as here?"),
-        (shlex.join(["camlite", "explain", there, "photo.jpg"]), "there: its first explanation"),
+        (shlex.join(["camlite", "check", there]), "on the device: does it answer as it does here?"),
+        (shlex.join(["camlite", "explain", there, "photo.jpg"]), "on the device: its first explanation"),
     ]
 
 

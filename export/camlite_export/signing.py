@@ -1,4 +1,4 @@
-"""Keys that artifacts are signed with: made, kept from others, used."""
+"""Make keys, and sign artifacts with them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def make_keys(private: Path, public: Path) -> None:
     """Make a pair of Ed25519 keys, as PEM files: the private one with permissions 0600, without a passphrase.
 
     Raises:
-        CamliteError: one of the files is there already, or cannot be written; then neither is made.
+        CamliteError: one of the files exists already or cannot be written; then neither is made.
     """
     serialization = signature.library("hazmat.primitives.serialization")
     key = _ed25519().Ed25519PrivateKey.generate()
@@ -48,10 +48,11 @@ def _create(path: Path, content: bytes, mode: int) -> None:
 
 
 def signer(private: Path) -> Sign:
-    """What signs with a private key.
+    """A function that signs with a private key.
 
     Raises:
-        CamliteError: it cannot be read, others can read it, or it is no Ed25519 private key without a passphrase.
+        CamliteError: the file cannot be read, others can read it, or it is not an Ed25519 private key without a
+            passphrase.
     """
     content = signature.read_key_file(private, _OF_OTHERS, "which others can read: make a new one, or chmod 600")
     try:

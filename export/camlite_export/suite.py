@@ -4,7 +4,7 @@
 
     test_parity = parity_suite("flowers.keras", "flowers/*", data="photos")
 
-gives one test for each artifact and check. pytest is imported inside, as only who calls this has it.
+gives one test for each artifact and check. pytest is imported only when this is called.
 """
 
 from __future__ import annotations
@@ -47,14 +47,15 @@ def parity_suite(
 
     Args:
         model: the classifier, ``.keras`` or ``.h5``.
-        artifacts: files, or patterns in their last part (``flowers/*``); of what a pattern finds, the artifacts.
+        artifacts: files, or patterns in their last part (``flowers/*``); of the files that match, the artifacts are
+            taken.
         data: a folder of images or an ``.npz``; by default the first artifact's golden samples.
-        given: what the cards are not to be believed in, see `camlite_export.agreement.expected.Given`.
-        limits: gates by the names of their figures, in place of ours.
-        backend: by default the installed one that is preferred, for each container.
+        given: what the cards must say, see `camlite_export.agreement.expected.Given`.
+        limits: gates by the names of their figures; they replace camlite's own.
+        backend: the interpreter; by default the first installed one, for each container.
 
     Raises:
-        CamliteError: nothing is found, or what is found is no artifact.
+        CamliteError: no file is found, or a file is not an artifact.
     """
     import pytest
 

@@ -4,7 +4,7 @@
     explanation = explainer.explain(camlite.read_image("photo.jpg"))
     explanation.label, explanation.score, explanation.overlay()
 
-Needs numpy and one interpreter (ai-edge-litert, tflite-runtime or onnxruntime), which `load` imports.
+It needs numpy and one interpreter: ai-edge-litert, tflite-runtime or onnxruntime.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Choice(NamedTuple):
             raise CamliteError(f"class {explainer.labels[other]!r} is explained against itself; name another class")
         if self.top is not None and self.top > 1 and not explainer.any_class:
             name = explainer.artifact.path
-            raise CamliteError(f"{name}: carries evidence of the top class alone; ask for no more than the top 1")
+            raise CamliteError(f"{name}: holds evidence of the top class only; ask for --top 1")
 
     def explain(self, explainer: Explainer, pixels: NDArray[np.uint8]) -> Explanation:
         """Explain an image, uint8 (H, W) or (H, W, channels).

@@ -1,4 +1,5 @@
-"""What camlite raises for a user's mistake or a damaged file: one line that says what, where and what to do."""
+"""The errors that camlite raises for a user's mistake or a damaged file. Each message is one line: what is wrong,
+where, and what to do."""
 
 from __future__ import annotations
 
@@ -7,11 +8,11 @@ from collections.abc import Iterator, Sequence
 
 
 class CamliteError(ValueError):
-    """The root of every error that a caller can mend. The commands print it and exit with 2.
+    """The base of all errors that a caller can fix. The commands print it and exit with 2.
 
     Attributes:
-        findings: what was found out before, each one line; it may well be the reason. The commands print it first, and
-            a traceback shows it.
+        findings: what camlite found out before, one line each; often this is the cause. The commands print these lines
+            first, and a traceback shows them.
     """
 
     findings: tuple[str, ...] = ()
@@ -31,20 +32,20 @@ def with_findings(lines: Sequence[str]) -> Iterator[None]:
 
 
 class ArtifactError(CamliteError):
-    """The file is no artifact, is damaged, or was made for another version of the format."""
+    """The file is not an artifact, is damaged, or has another version of the format."""
 
 
 class BackendError(CamliteError):
-    """No interpreter that can run the artifact is installed, or the one that is refuses it."""
+    """No interpreter that can run the artifact is installed, or the installed one refuses it."""
 
 
 class ClassifierError(CamliteError):
-    """The classifier cannot be opened, cut, or explained truthfully."""
+    """The classifier cannot be opened or explained."""
 
 
 class AnswerError(CamliteError):
-    """The classifier's answer for an image holds numbers that are not finite, so that it says nothing."""
+    """The classifier's answer for an image has numbers that are not finite, so it means nothing."""
 
 
 class ImageError(CamliteError):
-    """The image cannot be read, or is not of the shape and dtype that was asked for."""
+    """The image cannot be read, or has a wrong shape or dtype."""

@@ -33,10 +33,10 @@ def load(
 
     Args:
         path: a ``.tflite`` or ``.onnx`` file of ``camlite export``.
-        backend: ``ai-edge-litert``, ``tflite-runtime`` or ``onnxruntime``; by default whichever is installed.
+        backend: ``ai-edge-litert``, ``tflite-runtime`` or ``onnxruntime``; by default the first one that is installed.
         threads: how many threads one run may use, 1 to 256.
-        trusted: files of public keys (``camlite keygen``), one of which the artifact must be signed with; by default
-            signatures do not matter.
+        trusted: files with public keys (``camlite keygen``). The artifact must be signed with one of them; by default
+            signatures are not checked.
 
     Raises:
         ArtifactError: the file is no artifact, is damaged, or is not signed with a trusted key.
@@ -51,13 +51,14 @@ class Explanation:
     Attributes:
         image: the image that was explained, uint8 (H, W, channels).
         classes: the classes that are explained; by default the one with the highest score.
-        evidence: the raw map in logits: float32 (h, w) of the top class, or (n, h, w) of the n classes asked for. Where
-            they are explained against another class, it is their evidence minus that of the other.
+        evidence: the raw map in logits: float32 (h, w) of the top class, or (n, h, w) of the n classes that were asked
+            for. With `against`, it is their evidence minus that of the other class.
         fine: the same evidence, redistributed over the finer cells of the model's guide; its sum is the same. float32
-            (h', w'), or (n, h', w') of the n classes asked for; None where the artifact has no guide of all of them.
-        guide: that it was redistributed by, of the explained classes: float32 of the shape of `fine`, or None.
-        against: that other class, or None.
-        explainer: what made it.
+            (h', w'), or (n, h', w') of the n classes that were asked for; None if the artifact has no guide for all of
+            them.
+        guide: the guide of the explained classes that redistributed it: float32 with the shape of `fine`, or None.
+        against: index of the class that the others are compared with, or None.
+        explainer: the explainer that made this.
     """
 
     __slots__ = (
@@ -108,7 +109,7 @@ class Explanation:
 
     @property
     def finest(self) -> FinestMap:
-        """`fine` where there is one, else `evidence`, and where its cells lie: what is shown is made of it."""
+        """The map that pictures are made of: `fine` if there is one, else `evidence`; and where its cells lie."""
         head, guide = self.explainer.artifact.card.head, self.explainer.artifact.arrays.guide
         if self.fine is None or guide is None:
             return FinestMap("plain", self.evidence, head.window)
@@ -118,8 +119,8 @@ class Explanation:
     def heatmap(self) -> NDArray[np.float32]:
         """The finest evidence at the size of the classifier's input, clipped at 0 and scaled to 0..1.
 
-        It is 0 where no cell lies. float32 (height, width) of the top class, or (n, height, width) of the n classes
-        asked for.
+        It is 0 outside the cells. float32 (height, width) of the top class, or (n, height, width) of the n classes that
+        were asked for.
         """
         if self._heatmap is None:
             explainer, fine = self.explainer, self.fine  # without `finest`, which would be two calls more
@@ -133,9 +134,9 @@ class Explanation:
     def completeness(self) -> float | None:
         """How far evidence and bias are from adding up to the scores: the largest difference, in scores.
 
-        Near 0 where features, class weights and scores belong together; the precision sets how near. Fine evidence,
-        where it is there, must add up as well. None where evidence is made of gradients, which need not add up, and the
-        model does not give the bias of the active pieces.
+        It is near 0 if features, class weights and scores belong together; how near depends on the precision. Fine
+        evidence must add up as well. It is None if evidence is made of gradients, which need not add up, and the model
+        does not give the bias of the active pieces.
         """
         arrays, head = self.explainer.artifact.arrays, self.explainer.artifact.card.head
         bias = arrays.bias if self._bias is None else self._bias
@@ -159,17 +160,18 @@ class Explanation:
         return float(np.maximum(found, cam.completeness(logits, self.scores, head.activation)))  # NaN stays NaN
 
     def spread(self, height: int, width: int, index: int = 0, peak: float | None = None) -> NDArray[np.float32]:
-        """The heatmap over the whole image as it is drawn, at some size: float32 (height, width) in 0..1.
+        """The heatmap over the whole image as it is drawn, at any size: float32 (height, width) in 0..1.
 
         Resized smoothly, see `camlite.maps.resize.smooth_matrix`, where `heatmap` is bilinear.
-        It is 0 where the classifier does not see the image: ``fit: crop``, or what it crops itself.
+        It is 0 where the classifier does not see the image, because of ``fit: crop`` or because it crops the image
+        itself.
 
         Args:
-            height: of the result; the image's own, or that of the picture it is drawn as.
-            width: likewise.
-            index: which of the explained classes.
-            peak: the evidence, in logits, that becomes 1; by default the most of this class. The most of several
-                classes, see `peaks`, gives them one scale.
+            height: height of the result, in pixels.
+            width: width of the result, in pixels.
+            index: position of the class among the explained ones.
+            peak: the evidence, in logits, that becomes 1; by default the maximum of this class. Give the maximum of
+                several classes (see `peaks`) to put them on one scale.
         """
         rows, columns = preprocessing.window(height, width, self.explainer.artifact.card.preprocessing)
         maps, resizing = self._at(rows.stop - rows.start, columns.stop - columns.start)
@@ -181,9 +183,9 @@ class Explanation:
         return whole
 
     def peaks(self, height: int, width: int) -> NDArray[np.float32]:
-        """The most evidence of each explained class where its map is resized to this size: float32 (n,), in logits.
+        """The maximum of each explained class's map, resized to this size: float32 (n,), in logits.
 
-        It is 0 where nothing speaks for a class.
+        It is 0 if nothing speaks for a class.
         """
         rows, columns = preprocessing.window(height, width, self.explainer.artifact.card.preprocessing)
         maps, resizing = self._at(rows.stop - rows.start, columns.stop - columns.start)
@@ -198,11 +200,11 @@ class Explanation:
     def overlay(self, opacity: float = 0.8, zoom: int = 1) -> Pixels:
         """The heatmap of the first explained class over the image: uint8 (H * zoom, W * zoom, 3).
 
-        What the classifier does not see of the image stays grey: ``fit: crop``, or what it crops itself.
+        Parts of the image that the classifier does not see stay grey: ``fit: crop``, or what it crops itself.
 
         Args:
-            opacity: of the hottest place, 0..1.
-            zoom: each pixel of the image is drawn as so many by so many.
+            opacity: opacity of the hottest place, 0..1.
+            zoom: each pixel of the image becomes zoom x zoom pixels.
         """
         large = self.image if zoom == 1 else self.image.repeat(zoom, axis=0).repeat(zoom, axis=1)
         heat = self.spread(large.shape[0], large.shape[1])
@@ -214,14 +216,14 @@ class Explanation:
         Needs Pillow (extra ``image``).
 
         Args:
-            path: ends with ``.png``, ``.jpg`` or ``.jpeg``; a file that is there is replaced. It appears whole or not
-                at all.
+            path: must end with ``.png``, ``.jpg`` or ``.jpeg``. An existing file is replaced. If writing fails, no
+                partial file is left.
 
         Returns:
             The path.
 
         Raises:
-            ImageError: another suffix, it cannot be written there, or Pillow is not installed.
+            ImageError: the suffix is another one, the file cannot be written, or Pillow is not installed.
         """
         from camlite.images import picture_files
         from camlite.show import drawing
@@ -235,9 +237,9 @@ class Explanation:
         return target
 
     def to_dict(self) -> dict[str, Any]:
-        """What ``camlite explain --json`` says of an image, see `camlite.show.json_record.of`; ready for `json.dumps`.
+        """The record that ``camlite explain --json`` prints, ready for `json.dumps`; see `camlite.show.json_record.of`.
 
-        A number that is not finite is None.
+        Numbers that are not finite become None.
         """
         from camlite.show import json_record, say
 
@@ -266,18 +268,19 @@ class Explanation:
 class Explainer:
     """A loaded artifact.
 
-    Several threads may share one: a lock lets one image at a time into the interpreter, whose memory it fills. For
-    more speed open one in each thread; interpreters let others run while they compute.
+    Several threads may share one: a lock lets only one image at a time into the interpreter. For more speed open one
+    explainer per thread; interpreters release Python's lock while they compute.
 
     Attributes:
-        artifact, backend: what runs, on what.
+        artifact: the file that was loaded.
+        backend: the interpreter that runs it.
         outputs: the model's output tensors, by name.
-        resizing, fine_resizing: from evidence, and from fine evidence, to the size of the classifier's input.
-        redistribution: from evidence to fine evidence; None where the artifact has no guide.
+        resizing: from evidence to the size of the classifier's input.
+        fine_resizing: from fine evidence to that size.
+        redistribution: from evidence to fine evidence; None if the artifact has no guide.
 
     Raises:
-        ArtifactError: the model is not sound, not the one that its card speaks of, or its guide does not cover the
-            evidence.
+        ArtifactError: the model is damaged or does not match its card, or its guide does not cover the evidence.
         BackendError: see `camlite.load`.
     """
 
@@ -319,12 +322,13 @@ class Explainer:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """One label a class, in the order of the scores; those that several classes have are told apart by number."""
+        """One label per class, in the order of the scores. If several classes have the same label, numbers tell them
+        apart."""
         return self._labels
 
     @property
     def any_class(self) -> bool:
-        """Whether any class can be explained; else the top class alone."""
+        """Whether every class can be explained; otherwise only the top class can."""
         return not self.artifact.card.head.evidence_traits.top_only
 
     def explain(
@@ -334,23 +338,24 @@ class Explainer:
         finite: bool = True,
         against: int | str | None = None,
     ) -> Explanation:
-        """Classify an image and say where the classifier looked.
+        """Classify an image and show where the classifier looked.
 
-        Why this class and not that one, `against` answers: evidence of one minus evidence of the other. Where evidence
-        adds up, its sum and the difference of the two biases are the difference of the two logits.
+        With `against`, the map shows why this class and not the other one: evidence of one minus evidence of the other.
+        If evidence adds up, its sum plus the difference of the two biases is the difference of the two logits.
 
         Args:
             pixels: uint8 (H, W) or (H, W, channels) of any size; channels is 1 (grey), 3 (RGB) or 4 (RGBA).
-            classes: the classes to explain, by index or label; by default the one with the highest score (other than
+            classes: the classes to explain, by index or label; by default the one with the highest score (except
                 `against`).
-            against: the class that they are explained against, by index or label; none by default.
-            finite: whether an answer must be of finite numbers. False is for programs that look for NaN themselves.
+            against: the class to compare them with, by index or label; by default none.
+            finite: whether to raise `AnswerError` if the answer has numbers that are not finite. Pass False if your
+                program looks for NaN itself.
 
         Raises:
-            AnswerError: scores or evidence, fine evidence among it, are NaN or infinite.
-            ImageError: the image has another dtype or shape.
-            CamliteError: a class is unknown, or explained against itself; or the artifact carries evidence of the top
-                class alone.
+            AnswerError: scores, evidence or fine evidence are NaN or infinite.
+            ImageError: the image has a wrong dtype or shape.
+            CamliteError: a class is unknown or compared with itself, or the artifact holds evidence of the top class
+                only.
         """
         # The hot path, as short as the measurements in docs/performance.md made it. The model's input and output
         # memory is used in place. What an explanation keeps is copied once: the next run overwrites the results, and
@@ -396,7 +401,7 @@ class Explainer:
         """Indices of classes, and their evidence minus another's: (n, h, w), or (h, w) of the best of the others."""
         if not self.any_class:
             raise CamliteError(
-                f"{self.artifact.path}: carries evidence of the top class alone, nothing to hold it against; "
+                f"{self.artifact.path}: holds evidence of the top class only, so nothing can be compared with it; "
                 f"leave `against` out, or export it with --evidence graph"
             )
         ranked = (-self.outputs["scores"].dequantize(self._scores)).argsort(kind="stable")
@@ -414,8 +419,7 @@ class Explainer:
         chosen = tuple(map(self.class_index, classes))
         if not self.any_class and any(k != top for k in chosen):
             raise CamliteError(
-                f"{self.artifact.path}: carries evidence of the top class alone ({self.labels[top]}); "
-                f"leave `classes` out"
+                f"{self.artifact.path}: holds evidence of the top class only ({self.labels[top]}); leave `classes` out"
             )
         return chosen, self._evidence.many(chosen)
 
@@ -423,7 +427,7 @@ class Explainer:
         """Index of a class, given by index or label.
 
         Raises:
-            CamliteError: it is unknown.
+            CamliteError: the class is unknown.
         """
         labels = self.labels
         if isinstance(wanted, str) and wanted in labels:

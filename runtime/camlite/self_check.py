@@ -31,17 +31,18 @@ _TIMES = 2
 
 @dataclass(frozen=True)
 class Sample:
-    """One golden sample as this device answers it.
+    """What this device answers for one golden sample.
 
     Attributes:
-        expected, label: the class that Keras names, and the one that the artifact names.
+        expected: the class that Keras names.
+        label: the class that the artifact names.
         score_difference: largest absolute difference of a score from Keras's.
-        evidence_error: largest absolute difference of the evidence of the class that Keras names, over Keras's
-            largest absolute evidence, mean of all samples (of a single one, such as a black image, it may be 0). Where
-            there is fine evidence of that class, the same is taken of it, and the larger of the two counts.
-            None where the artifact gives evidence of its own top class alone, and that is another.
+        evidence_error: largest absolute difference of the evidence of the class that Keras names, divided by the mean
+            over all samples of Keras's largest absolute evidence (for a single one, such as a black image, that may be
+            0). If there is fine evidence, the larger of the two errors counts. None if the artifact gives evidence of
+            its own top class only, and that is another class.
         completeness: see `camlite.Explanation.completeness`.
-        tolerance: what each of the three may be at most.
+        tolerance: the largest value that each of the three may have.
     """
 
     expected: str
@@ -52,7 +53,7 @@ class Sample:
     tolerance: Tolerance
 
     def excess(self, figure: str) -> float:
-        """A figure over its tolerance: above 1 it fails. NaN is infinite, None is 0."""
+        """A figure divided by its tolerance: above 1 it fails. NaN counts as infinite, None as 0."""
         value = getattr(self, figure)
         share = 0.0 if value is None else value / getattr(self.tolerance, figure)
         return math.inf if math.isnan(share) else float(share)
@@ -60,13 +61,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Check:
-    """What `check` finds.
+    """The result of `check`.
 
     Attributes:
-        artifact, backend: what ran, on what.
-        samples: one a golden sample.
-        seconds: how long the samples took.
-        unfit: why the artifact is not fit for use since its export, as its card says; empty where nothing is known.
+        artifact: the file that ran.
+        backend: the interpreter that it ran on.
+        samples: one per golden sample.
+        seconds: how long all samples took.
+        unfit: why the artifact was not fit for use when it was exported, as its card says; empty if nothing was found.
     """
 
     artifact: Path
@@ -77,15 +79,16 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is known against it, there are samples, and every figure of each is within its tolerance."""
+        """Whether the card names no fault, there are samples, and every figure of every sample is within its
+        tolerance."""
         return not self.failures
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """A line for each thing that is wrong.
+        """One line for each fault.
 
-        First what the card says against it, then each figure that is beyond its tolerance: on which sample it is
-        worst, and how far.
+        First the faults that the card names, then each figure that is beyond its tolerance, with the worst sample and
+        how far off it is.
         """
         known = unfit_lines(self.unfit)
         if not self.samples:
@@ -94,7 +97,7 @@ class Check:
         return (*known, *(_line(self.samples, figure) for figure in beyond))
 
     def worst(self, figure: str) -> Sample:
-        """The sample that is the nearest to its tolerance of a figure, or the furthest beyond."""
+        """The sample for which a figure is worst in relation to its tolerance."""
         return max(self.samples, key=lambda sample: sample.excess(figure))
 
 
@@ -104,9 +107,9 @@ def unfit_lines(unfit: str) -> tuple[str, ...]:
 
 
 def check(explainer: Explainer) -> Check:
-    """Answer the golden samples that the artifact carries, and compare with what Keras answered.
+    """Run the artifact's golden samples and compare the answers with those of Keras.
 
-    Needs no image and no other file, and takes as long as explaining a few images.
+    It needs no other file, and takes as long as explaining a few images.
     """
     artifact = explainer.artifact
     arrays = artifact.arrays
@@ -156,7 +159,7 @@ def _maps(arrays: Arrays) -> list[tuple[_GoldenMap | None, ...]]:
 
 
 def tolerances(artifact: Artifact) -> list[Tolerance]:
-    """What each figure of each golden sample may be at the most, on any device."""
+    """The largest value that each figure of each golden sample may have, on any device."""
     traits, errors = PRECISIONS[artifact.card.precision], artifact.arrays.golden_errors
     if errors is None:
         return [traits.unmeasured] * len(artifact.arrays.golden_images)

@@ -24,7 +24,7 @@ NOT_RUN: Mapping[str, str] = {
     r"--camera 0": "needs a camera; tests/runtime/serve shows a video file live",
     r"^camlite serve .*--runtime": "needs npm's package; tests/runtime/serve/test_page_in_browser.py opens that page",
     r"^python3 -m venv ": "makes an environment; test_install_lines.py does so, with the marker endurance",
-    r"^\. \.venv": "only changes the reader's own shell",
+    r"^\. \S+/bin/activate": "only changes the reader's own shell",
     r"^(systemctl|journalctl) ": "changes this machine; tests/test_device_page.py asks systemd about the unit",
     r"^libcamera-still ": "needs the camera of a Raspberry Pi",
     r" picamera ": "needs the camera of a Raspberry Pi",

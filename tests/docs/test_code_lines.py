@@ -15,6 +15,7 @@ import pytest
 
 from camlite import cli
 from camlite.images import picture_files
+from docs import page_models
 from docs.page_runner import BACKGROUND, NOT_RUN, SLOW, Runner, matching
 from docs.page_world import fill
 from support.code_blocks import DOCS, SHOWN, TYPED, Block, blocks_of, pages, unfenced
@@ -65,6 +66,12 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(tmp_path_factory, "shapes", _follow_the_first_tutorial)
 
 
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files of Teachable Machine and of PyTorch."""
+    return made_once(tmp_path_factory, "models", page_models.make)
+
+
 def _follow_the_first_tutorial(folder: Path) -> None:
     picture_files.write(folder / "photo.jpg", np.full((40, 60, 3), 90, np.uint8))
     with Runner(folder) as runner:
@@ -89,8 +96,9 @@ def test_the_lines_of_a_page_run(page, tmp_path, tiny, reference_artifacts):
 
 @pytest.mark.endurance
 @pytest.mark.parametrize("page", [page for page in RUN_PAGES if page != FIRST], ids=name)
-def test_all_lines_of_a_page_run(page, tmp_path, tiny, reference_artifacts, shapes):
+def test_all_lines_of_a_page_run(page, tmp_path, tiny, reference_artifacts, shapes, models):
     fill(tmp_path, tiny, reference_artifacts, shapes if page.parent.name == "tutorials" else None)
+    page_models.bring(page, models, tmp_path)
 
     with Runner(tmp_path) as runner:
         for block in blocks_of(page):

@@ -282,11 +282,13 @@ def test_the_line_on_what_to_ship_says_on_how_few_images_it_was_checked(few: Map
         "the original's class on 1 of 1 picture of the calibration, on which it was calibrated, too, 1 named" in first
     )
     assert re.search(r", evidence correlation at least 0\.\d{6}$", first)
-    needed = f"where a verdict needs {FEWEST_IMAGES} different ones: "
+    needed = f"but a verdict needs {FEWEST_IMAGES} different ones: "
     assert second.startswith(f"checked on 1 picture of the calibration only, {needed}")
     assert second.endswith(f"measure it with `camlite parity 'my flowers.keras' {one.path} --data FOLDER`")
     assert f"measure it with camlite_export.parity(model, {str(one.path)!r}, data)" in list(shipping.lines([one]))[1]
-    assert third.startswith("(of those checked the least size times time on this machine; for another device compare ")
+    assert third.startswith(
+        "(of the files that are checked, this one has the smallest product of size and time on this machine; "
+    )
     assert f"checked on {FEWEST_IMAGES - 1} pictures of the calibration only" in list(shipping.lines([many]))[1]
     some = dataclasses.replace(many, calibrated=20)
     assert " pictures of the calibration, on 20 of which it was calibrated, too, " in next(shipping.lines([some]))
@@ -306,9 +308,9 @@ def test_what_is_fit_is_shipped_before_what_was_checked_and_its_line_counts_pict
     assert said.endswith("evidence correlation at least 0.999999 on 95 %")  # not 1: it is a bound
     assert "%" not in said.removesuffix("on 95 %")
     assert rule.startswith(
-        "(of those fit for use the least size times time on this machine; for another device compare "
+        "(of the files that are fit for use, this one has the smallest product of size and time on this machine; "
     )
-    assert "`camlite bench` there" in rule
+    assert "compare on your device with `camlite bench`" in rule
 
 
 def test_the_card_names_no_picture_of_the_user(bad: Mapping[str, exporting.Exported]) -> None:

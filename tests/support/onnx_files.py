@@ -182,7 +182,7 @@ def _with_a_shuffle() -> tuple[Nodes, Constants]:
     return [*nodes, *more], {**constants, **{name: np.array(one, np.int64) for name, one in sides.items()}}
 
 
-def _pooled(
+def pooled(
     *behind: Any, classes: int = CLASSES, pool: str = "GlobalAveragePool"
 ) -> Callable[[], tuple[Nodes, Constants]]:
     def head() -> tuple[Nodes, Constants]:
@@ -202,7 +202,7 @@ _SOFTMAX = node("Softmax", "logits", "answer", axis=1)
 
 def _pooled_by_a_window_larger_than_the_map() -> tuple[Nodes, Constants]:
     """As EfficientNet of transformers."""
-    nodes, constants = _pooled(_SOFTMAX)()
+    nodes, constants = pooled(_SOFTMAX)()
     nodes[0] = node("AveragePool", "features", "pooled", kernel_shape=[99, 99], strides=[99, 99], ceil_mode=1)
     return nodes, constants
 
@@ -267,7 +267,7 @@ def _hidden(kind: str, classes: int = CLASSES) -> Callable[[], tuple[Nodes, Cons
 
 
 def _one_probability() -> tuple[Nodes, Constants]:
-    nodes, constants = _pooled(node("Sigmoid", "logits", "answer"), classes=1)()
+    nodes, constants = pooled(node("Sigmoid", "logits", "answer"), classes=1)()
     return nodes, constants
 
 
@@ -318,23 +318,23 @@ def _of_pixels(proto: Any, _: Path) -> None:
 
 
 KINDS = (
-    OnnxKind("global pooling and a linear layer, scores are logits", _pooled(), activation="linear"),
-    OnnxKind("the same with a softmax, any batch", _pooled(_SOFTMAX), change=_any_batch),
+    OnnxKind("global pooling and a linear layer, scores are logits", pooled(), activation="linear"),
+    OnnxKind("the same with a softmax, any batch", pooled(_SOFTMAX), change=_any_batch),
     OnnxKind("the mean of height and width, MatMul and Add", _mean((2, 3))),
     OnnxKind("a linear layer of all places", _of_all_places),
     OnnxKind("a convolution with one channel per class, pooled; an output with four axes", _by_convolution),
     OnnxKind("one probability (sigmoid)", _one_probability, activation="sigmoid", classes=2),
-    OnnxKind("a sigmoid per class", _pooled(node("Sigmoid", "logits", "answer")), activation="sigmoid"),
-    OnnxKind("maximum pooling", _pooled(_SOFTMAX, pool="GlobalMaxPool"), "gradient"),
+    OnnxKind("a sigmoid per class", pooled(node("Sigmoid", "logits", "answer")), activation="sigmoid"),
+    OnnxKind("maximum pooling", pooled(_SOFTMAX, pool="GlobalMaxPool"), "gradient"),
     *(
         OnnxKind(f"a hidden layer with {kind}", _hidden(kind), "gradient", "linear")
         for kind in ("Relu", "HardSwish", "LeakyRelu", "Sigmoid", "Elu")
     ),
     OnnxKind("a hidden layer, and more classes than 64", _hidden("Relu", 70), "gradient_top", "linear", classes=70),
-    OnnxKind("shapes computed in the file, channels shuffled", _pooled(_SOFTMAX), front=_with_a_shuffle),
+    OnnxKind("shapes computed in the file, channels shuffled", pooled(_SOFTMAX), front=_with_a_shuffle),
     OnnxKind(
         "images with channels last, as tf2onnx writes them",
-        _pooled(_SOFTMAX),
+        pooled(_SOFTMAX),
         layouts=("hwc", "chw"),
         front=_from_channels_last,
         shape=(1, SIDE, SIDE, 3),
@@ -357,20 +357,18 @@ KINDS = (
         layouts=("chw", "hwc"),
         front=_dense_layer_of_a_map,
     ),
-    OnnxKind("a padding that is computed in the file", _pooled(_SOFTMAX), front=_with_computed_padding),
+    OnnxKind("a padding that is computed in the file", pooled(_SOFTMAX), front=_with_computed_padding),
     OnnxKind("an average over a window larger than the map", _pooled_by_a_window_larger_than_the_map),
-    OnnxKind("8 bits (QDQ), a scale per channel", _pooled(_SOFTMAX), precision="int8", front=_quantized),
-    OnnxKind("old: weights are inputs, too", _pooled(_SOFTMAX), opset=9, change=_initializers_as_inputs),
+    OnnxKind("8 bits (QDQ), a scale per channel", pooled(_SOFTMAX), precision="int8", front=_quantized),
+    OnnxKind("old: weights are inputs, too", pooled(_SOFTMAX), opset=9, change=_initializers_as_inputs),
     OnnxKind("old, a hidden layer", _hidden("Relu"), "gradient", "linear", opset=11),
-    OnnxKind("16 bits inside, float32 at both ends", _pooled(_SOFTMAX), precision="float16", change=_in_16_bits),
+    OnnxKind("16 bits inside, float32 at both ends", pooled(_SOFTMAX), precision="float16", change=_in_16_bits),
     OnnxKind(
         "16 bits inside, a hidden layer", _hidden("Relu"), "gradient", "linear", precision="float16", change=_in_16_bits
     ),
-    OnnxKind("images in uint8, scaled in the file", _pooled(_SOFTMAX), change=_of_pixels),
-    OnnxKind("weights in a second file", _pooled(_SOFTMAX), change=_weights_beside),
-    OnnxKind(
-        "images of any size, with --size", _pooled(_SOFTMAX), size=(SIDE, SIDE), shape=("N", 3, "height", "width")
-    ),
+    OnnxKind("images in uint8, scaled in the file", pooled(_SOFTMAX), change=_of_pixels),
+    OnnxKind("weights in a second file", pooled(_SOFTMAX), change=_weights_beside),
+    OnnxKind("images of any size, with --size", pooled(_SOFTMAX), size=(SIDE, SIDE), shape=("N", 3, "height", "width")),
 )
 
 

@@ -1,6 +1,6 @@
-"""Hold artifacts against the classifier that they were exported from: what `camlite parity` does.
+"""Compare artifacts with the classifier that they were exported from, as `camlite parity` does.
 
-What cannot be opened is told, and the others are compared all the same.
+If an artifact cannot be opened, the result says so, and the others are compared.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from camlite_export.sources.pixel_views import view_of
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Compared):
-    """Artifacts against the classifier, on the same images; a table in a notebook."""
+    """Artifacts and their classifier, compared on the same images. A notebook shows a table."""
 
     def to_dict(self) -> dict[str, Any]:
         """The record that ``camlite parity --json`` prints."""

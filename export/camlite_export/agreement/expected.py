@@ -53,15 +53,15 @@ class Expected:
 
 @dataclass(frozen=True)
 class Given:
-    """What the caller says of the classifier; None where the artifact's card is to be believed.
+    """What the caller knows about the classifier; None means that the artifact's card is right.
 
     Attributes:
         layer: where to cut, see `camlite_export.cutting.cutter.cut`.
-        labels: one a class, or a file with one a line.
+        labels: one per class, or a file with one per line.
         preprocess, mean, std, order, fit: see `camlite_export.sources.pixel_conventions`; where one is given,
             the others have its defaults.
-        trusted: whether code that the classifier's file carries may run.
-        structure: file of its layers, where the classifier's own holds weights only.
+        trusted: whether Python code in the classifier's file may run.
+        structure: file with its layers, if the classifier's file holds weights only.
         backend: that the artifacts run on; a file that ships answers on the same one.
     """
 

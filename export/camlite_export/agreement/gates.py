@@ -485,5 +485,5 @@ def check(name: str, value: float | str) -> tuple[str, float]:
     except (TypeError, ValueError):
         limit = math.nan
     if not math.isfinite(limit):
-        raise CamliteError(f"gate {text!r}: {value!r} is no number; expected NAME=VALUE, as top1_agreement=0.99")
+        raise CamliteError(f"gate {text!r}: {value!r} is no number; expected NAME=VALUE, such as top1_agreement=0.99")
     return name, limit

@@ -50,6 +50,7 @@ def distribution(names: Sequence[str], series: Sequence[Floats], limits: Sequenc
         floor: the least that is drawn.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     known = [np.maximum(one[np.isfinite(one)], floor) for one in series]
     largest = max([floor * 10, *(one.max() for one in known if len(one)), *(limit for limit in limits if limit)])
@@ -61,6 +62,9 @@ def distribution(names: Sequence[str], series: Sequence[Floats], limits: Sequenc
             _ridge(axes, -row, one, edges, limit)
         axes.set(xscale="log", xlim=(floor, edges[-1]), ylim=(0.95 - len(names), 1.0))
         axes.set_yticks([0.3 - row for row in range(len(names))], names)
+        axes.xaxis.set_major_locator(LogLocator(numticks=6))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0e}"))  # the usual one is a formula
+        axes.xaxis.set_minor_formatter(NullFormatter())
         data_uri.plain_axes(axes)
         return data_uri.svg(figure)
 

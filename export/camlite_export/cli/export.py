@@ -38,38 +38,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="DIR",
-        help="where artifacts go (default: a folder beside the classifier: flowers/ for flowers.keras)",
+        help="folder for the artifacts (default: flowers/ next to flowers.keras)",
     )
-    parser.add_argument("--name", help="of the artifacts (default: the file's)")
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="one label a line, numbered or not, or JSON")
+    parser.add_argument("--name", help="name of the artifacts (default: that of the classifier's file)")
+    parser.add_argument(
+        "--labels", type=Path, metavar="FILE", help="file with one label per line (with or without numbers), or JSON"
+    )
     parser.add_argument(
         "--calibration",
         type=Path,
         metavar="FOLDER|NPZ",
-        help=f"representative images, needed for {' and '.join(_CALIBRATED)}: a folder of pictures, or an .npz with "
-        "`images`",
+        help=f"pictures to measure with, needed for {' and '.join(_CALIBRATED)}: a folder, best with one subfolder per "
+        "class, or an .npz with `images`",
     )
-    parser.add_argument("--formats", nargs="+", choices=get_args(Container), help="default: all")
-    parser.add_argument("--precisions", nargs="+", choices=get_args(Precision), help="default: all that can be made")
+    parser.add_argument(
+        "--formats", nargs="+", choices=get_args(Container), help="kinds of files to write (default: all)"
+    )
+    parser.add_argument(
+        "--precisions",
+        nargs="+",
+        choices=get_args(Precision),
+        help="precisions to write (default: all that can be made)",
+    )
     parser.add_argument("--sign", type=Path, metavar="KEY", help="sign the artifacts with this key of `camlite keygen`")
     parser.add_argument(
         "--evidence",
         choices=OF_AFFINE_HEADS,
         default=OF_AFFINE_HEADS[0],
-        help="what computes it: the device, from class weights (default), or the graph, as an output, of all classes "
-        "in every run; programs without camlite can read it",
+        help="what computes the evidence. device: camlite, from class weights (default); graph: the model itself, for "
+        "all classes in every run, as an output that programs without camlite can read",
     )
     parser.add_argument(
         "--maps",
         choices=get_args(Maps),
         default="auto",
-        help="auto: whichever is measured to be best and worth its cost (default); cam: of the last feature map, as "
-        "coarse as that is; sharp: finer ones besides, by the best guide",
+        help="auto: fine maps if they measure better (default); cam: only the coarse map of the last layer; sharp: "
+        "always the best fine map, too",
     )
     parser.add_argument(
         "--guide",
         metavar="NAME",
-        help="of sharp maps, instead of the best one: its name as inspect shows it, as `layercam conv_32`",
+        help="use this guide for sharp maps instead of the best one; names as `camlite inspect` shows them, such as "
+        "`layercam conv_32`",
     )
     parser.add_argument(
         "--outputs",
@@ -77,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="int8",
         help="of int8.tflite: int8 (default), or uint8 for programs that take no int8, such as MediaPipe",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     options.add_classifier(parser)
     options.add_size(parser)
     options.add_preprocessing(parser)

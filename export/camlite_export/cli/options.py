@@ -15,15 +15,19 @@ from camlite_export.sources import pixel_conventions
 
 def add_classifier(parser: argparse.ArgumentParser) -> None:
     """``--layer``, ``--structure`` and ``--trust``."""
-    parser.add_argument("--trust", action="store_true", help="run code that the classifier's file carries")
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="run Python code that the file carries (Lambda layers, classes of your own)",
+    )
     parser.add_argument(
         "--structure",
         type=Path,
         metavar="JSON",
-        help="the classifier's layers, as model.to_json() gives them, where its file holds weights only",
+        help="the layers, as model.to_json() writes them, if the file holds weights only",
     )
     parser.add_argument(
-        "--layer", help="cut behind this layer: an index (-3 is the last but two) or a name (default: found by itself)"
+        "--layer", help="take the map after this layer: a name, or an index such as -3 (default: camlite finds it)"
     )
 
 
@@ -33,7 +37,7 @@ def add_size(parser: argparse.ArgumentParser) -> None:
         "--size",
         type=size,
         metavar="HEIGHTxWIDTH",
-        help="of the images, for a classifier that takes any (224, 240x320)",
+        help="size of the pictures, if the classifier takes any size, such as 224 or 240x320",
     )
 
 
@@ -42,26 +46,29 @@ def add_preprocessing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preprocess",
         choices=list(pixel_conventions.NAMED),
-        help="what the classifier was trained on: pixels 0..1, -1..1, by ImageNet's mean and deviation (RGB), by its "
-        "mean (BGR), or 0..255 (default: decided by what its layers, its normalizations and labelled pictures say)",
+        help="the pixels that the classifier was trained on. unit: 0..1; signed: -1..1; imagenet: ImageNet's mean and "
+        "deviation; caffe: ImageNet's mean, BGR; raw: 0..255 (default: camlite finds out from layers and pictures)",
     )
     parser.add_argument(
         "--mean",
         type=numbers,
         metavar="M[,M,M]",
-        help="instead: mean of the pixels, on 0..255 (or both on 0..1, as PyTorch's)",
+        help="instead of --preprocess: mean of the pixels on 0..255, or on 0..1 as in PyTorch",
     )
-    parser.add_argument("--std", type=numbers, metavar="S[,S,S]", help="and their standard deviation")
+    parser.add_argument(
+        "--std", type=numbers, metavar="S[,S,S]", help="standard deviation of the pixels, on the scale of --mean"
+    )
     parser.add_argument(
         "--order",
         choices=get_args(ChannelOrder),
-        help="of the classifier's colour channels; bgr where OpenCV read the training's pictures (default: decided as "
-        "well, and where nothing tells, rgb; of caffe, bgr)",
+        help="order of the colour channels; bgr if OpenCV read the training pictures (default: camlite finds out; rgb "
+        "if nothing tells)",
     )
     parser.add_argument(
         "--fit",
         choices=get_args(Fit),
-        help="how other image sizes are made to fit (default: stretch; crop for Teachable Machine)",
+        help="how to fit pictures of another shape: stretch, or crop the middle (default: stretch; crop for Teachable "
+        "Machine)",
     )
 
 
@@ -76,7 +83,7 @@ def size(text: str) -> tuple[int, int]:
     """``240x320`` is a height and a width, ``224`` both."""
     sides = text.split("x") if "x" in text else [text, text]
     if len(sides) != 2 or not all(re.fullmatch(r"0*[1-9][0-9]{0,5}", side) for side in sides):
-        raise ClassifierError(f"--size {text}: expected one side or two, from 1 to 999999, as 224 or 240x320")
+        raise ClassifierError(f"--size {text}: expected one side or two, from 1 to 999999, such as 224 or 240x320")
     return int(sides[0]), int(sides[1])
 
 
@@ -86,5 +93,5 @@ def numbers(text: str) -> Sequence[float]:
 
 
 # argparse puts these into its messages
-size.__name__ = "size, as 224 or 240x320"
+size.__name__ = "size, such as 224 or 240x320"
 numbers.__name__ = "list of numbers"

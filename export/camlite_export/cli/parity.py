@@ -29,24 +29,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("classifier", type=Path, help="the trained classifier: .keras, .h5, .hdf5, .model")
     several.add_artifacts(parser)
     parser.add_argument(
-        "--data", type=Path, metavar="FOLDER|NPZ", help="images (default: the first artifact's golden samples)"
+        "--data",
+        type=Path,
+        metavar="FOLDER|NPZ",
+        help="pictures to compare on (default: the golden samples of the first artifact)",
     )
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="one label a line, numbered or not, or JSON")
-    parser.add_argument("--report", type=Path, metavar="DIR", help="write a page for people there, and parity.json")
+    parser.add_argument(
+        "--labels", type=Path, metavar="FILE", help="file with one label per line (with or without numbers), or JSON"
+    )
+    parser.add_argument("--report", type=Path, metavar="DIR", help="folder for a report: index.html and parity.json")
     parser.add_argument(
         "--gate",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a limit of your own, as top1_agreement=0.99; may be given several times",
+        help="a limit of your own, such as top1_agreement=0.99; may be given several times",
     )
-    parser.add_argument("--backend", choices=BACKENDS, help="default: whichever is installed")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+    parser.add_argument(
+        "--backend", choices=BACKENDS, help="the interpreter (default: the first one that is installed)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     add_engine(parser)
     options.add_classifier(parser)
     options.add_preprocessing(parser)
     parser.set_defaults(fit=None)
-    parser.epilog = "Labels, layer and preprocessing that are not given are those of the first artifact's card."
+    parser.epilog = "Labels, layer and preprocessing that you do not give are taken from the first artifact."
 
 
 def run(arguments: argparse.Namespace) -> int:

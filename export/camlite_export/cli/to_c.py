@@ -20,9 +20,9 @@ EXAMPLES = ("camlite to-c flowers/flowers.int8.tflite --output firmware",)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     parser.add_argument("artifact", type=Path, help="a .tflite artifact: int8, int16x8 or float32")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the folder that is written into")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the files")
     parser.add_argument(
-        "--samples", type=_count, metavar="N", help="take at most N golden samples along (default: all), 0 for none"
+        "--samples", type=_count, metavar="N", help="include at most N golden samples (default: all), 0 for none"
     )
     options.add_trusted(parser)
 

@@ -39,12 +39,12 @@ class Cut(Protocol):
 
     @property
     def step(self) -> Step:
-        """Of the original, whose output the features are."""
+        """The step of the original whose output is the feature map."""
         ...
 
     @property
     def layer(self) -> str:
-        """Name of what gives the features, as `camlite inspect` lists it."""
+        """Name of the layer that gives the features, as `camlite inspect` lists it."""
         ...
 
     @property
@@ -64,7 +64,7 @@ class Cut(Protocol):
 
     @property
     def activation(self) -> Activation:
-        """What makes scores of logits."""
+        """What turns logits into scores."""
         ...
 
     @property

@@ -51,7 +51,7 @@ def are_kept(source: Source, steps: Sequence[Step]) -> bool:
 def follow_halves(
     features_of: Callable[[Floats], Floats], image_shape: tuple[int, int, int], shape: Sequence[int | None]
 ) -> bool:
-    """Whether each half of a map (N, h, w, C) follows its own half of the image the most, in each axis of several places.
+    """Whether each half of a map (N, h, w, C) follows its own half of the image the most, along all axes with places.
 
     A map of one row of all places does so by accident, as its first half is the upper half of the image.
     """

@@ -291,7 +291,7 @@ def _named_step(source: Keras3Source, layer: int | str) -> KerasStep:
                 f"`camlite inspect` lists the layers"
             )
         if id(layers[layer]) not in ends:
-            raise ClassifierError(f"{name}: layer {layer} is the input; choose a layer behind it")
+            raise ClassifierError(f"{name}: layer {layer} is the input; choose a later layer")
         return ends[id(layers[layer])]
     for step in _steps_named(layer, layers, source.journey):
         return step

@@ -101,7 +101,7 @@ def _sheets(one: Found) -> list[dict[str, Any]]:
     ordered = known[np.argsort(difference[known], kind="stable")]
     best = ordered[::-1][:_SHOWN]
     worst = ordered[: max(0, min(_SHOWN, len(ordered) - len(best)))]
-    sheets = (("Where the map says most: insertion less deletion is highest", best), ("Where it says least", worst))
+    sheets = (("Best maps: insertion minus deletion is highest", best), ("Worst maps", worst))
     return [{"title": title, "cases": _cases(one, rows)} for title, rows in sheets if len(rows)]
 
 

@@ -109,7 +109,7 @@ def _check_name(path: Path) -> None:
         )
     if path.suffix.lower() not in SUFFIXES or not path.is_file():
         raise ClassifierError(
-            f"{path}: not a Keras model file; expected one of {expected} (rename it where it is one of them)"
+            f"{path}: not a Keras model file; expected one of {expected} (rename it if it is one of them)"
         )
 
 

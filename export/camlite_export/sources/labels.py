@@ -102,7 +102,7 @@ def _checked(lines: Sequence[str], classes: int, where: str) -> tuple[str, ...]:
             )
     if len(lines) != classes:
         raise ClassifierError(
-            f"{where}: {counted(len(lines), 'label')}, the classifier has {classes} classes; give one label a line"
+            f"{where}: {counted(len(lines), 'label')}, the classifier has {classes} classes; give one label per line"
         )
     counts = Counter(unicodedata.normalize("NFC", line) for line in lines)  # what looks the same is the same
     twice = next((line for line, count in counts.items() if count > 1), None)

@@ -62,7 +62,9 @@ def open_source(
         opened = keras_files.open_original(path, trusted, beside)
     else:
         if structure is not None:
-            raise ClassifierError("a model object has its layers: leave structure out, or give the file of its weights")
+            raise ClassifierError(
+                "a model object already has its layers; leave structure out, or give the file with its weights"
+            )
         _import_tensorflow()
         opened = keras_files.from_object(classifier)
     if isinstance(opened, Rebuilt):
@@ -78,7 +80,7 @@ def is_file_that_ships(path: Path) -> bool:
 def _of_a_file(path: Path, size: Size | None, structure: Path | None) -> Source:
     """A `.tflite` file; what is asked for of other kinds does not apply, and is told."""
     if structure is not None:
-        raise ClassifierError(f"{path}: has its operators with it: leave --structure out")
+        raise ClassifierError(f"{path}: already holds its operators; leave --structure out")
     content = reading.examine(path)
     _import_tensorflow()
     stages.begin(f"opening {path.name}")
@@ -94,7 +96,7 @@ def _of_a_file(path: Path, size: Size | None, structure: Path | None) -> Source:
 def _of_an_onnx_file(path: Path, size: Size | None, default_size: Size | None, structure: Path | None) -> Source:
     """An `.onnx` file, which may take images of any size."""
     if structure is not None:
-        raise ClassifierError(f"{path}: has its operators with it: leave --structure out")
+        raise ClassifierError(f"{path}: already holds its operators; leave --structure out")
     examined = onnx_reading.examine(path)
     _import_tensorflow()
     stages.begin(f"opening {path.name}")

@@ -1,4 +1,4 @@
-"""What every source offers: a classifier as it was given, whatever kind of file it came in.
+"""What every source offers. A source is the original classifier, whatever kind of file it came in.
 
 To add one: a file in this folder with a class that satisfies `Source`, its line in
 `camlite_export.sources.opening`, and who cuts it in `camlite_export.cutting.cutter`.
@@ -66,7 +66,7 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         ...
 
     @property
@@ -89,12 +89,12 @@ class Source(Protocol):
 
     @property
     def activation(self) -> Activation:
-        """What makes scores of logits."""
+        """What turns logits into scores."""
         ...
 
     @property
     def saturation(self) -> str | None:
-        """Which function has made its logits probabilities, where something stands behind it; None where none has."""
+        """The function that turns its logits into probabilities, if something follows it; otherwise None."""
         ...
 
     @property
@@ -104,7 +104,7 @@ class Source(Protocol):
 
     @property
     def digest(self) -> str:
-        """SHA-256, in hexadecimal, over what it has learned: the card of each artifact has it, and parity asks for it.
+        """SHA-256 of its weights, in hexadecimal: the card of each artifact has it, and parity checks it.
 
         The same for the same classifier in another process, on another day.
         """
@@ -112,7 +112,7 @@ class Source(Protocol):
 
     @property
     def labels(self) -> tuple[str, ...] | None:
-        """One label a class, where the file itself has them."""
+        """One label per class, if the file has them."""
         ...
 
     @property
@@ -135,7 +135,7 @@ class Source(Protocol):
         ...
 
     def logits(self, features: Floats, step: Step) -> Floats:
-        """The head as a black box: what stands behind a step, up to the last activation.
+        """The head as a black box: what follows a step, up to the last activation.
 
         Args:
             features: float32 (N, h, w, C), any that its `step` could give, and any that it could not: the head is

@@ -53,7 +53,7 @@ def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32]
         onnx_model.verify(serialized)
     except ValueError as error:
         raise ClassifierError(
-            f"no device would take this classifier in ONNX's {precision}, as camlite cannot prove it sound: {error}; "
+            f"camlite's safety check rejects this classifier in {precision} as ONNX: {error}; "
             f"choose other --precisions or --formats tflite"
         ) from None
     return serialized

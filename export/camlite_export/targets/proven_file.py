@@ -22,7 +22,6 @@ def proven(model: bytes, verify: Callable[[bytes], object], name: str, remedy: s
         verify(model)
     except ValueError as error:
         raise ClassifierError(
-            f"{name}: no device would take it with its evidence, as camlite cannot prove it sound: {error}; "
-            f"cut it at another --layer{remedy}"
+            f"{name}: camlite's safety check rejects it with its evidence: {error}; cut it at another --layer{remedy}"
         ) from None
     return model

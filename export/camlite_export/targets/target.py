@@ -1,4 +1,4 @@
-"""What every target offers: a kind of model that artifacts are made of."""
+"""What every target offers. A target is a kind of model that artifacts are made of."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32]
         tflite_model.verify(model)
     except ValueError as error:
         raise ClassifierError(
-            f"no device would take this classifier in TFLite's {precision}, as camlite cannot prove it sound: {error}; "
+            f"camlite's safety check rejects this classifier in {precision} as TFLite: {error}; "
             f"choose other --precisions or --formats onnx"
         ) from None
     return model

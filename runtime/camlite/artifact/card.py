@@ -47,9 +47,9 @@ class Preprocessing(NamedTuple):
 
     Attributes:
         height, width, channels: the classifier's input; channels is 1 (grey) or 3 (RGB).
-        scale, offset: one float a channel.
-        fit: how an image of another size is made to fit. ``stretch`` resizes both sides alone,
-            ``crop`` first cuts the largest centred window of the input's aspect ratio.
+        scale, offset: one float per channel.
+        fit: how an image of another size is made to fit. ``stretch`` resizes each side on its own, ``crop`` first cuts
+            out the largest centred window with the input's aspect ratio.
         order: of the classifier's colour channels, and so of scale and offset; images are always RGB.
     """
 
@@ -63,9 +63,9 @@ class Preprocessing(NamedTuple):
 
 
 class Window(NamedTuple):
-    """Where the grid of cells lies over the classifier's input: its edges, in fractions of the input's sides.
+    """Which part of the classifier's input the grid of cells covers: its edges, as fractions of the input's sides.
 
-    The default is the whole input. Inside of 0..1 where the classifier crops, below 0 or above 1 where it pads.
+    The default is the whole input. The edges are inside 0..1 if the classifier crops, below 0 or above 1 if it pads.
     Cell (i, j) of a grid (h, w) covers ``top + (bottom - top) * i / h`` to ``top + (bottom - top) * (i + 1) / h``
     from top to bottom, and likewise from left to right.
     """
@@ -80,14 +80,14 @@ WHOLE = Window()
 
 
 class Head(NamedTuple):
-    """What stands between features and scores.
+    """The part of the classifier between features and scores.
 
     Attributes:
         layer: name of the layer whose output the features are.
         height, width, channels: shape of the features of one image.
         activation: what turns logits into scores.
         evidence: how evidence is made, a word of `camlite.artifact.evidence_methods`.
-        window: where the grid (height, width) lies over the classifier's input.
+        window: the part of the classifier's input that the grid (height, width) covers.
     """
 
     layer: str
@@ -105,19 +105,19 @@ class Head(NamedTuple):
 
 
 class Card(NamedTuple):
-    """Everything but the arrays.
+    """Everything that an artifact says about itself, except the arrays.
 
     Attributes:
         name: the classifier's name.
         precision: float32, float16, dynamic, int8 or int16x8.
-        labels: one a class, in the order of the scores.
+        labels: one per class, in the order of the scores.
         preprocessing, head: see there.
         classifier_sha256: of the trained classifier's weights and structure.
-        model_sha256: of the artifact's model bytes, verified before an interpreter sees them.
-        made_with: name and version of each program that had a hand in it.
-        pixels: why the preprocessing is what it is, one line for people; empty where nobody wrote it down.
-        unfit: why the artifact is not fit for use, as measured where it was made, one line for people; empty where
-            nothing was found against it.
+        model_sha256: digest of the artifact's model bytes, verified before an interpreter sees them.
+        made_with: name and version of each program that took part.
+        pixels: why this preprocessing was chosen, one line for people; empty if it was not recorded.
+        unfit: why the artifact is not fit for use, as measured when it was made, one line for people; empty if no fault
+            was found.
         image_layout, features_layout: the order of axes that the model itself has of these two tensors: ``hwc``,
             (height, width, channels), or ``chw``, as PyTorch has them. Shapes and arrays are (height, width, channels)
             everywhere else.

@@ -12,7 +12,7 @@ Precision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 
 
 class Tolerance(NamedTuple):
-    """The most that each figure of a golden sample may be, see `camlite.self_check.Sample`."""
+    """The largest value that each figure of a golden sample may have, see `camlite.self_check.Sample`."""
 
     score_difference: float
     evidence_error: float

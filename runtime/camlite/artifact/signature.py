@@ -1,8 +1,8 @@
 """Who made an artifact: an Ed25519 signature (RFC 8032) of its seal, and so of model bytes, card and arrays.
 
-A seal tells damage; a signature tells that whoever holds a private key has sealed the file. It stands behind the
-seal as text: public key and signature in hexadecimal. The library ``cryptography`` (extra ``sign``) is imported
-where a signature is to be verified or made, and nowhere else.
+A seal detects corruption; a signature proves that the owner of a private key has sealed the file. It follows the seal
+as text: public key and signature in hexadecimal. The library ``cryptography`` (extra ``sign``) is imported only to
+verify or make a signature.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _MOST_KEY_BYTES = 1 << 16
 
 
 class Signature(NamedTuple):
-    """A signature as an artifact carries it, whoever made it.
+    """The signature in an artifact; nothing is verified yet.
 
     Attributes:
-        public_key: 32 bytes; of the key that it claims to be made with.
+        public_key: 32 bytes: the key that it claims to be made with.
         signature: 64 bytes.
     """
 
@@ -38,7 +38,7 @@ class Signature(NamedTuple):
     signature: bytes
 
     def to_bytes(self) -> bytes:
-        """The text that stands in an artifact, `LENGTH` bytes."""
+        """The text in an artifact, `LENGTH` bytes."""
         return MARK + f"{self.public_key.hex()}:{self.signature.hex()}".encode()
 
 
@@ -70,11 +70,11 @@ def verify(signature: Signature | None, message: bytes, trusted: Sequence[bytes]
         ArtifactError: there is no signature, it was made with another key, or it does not fit the message.
     """
     if signature is None:
-        raise ArtifactError(f"{where}: not signed, and trusted keys are insisted on; export it with --sign KEY")
+        raise ArtifactError(f"{where}: not signed, but trusted keys were given; export it with --sign KEY")
     if signature.public_key not in trusted:
         raise ArtifactError(
             f"{where}: signed with the key {signature.public_key.hex()[:16]}, which is not among the "
-            f"{len(trusted)} trusted; add it to them where you know whose it is"
+            f"{len(trusted)} trusted; if you know its owner, add it to them"
         )
     try:
         key = library("hazmat.primitives.asymmetric.ed25519").Ed25519PublicKey.from_public_bytes(signature.public_key)

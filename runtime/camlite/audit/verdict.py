@@ -148,7 +148,7 @@ def _story(images: int, objects: bool, concentration: Interval, follows: Interva
         return "undecided", f"{counted(images, 'different image')} with all figures, expected at least {LEAST_IMAGES}"
     by_score = _side(follows, 0.0)
     if not objects:
-        return by_score, "shows no object: judged by the counterfactual alone"
+        return by_score, "shows no object: judged by the counterfactual only"
     by_evidence = _side(concentration, ON_OBJECT)
     if by_evidence == by_score and by_score != "undecided":
         return by_score, "evidence and counterfactual agree"

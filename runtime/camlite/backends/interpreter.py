@@ -1,4 +1,4 @@
-"""What every backend offers, whatever it wraps."""
+"""What every backend offers."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class Interpreter(Protocol):
 
         def open_model(model: bytes, threads: int) -> Interpreter
 
-    and its line in `camlite.backends`. The module is imported only where its interpreter is to run, and imports that
-    inside `open_model`. The model has been proven sound before, see `camlite.soundness`; `threads` is how many one run
-    may use. What cannot be loaded is a RuntimeError, ValueError or ImportError, whose text becomes a BackendError.
+    and its line in `camlite.backends`. The module is imported only when its interpreter runs, and imports the
+    interpreter inside `open_model`. The model has passed `camlite.soundness` before; `threads` is how many threads one
+    run may use. If loading fails, raise RuntimeError, ValueError or ImportError; the text becomes a BackendError.
 
     - Tensors are found by their names, never by their positions: one input, ``image``, and the outputs ``features``,
       ``scores`` and, where the model gives them, ``evidence`` and ``guide``.

@@ -1,4 +1,4 @@
-"""The program ``camlite``: one file a command, loaded when it is called.
+"""The program ``camlite``: one file per command, loaded when it is called.
 
 A command is a module with `add_arguments`, `run`, and `EXAMPLES`, command lines for its help. Here are those of the
 device; other packages add theirs through entry points, see `camlite.system.extensions`.
@@ -34,19 +34,17 @@ class Command(NamedTuple):
 
 
 COMMANDS: Mapping[str, Command] = {
-    "explain": Command("camlite.cli.explain", "classify images and draw where the classifier looked"),
-    "watch": Command("camlite.cli.watch", "explain what arrives in a folder, or what a video or camera shows"),
-    "serve": Command("camlite.cli.serve", "explain images over HTTP, and on a page"),
+    "explain": Command("camlite.cli.explain", "classify pictures and draw where the classifier looked"),
+    "watch": Command("camlite.cli.watch", "explain pictures as they arrive: a folder, a video or a camera"),
+    "serve": Command("camlite.cli.serve", "explain pictures over HTTP and on a web page"),
     "to-web": Command("camlite.cli.to_web", "write a web site that explains pictures in the browser"),
-    "inspect": Command("camlite.cli.inspect", "show what an artifact, or a Keras model, is made of"),
-    "bench": Command("camlite.cli.bench", "measure what an explanation costs beside the bare interpreter"),
-    "check": Command("camlite.cli.check", "run an artifact's golden samples on this device"),
-    "audit": Command("camlite.cli.audit", "tell whether an artifact looks at the object, or beside it"),
-    "faithful": Command("camlite.cli.faithful", "measure how well maps point at what moves the score"),
-    "completion": Command(
-        "camlite.cli.completion", "print what makes the Tab key of bash, zsh or fish complete commands"
-    ),
-    "doctor": Command("camlite.cli.doctor", "say what is installed, which artifacts run here, and what to do"),
+    "inspect": Command("camlite.cli.inspect", "show the layers of a classifier, or what an artifact holds"),
+    "bench": Command("camlite.cli.bench", "measure what an explanation costs compared with the bare interpreter"),
+    "check": Command("camlite.cli.check", "check that artifacts answer on this device as on the workstation"),
+    "audit": Command("camlite.cli.audit", "find out whether a classifier looks at the object or beside it"),
+    "faithful": Command("camlite.cli.faithful", "measure how well maps show what the score depends on"),
+    "completion": Command("camlite.cli.completion", "print a script for Tab completion in bash, zsh or fish"),
+    "doctor": Command("camlite.cli.doctor", "show what is installed, which artifacts run here, and what to fix"),
 }
 
 # What a command of the workstation may miss, and the extra that brings it where that is not the exporter's.
@@ -87,6 +85,12 @@ class _Formatter(argparse.HelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=_columns() - 2)
 
+    def add_argument(self, action: argparse.Action) -> None:
+        """Measure an argument. argparse forgets that the list of commands is indented once more."""
+        super().add_argument(action)
+        if isinstance(action, argparse._SubParsersAction):
+            self._action_max_length += self._indent_increment
+
 
 def _columns() -> int:
     columns = 0
@@ -102,6 +106,7 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, examples: Sequence[str] = (), **options: Any) -> None:
         super().__init__(**options, formatter_class=_Formatter)
+        self._positionals.title = "arguments"
         self._examples = examples
 
     def format_help(self) -> str:
@@ -261,9 +266,10 @@ def _overview(arguments: Sequence[str]) -> NoReturn:
     """What answers where no command comes first: the help, the version, or what is wrong."""
     from camlite import __version__
 
-    about = "Image classifiers on the edge, with their explanation."
+    about = "Image classifiers on small devices, with a heatmap of where they looked."
     parser = _Parser(prog="camlite", description=about, examples=_EXAMPLES)
     parser.add_argument("--version", action="version", version=f"camlite {__version__}")
+    parser._positionals.title = "commands"
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     for name, (_, summary) in all_commands().items():
         commands.add_parser(name, help=summary, description=_sentence(summary))
@@ -272,8 +278,8 @@ def _overview(arguments: Sequence[str]) -> NoReturn:
 
 
 def all_commands() -> Mapping[str, Command]:
-    """The commands of the device and those that other packages add."""
-    return {**COMMANDS, **{name: Command(*added) for name, added in extensions.commands().items()}}
+    """The commands that other packages add, such as `export`, and those of the device."""
+    return {**{name: Command(*added) for name, added in extensions.commands().items()}, **COMMANDS}
 
 
 def _sentence(summary: str) -> str:

@@ -27,20 +27,25 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("artifact", type=Path, help="a .tflite or .onnx file of `camlite export`")
+    parser.add_argument("artifact", type=Path, help="a .tflite or .onnx file that `camlite export` wrote")
     parser.add_argument(
         "data",
         type=Path,
-        help="images/LABEL/STEM.jpg with masks/LABEL/STEM.png, Pascal VOC, COCO's .json, or an .npz with images, "
-        "classes and masks; without masks: any folder of images",
+        help="a folder with images/LABEL/STEM.jpg and masks/LABEL/STEM.png, Pascal VOC, COCO's .json, or an .npz with "
+        "images, classes and masks; without masks: any folder of pictures",
     )
-    parser.add_argument("--images", type=Path, metavar="DIR", help="with COCO: where its pictures are")
-    parser.add_argument("--report", type=Path, metavar="DIR", help="write a page for people there, and audit.json")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="with COCO: folder with its pictures")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="folder for a report: index.html and audit.json")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     options.add_engine(parser)
-    parser.add_argument("--resume", type=Path, metavar="DIR", help="keep finished batches there, and go on from them")
+    parser.add_argument(
+        "--resume",
+        type=Path,
+        metavar="DIR",
+        help="folder that keeps finished batches: a run that was stopped continues from there",
+    )
     options.add_interpreter(parser)
-    parser.epilog = "Exit code 1 where a class is told by something else than its object."
+    parser.epilog = "The exit code is 1 if the classifier recognizes a class by something else than its object."
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -116,7 +121,7 @@ def _print(arguments: argparse.Namespace, verdicts: Sequence[ClassVerdict]) -> N
     say.table([*header, "evidence in sky, ground, border, corners, less their share"], rows)
     notes = [f"{one.label}: {one.reason}" for one in verdicts if one.reason and one.verdict == "undecided"]
     if masked and any(not one.objects for one in verdicts):
-        notes.append("* shows no object: judged by the counterfactual alone")
+        notes.append("* shows no object: judged by the counterfactual only")
     say.line(*notes)
     if arguments.report:
         say.line(str(arguments.report / "index.html"))

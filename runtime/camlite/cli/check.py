@@ -22,7 +22,7 @@ EXAMPLES = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     several.add_artifacts(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line instead of the table")
     options.add_interpreter(parser)
 
 

@@ -17,11 +17,11 @@ EXAMPLES = ("camlite completion bash", "camlite completion fish")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("shell", choices=SHELLS, help="prints the script that this shell reads")
+    parser.add_argument("shell", choices=SHELLS, help="your shell")
     parser.epilog = (
-        "Write it where the shell looks for it. bash: ~/.local/share/bash-completion/completions/camlite; "
+        "Save the script where your shell looks for it. bash: ~/.local/share/bash-completion/completions/camlite; "
         "zsh: a file _camlite in a folder of $fpath; fish: ~/.config/fish/completions/camlite.fish. "
-        'Or try it in this bash: eval "$(camlite completion bash)"'
+        'To try it in this bash: eval "$(camlite completion bash)"'
     )
 
 

@@ -57,10 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="*",
         metavar="folder",
-        help="try the artifacts in these folders, or these files (default: the current folder and those in it)",
+        help="try the artifacts in these folders, or these files (default: the current folder and its subfolders)",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of the tables")
-    parser.epilog = "Exit code 1 where something does not work; what is only not installed does not count."
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the tables")
+    parser.epilog = "The exit code is 1 if something does not work. A package that is not installed does not count."
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -30,17 +30,17 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("artifact", type=Path, help="a .tflite or .onnx file of `camlite export`")
+    parser.add_argument("artifact", type=Path, help="a .tflite or .onnx file that `camlite export` wrote")
     parser.add_argument(
-        "images", nargs="+", metavar="image", help="picture files, folders, patterns, or - for standard input"
+        "images", nargs="+", metavar="image", help="picture files, folders or patterns; - reads standard input"
     )
-    parser.add_argument("--output", type=Path, metavar="DIR", help="where pictures go (default: here)")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="folder for the pictures (default: the current one)")
     options.add_classes(parser)
     options.add_drawing(parser)
     shown = parser.add_mutually_exclusive_group()
-    shown.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
+    shown.add_argument("--json", action="store_true", help="print one JSON object per line instead of the table")
     shown.add_argument(
-        "--ansi", action="store_true", help="show it in the terminal; pictures are written with --output alone"
+        "--ansi", action="store_true", help="show the map in the terminal; writes pictures only with --output"
     )
     options.add_interpreter(parser)
 

@@ -33,19 +33,26 @@ EXAMPLES = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     several.add_artifacts(parser)
-    parser.add_argument("data", type=Path, help="pictures as `camlite audit` takes them, with masks or without")
-    parser.add_argument("--masks", type=Path, metavar="DIR", help="where DATA's masks are, by the same names, as .png")
-    parser.add_argument("--images", type=Path, metavar="DIR", help="with COCO: where its pictures are")
+    parser.add_argument("data", type=Path, help="pictures, with or without masks, as for `camlite audit`")
+    parser.add_argument("--masks", type=Path, metavar="DIR", help="folder with the masks of DATA: the same names, .png")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="with COCO: folder with its pictures")
     parser.add_argument(
-        "--steps", type=options.positive, default=STEPS, metavar="N", help=f"of insertion and deletion ({STEPS})"
+        "--steps",
+        type=options.positive,
+        default=STEPS,
+        metavar="N",
+        help=f"steps of insertion and deletion (default: {STEPS})",
     )
     parser.add_argument(
-        "--model", type=Path, metavar="FILE", help="the original: compare its evidence with that of random weights"
+        "--model",
+        type=Path,
+        metavar="FILE",
+        help="the original classifier: also compare its evidence with that of random weights",
     )
-    parser.add_argument("--report", type=Path, metavar="DIR", help="write a page for people there, and faithful.json")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="folder for a report: index.html and faithful.json")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     options.add_interpreter(parser)
-    parser.epilog = "Exit code 1 where a picture cannot be measured; the others are."
+    parser.epilog = "The exit code is 1 if a picture cannot be measured. The others are measured all the same."
 
 
 def run(arguments: argparse.Namespace) -> int:

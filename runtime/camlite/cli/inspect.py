@@ -30,12 +30,19 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("file", type=Path, help="an artifact, or a classifier (.keras, .h5, .tflite)")
-    parser.add_argument("--layer", help="with a Keras model: cut behind this layer (index or name)")
-    parser.add_argument("--size", metavar="HEIGHTxWIDTH", help="with a Keras model that takes images of any size")
-    parser.add_argument("--structure", type=Path, metavar="JSON", help="with weights only: what model.to_json() gave")
-    parser.add_argument("--trust", action="store_true", help="with a Keras model: run code that the file carries")
-    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    parser.add_argument("file", type=Path, help="an artifact, or a classifier: .keras, .h5, .tflite, .onnx")
+    parser.add_argument("--layer", help="of a classifier: take the map after this layer (a name or an index)")
+    parser.add_argument(
+        "--size", metavar="HEIGHTxWIDTH", help="of a classifier: size of the pictures, if it takes any size"
+    )
+    parser.add_argument(
+        "--structure",
+        type=Path,
+        metavar="JSON",
+        help="of a file with weights only: the layers, as model.to_json() writes them",
+    )
+    parser.add_argument("--trust", action="store_true", help="of a Keras model: run Python code that the file carries")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     options.add_trusted(parser)
 
 

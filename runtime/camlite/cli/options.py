@@ -16,8 +16,12 @@ _YEAR = 365 * 24 * 3600.0
 
 def add_interpreter(parser: argparse.ArgumentParser) -> None:
     """``--backend``, ``--threads`` and ``--trusted``; `open_explainer` opens with them."""
-    parser.add_argument("--backend", choices=BACKENDS, help="default: whichever is installed")
-    parser.add_argument("--threads", type=threads, default=1, metavar="N", help="threads of one run (default: 1)")
+    parser.add_argument(
+        "--backend", choices=BACKENDS, help="the interpreter (default: the first one that is installed)"
+    )
+    parser.add_argument(
+        "--threads", type=threads, default=1, metavar="N", help="threads of the interpreter (default: 1)"
+    )
     add_trusted(parser)
 
 
@@ -28,7 +32,7 @@ def add_trusted(parser: argparse.ArgumentParser) -> None:
         action="append",
         type=Path,
         metavar="KEY",
-        help="insist on a signature of this public key; may be given several times",
+        help="require a signature by this public key; may be given several times",
     )
 
 
@@ -45,24 +49,31 @@ def add_classes(parser: argparse.ArgumentParser) -> None:
     """``--classes``, ``--top`` and ``--against``."""
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument(
-        "--classes", nargs="+", metavar="CLASS", help="explain these, by label or index (default: the top class)"
+        "--classes",
+        nargs="+",
+        metavar="CLASS",
+        help="explain these classes, by label or index (default: the class with the highest score)",
     )
     chosen.add_argument("--top", type=positive, metavar="N", help="explain the N classes with the highest scores")
     parser.add_argument(
-        "--against", metavar="CLASS", help="why those and not this one: their evidence minus its, by label or index"
+        "--against",
+        metavar="CLASS",
+        help="explain why not this class: the evidence of the others minus its own; a label or an index",
     )
 
 
 def add_drawing(parser: argparse.ArgumentParser) -> None:
     """``--style``, ``--colours`` and ``--no-text``."""
-    parser.add_argument("--style", choices=STYLES, default=STYLES[0], help=f"default: {STYLES[0]}")
+    parser.add_argument(
+        "--style", choices=STYLES, default=STYLES[0], help=f"how to draw the map (default: {STYLES[0]})"
+    )
     parser.add_argument(
         "--colours",
         choices=COLOUR_MAPS,
         default="inferno",
-        help="default: inferno; cividis looks the same to the colour-blind",
+        help="colours of the map (default: inferno); cividis looks the same to colour-blind people",
     )
-    parser.add_argument("--no-text", action="store_true", help="draw no label and score")
+    parser.add_argument("--no-text", action="store_true", help="draw neither label nor score")
 
 
 def drawing(arguments: argparse.Namespace) -> Drawing:
@@ -78,7 +89,7 @@ def choice(arguments: argparse.Namespace) -> Choice:
 def add_engine(parser: argparse.ArgumentParser) -> None:
     """``--engine``: who computes batches of images."""
     parser.add_argument(
-        "--engine", choices=("local", "ray"), default="local", help="ray: on a Ray cluster (default: local)"
+        "--engine", choices=("local", "ray"), default="local", help="ray: run on a Ray cluster (default: local)"
     )
 
 

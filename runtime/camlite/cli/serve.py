@@ -37,21 +37,32 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("artifact", type=Path, help="a .tflite or .onnx file of `camlite export`")
-    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="an IP address (default: 127.0.0.1)")
-    parser.add_argument("--port", type=_port, default=8080, metavar="N", help="default: 8080; 0 takes a free one")
+    parser.add_argument("artifact", type=Path, help="a .tflite or .onnx file that `camlite export` wrote")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="IP address to listen on (default: 127.0.0.1, this machine only)",
+    )
+    parser.add_argument(
+        "--port", type=_port, default=8080, metavar="N", help="port to listen on (default: 8080); 0 takes a free one"
+    )
     parser.add_argument(
         "--token-file",
         type=Path,
         metavar="FILE",
-        help=f"holds the token of requests, as does ${_TOKEN_VARIABLE}; every address but this machine's needs one",
+        help="file with the token that requests must carry; needed if other machines can connect. Instead you can set "
+        f"${_TOKEN_VARIABLE}",
     )
     parser.add_argument(
-        "--certificate", type=Path, metavar="FILE", help="serve over HTTPS with this certificate, PEM; needs --key"
+        "--certificate", type=Path, metavar="FILE", help="serve over HTTPS with this certificate (PEM); needs --key"
     )
-    parser.add_argument("--key", type=Path, metavar="FILE", help="the private key of --certificate, PEM")
+    parser.add_argument("--key", type=Path, metavar="FILE", help="the private key of --certificate (PEM)")
     parser.add_argument(
-        "--workers", type=options.threads, metavar="N", help="images explained at once (default: CPUs, at most 4)"
+        "--workers",
+        type=options.threads,
+        metavar="N",
+        help="pictures explained at the same time (default: number of CPUs, at most 4)",
     )
     parser.add_argument(
         "--camera",
@@ -63,33 +74,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=options.seconds,
         default=0.1,
         metavar="S",
-        help="from one picture of the camera to the next, at the least (default: 0.1 seconds)",
+        help="least seconds from one picture of the camera to the next (default: 0.1)",
     )
     parser.add_argument(
         "--max-viewers",
         type=options.positive,
         default=_VIEWERS,
         metavar="N",
-        help=f"who look at the camera at one time (default: {_VIEWERS})",
+        help=f"most viewers of the camera at the same time (default: {_VIEWERS})",
     )
     parser.add_argument(
         "--runtime",
         type=Path,
         metavar="DIR",
-        help="let the page run the artifact in the browser with this: node_modules/onnxruntime-web for .onnx, "
+        help="let the page run the artifact in the browser with this library: node_modules/onnxruntime-web for .onnx, "
         "node_modules/@litertjs/core for .tflite",
     )
     usual = Limits()
     for name, type_, default, metavar, text in (
-        ("--max-body", options.positive, usual.body, "BYTES", "of a request"),
-        ("--max-pixels", options.positive, usual.pixels, "N", "of an image"),
-        ("--max-drawn", options.positive, usual.drawn, "N", "pixels drawn for one request, all classes together"),
-        ("--max-memory", options.positive, usual.memory, "BYTES", "of all images that are worked on at one time"),
-        ("--timeout", options.seconds, usual.seconds, "S", "for a request to arrive"),
-        ("--max-seconds", options.seconds, usual.answer, "S", "for a request that has arrived to be answered"),
-        ("--queue", options.positive, usual.queue, "N", "requests that wait"),
+        ("--max-body", options.positive, usual.body, "BYTES", "most bytes of a request"),
+        ("--max-pixels", options.positive, usual.pixels, "N", "most pixels of a picture"),
+        ("--max-drawn", options.positive, usual.drawn, "N", "most pixels drawn for one request, all classes together"),
+        ("--max-memory", options.positive, usual.memory, "BYTES", "most memory for all pictures in work together"),
+        ("--timeout", options.seconds, usual.seconds, "S", "seconds for a request to arrive"),
+        ("--max-seconds", options.seconds, usual.answer, "S", "seconds to answer a request that has arrived"),
+        ("--queue", options.positive, usual.queue, "N", "most requests that wait"),
     ):
-        parser.add_argument(name, type=type_, default=default, metavar=metavar, help=f"{text} (default: {default:g})")
+        parser.add_argument(
+            name, type=type_, default=default, metavar=metavar, help=f"{text} (default: {default:,.10g})"
+        )
     options.add_interpreter(parser)
 
 
@@ -107,7 +120,8 @@ def run(arguments: argparse.Namespace) -> int:
     host = _address(arguments.host)
     if token is None and not host.is_loopback:
         raise CamliteError(
-            f"--host {arguments.host}: others could ask, too; expected --token-file FILE or ${_TOKEN_VARIABLE}"
+            f"--host {arguments.host}: other machines could connect; protect it with --token-file FILE or "
+            f"${_TOKEN_VARIABLE}"
         )
     if arguments.camera is not None:
         _check_camera(arguments.camera)

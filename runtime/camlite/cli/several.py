@@ -20,7 +20,7 @@ def add_artifacts(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="artifact",
-        help=".tflite or .onnx files of `camlite export`, or folders: all artifacts in them",
+        help="files that `camlite export` wrote, or folders: all artifacts in them",
     )
 
 

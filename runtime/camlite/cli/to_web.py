@@ -16,14 +16,15 @@ EXAMPLES = ("camlite to-web flowers/flowers.float32.onnx --output site --runtime
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     several.add_artifacts(parser)
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the site; it appears whole or not")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the site")
     parser.add_argument(
         "--runtime",
         action="append",
         type=Path,
         required=True,
         metavar="DIR",
-        help="node_modules/onnxruntime-web for .onnx, node_modules/@litertjs/core for .tflite; may be given twice",
+        help="library that runs artifacts in the browser: node_modules/onnxruntime-web for .onnx, "
+        "node_modules/@litertjs/core for .tflite; may be given twice",
     )
     options.add_trusted(parser)
 

@@ -38,35 +38,51 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("artifact", type=Path, help="a .tflite or .onnx file of `camlite export`")
+    parser.add_argument("artifact", type=Path, help="a .tflite or .onnx file that `camlite export` wrote")
     parser.add_argument(
         "source", help="a folder, a video file, a camera (0, /dev/video0, picamera) or a stream (rtsp://, http://)"
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="where results go")
-    parser.add_argument("--once", action="store_true", help="a folder: do what is there, then end")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("--once", action="store_true", help="with a folder: explain what is there, then stop")
     parser.add_argument(
-        "--every", type=options.seconds, default=1.0, metavar="S", help="of video and cameras (default: 1 second)"
+        "--every",
+        type=options.seconds,
+        default=1.0,
+        metavar="S",
+        help="seconds from one picture of a video or camera to the next (default: 1)",
     )
     parser.add_argument(
-        "--keep", type=options.positive, default=10_000, metavar="N", help="results of a camera (default: 10000)"
+        "--keep",
+        type=options.positive,
+        default=10_000,
+        metavar="N",
+        help="how many results of a camera to keep (default: 10,000)",
     )
     parser.add_argument(
-        "--settle", type=options.seconds, default=0.5, metavar="S", help="a file is whole when unchanged so long (0.5)"
+        "--settle",
+        type=options.seconds,
+        default=0.5,
+        metavar="S",
+        help="seconds without change before a file counts as complete (default: 0.5)",
     )
     parser.add_argument(
-        "--poll", type=options.seconds, default=5.0, metavar="S", help="look at the whole folder so often (5)"
+        "--poll",
+        type=options.seconds,
+        default=5.0,
+        metavar="S",
+        help="seconds between two looks at the whole folder (default: 5)",
     )
     parser.add_argument(
         "--max-pixels",
         type=options.positive,
         default=_MOST_PIXELS,
         metavar="N",
-        help="of a folder's pictures; larger ones have a result that says so (default: 16000000)",
+        help="most pixels of a picture in a folder; larger ones get an error as their result (default: 16,000,000)",
     )
     options.add_classes(parser)
     options.add_drawing(parser)
-    parser.add_argument("--no-picture", action="store_true", help="write results alone")
-    parser.add_argument("--json", action="store_true", help="print each result as it is written")
+    parser.add_argument("--no-picture", action="store_true", help="write JSON only, no pictures")
+    parser.add_argument("--json", action="store_true", help="print each result, one JSON object per line")
     options.add_interpreter(parser)
 
 

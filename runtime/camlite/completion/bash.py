@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from camlite.completion.tree import CommandLine, Option, Tree
 
-# Words with `=` in them come as three: --maps = sharp. Where nothing is offered, readline offers files.
+# Words with `=` in them come as three: --maps = sharp. Where nothing is offered, readline offers files, or only folders
+# where `compopt` says so (bash 3.2 has no `compopt`, and offers files).
 _SCRIPT = """\
 # Completion of camlite for bash. Made by: camlite completion bash
 _camlite() {{
     local current=${{COMP_WORDS[COMP_CWORD]}} command=${{COMP_WORDS[1]}}
-    local option= options= values= arguments= many=0 position word
+    local option= options= values= arguments= folder=0 many=0 position word
     COMPREPLY=()
     if (( COMP_CWORD == 1 )); then
         COMPREPLY=( $(compgen -W "{commands} --help --version" -- "$current") )
@@ -30,6 +31,8 @@ _camlite() {{
     [[ ${{COMP_WORDS[position + 1]}} == "=" ]] && (( away-- ))
     if [[ $current != -* && -n $values ]] && (( away <= 1 || many )); then
         COMPREPLY=( $(compgen -W "$values" -- "$current") )
+    elif [[ $current != -* ]] && (( folder && away <= 1 )); then
+        compopt -o dirnames +o default +o bashdefault 2> /dev/null || true
     elif [[ $current == -* ]]; then
         COMPREPLY=( $(compgen -W "$options" -- "$current") )
     elif [[ -n $arguments && -z $option ]]; then
@@ -49,11 +52,13 @@ def script(tree: Tree) -> str:
 def _case(name: str, line: CommandLine) -> str:
     names = " ".join(word for option in line.options for word in option.names)
     arguments = f"\n            arguments='{' '.join(line.choices)}'" if line.choices else ""
-    values = "".join(_values(option) for option in line.options if option.choices)
+    values = "".join(_values(option) for option in line.options if option.choices or option.folder)
     inner = f"\n            case $option in{values}\n            esac" if values else ""
     return f"        {name})\n            options='{names}'{arguments}{inner}\n            ;;"
 
 
 def _values(option: Option) -> str:
+    if option.folder:
+        return f"\n                {'|'.join(option.names)}) folder=1 ;;"
     many = int(option.values == "many")
     return f"\n                {'|'.join(option.names)}) values='{' '.join(option.choices)}' many={many} ;;"

@@ -41,6 +41,8 @@ def _option(option: Option) -> str:
     words = [f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}" for name in option.names]
     if option.choices:
         words.append(f"-x -a {_quoted(' '.join(option.choices))}")
+    elif option.folder:
+        words.append("-x -a '(__fish_complete_directories)'")
     elif option.values != "none":
         words.append("-r")
     return " ".join([*words, f"-d {_quoted(option.help)}"])

@@ -11,6 +11,7 @@ Values = Literal["none", "one", "many"]
 """How many values an option takes."""
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@%+-]*")  # what no shell takes apart
+_FOLDER = "DIR"  # what the help calls the value of an option that takes a folder
 
 
 class Option(NamedTuple):
@@ -19,7 +20,8 @@ class Option(NamedTuple):
     Attributes:
         names: ``--output``, or ``-h`` and ``--help``.
         values: how many it takes.
-        choices: which they can be; empty where files are offered.
+        choices: which they can be; empty where files or folders are offered.
+        folder: whether it takes a folder, so that no files are offered.
         repeats: whether it may be given several times.
         help: what it does, in one line.
     """
@@ -27,6 +29,7 @@ class Option(NamedTuple):
     names: tuple[str, ...]
     values: Values
     choices: tuple[str, ...]
+    folder: bool
     repeats: bool
     help: str
 
@@ -58,7 +61,8 @@ def _option(action: argparse.Action, parser: argparse.ArgumentParser) -> Option:
         values = "many"
     repeats = isinstance(action, argparse._AppendAction)
     text = parser._get_formatter()._expand_help(action) if action.help else ""
-    return Option(tuple(action.option_strings), values, _choices(action), repeats, _one_line(text))
+    folder = action.metavar == _FOLDER
+    return Option(tuple(action.option_strings), values, _choices(action), folder, repeats, _one_line(text))
 
 
 def _choices(action: argparse.Action) -> tuple[str, ...]:

@@ -48,7 +48,8 @@ def _case(name: str, line: CommandLine) -> str:
 
 def _specs(option: Option) -> Iterator[str]:
     """What `_arguments` is told of an option, one text for each of its names."""
-    takes = f"({' '.join(option.choices)})" if option.choices else "_files"
+    paths = "_path_files -/" if option.folder else "_files"
+    takes = f"({' '.join(option.choices)})" if option.choices else paths
     values = {"none": "", "one": f":value:{takes}", "many": f":value:{takes}"}[option.values]
     if option.values == "many":
         values += f"::value:{takes}" * (max(len(option.choices), 8) - 1)

@@ -25,10 +25,10 @@ class LabelledImages(Sequence[Pixels]):
     """A sequence of uint8 images (H, W, channels).
 
     Attributes:
-        names: what to call each in a message: its path, or its place in the ``.npz``.
-        classes: index of the class of each, int64 (N,), `UNKNOWN` where it is not known; None where none is known.
+        names: the name of each in messages: its path, or its index in the ``.npz``.
+        classes: index of the class of each, int64 (N,), `UNKNOWN` if it is not known; None if no class is known.
         read: gives the image at an index.
-        notes: what of folders and labels did not match, each one line, see `camlite.images.class_folders`.
+        notes: which folders and labels did not match, one line each, see `camlite.images.class_folders`.
     """
 
     names: Sequence[str]
@@ -54,7 +54,7 @@ class LabelledImages(Sequence[Pixels]):
         return map(self.read, range(len(self)))
 
     def only(self, indices: Sequence[int]) -> LabelledImages:
-        """Those at some indices, in that order."""
+        """The images at these indices, in this order."""
         kept = [int(index) for index in indices]
         classes = None if self.classes is None else self.classes[kept]
         return LabelledImages([self.names[i] for i in kept], classes, lambda i: self.read(kept[i]), self.notes)
@@ -64,7 +64,7 @@ class LabelledImages(Sequence[Pixels]):
         return self if len(self) <= most else self.only(_evenly(len(self), most))
 
     def readable(self) -> tuple[LabelledImages, tuple[str, ...]]:
-        """Those that can be read, and a line for each that cannot; each is read once.
+        """The images that can be read, and a line for each that cannot; each is read once.
 
         Raises:
             ImageError: none can be read.

@@ -64,12 +64,12 @@ _STRIP = 64  # rows
 
 
 def has_picture_name(file: Path) -> bool:
-    """Whether a name in a folder is that of a picture; hidden files, such as macOS's ``._photo.jpg``, are none."""
+    """Whether a file's name is that of a picture; hidden files, such as macOS's ``._photo.jpg``, do not count."""
     return file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
 
 
 def below(folder: Path) -> list[Path]:
-    """Picture files of a folder and of the folders in it, sorted; none that is hidden or lies in a hidden folder."""
+    """Picture files in a folder and its subfolders, sorted, without hidden files and folders."""
     return sorted(
         file
         for file in folder.rglob("*")
@@ -116,20 +116,20 @@ def at_most(memory: int) -> Reserve:
 def read_image(
     path: str | Path, most_pixels: int | None = None, reserve: Reserve = lambda _: None
 ) -> NDArray[np.uint8]:
-    """Read a picture upright: uint8 (H, W) where it is grey, else (H, W, 3).
+    """Read a picture, upright: uint8 (H, W) if it is grey, else (H, W, 3).
 
-    Transparency is dropped. Of 16 bits a channel the upper 8 are kept.
+    Transparency is dropped. Of 16 bits per channel the upper 8 are kept.
 
     Args:
         path: of the file.
-        most_pixels: height times width that is accepted, looked up in the header; by default Pillow's own limit of
-            179 million.
+        most_pixels: largest height times width, read from the header; by default Pillow's own limit of 179 million.
         reserve: called once, before anything is decoded, with what the header says. It may wait for memory, or raise
             `TooLargeError`, as `at_most` does.
 
     Raises:
-        ImageError: no such file, no picture, truncated, of more than 16 bits, or Pillow is not installed.
-        TooLargeError: it is larger than accepted.
+        ImageError: the file does not exist, is not a picture, is truncated or has more than 16 bits, or Pillow is not
+            installed.
+        TooLargeError: the picture is larger than allowed.
     """
     pillow("PIL.Image")  # where it is missing, that is what is wrong
     try:

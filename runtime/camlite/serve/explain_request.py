@@ -73,7 +73,7 @@ def _parsed(query: str) -> tuple[Choice, Drawing]:
         raise ValueError(f"class: expected a label or an index, of at most {_LONGEST_CLASS} characters")
     top = int(fields["top"][-1]) if "top" in fields else None
     if top is not None and (top < 1 or classes):
-        raise ValueError("top: expected a number from 1 on, and no class beside it")
+        raise ValueError("top: expected a number of 1 or more, and no class with it")
     chosen = next(one for one in drawing.STYLES if one == style)
     return Choice(classes, top, against), Drawing(chosen, colours)
 

@@ -61,7 +61,7 @@ def test_the_page_fetches_nothing_and_every_picture_says_what_it_shows(reports, 
 
 def test_what_is_a_shortcut_stands_at_the_top(reports) -> None:
     page = (reports["masks"][0] / "index.html").read_text()
-    assert "✗ horizontal, vertical: told by something else than the object." in page[: page.index("<h2>")]
+    assert "✗ horizontal, vertical: recognized by something else than the object." in page[: page.index("<h2>")]
 
 
 def test_labels_cannot_bring_markup_of_their_own(tiny: Path, tmp_path: Path) -> None:

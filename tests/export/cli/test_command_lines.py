@@ -54,7 +54,7 @@ def test_without_images_export_says_what_to_give_and_knows_the_pixels_of_a_known
     assert "checked on golden samples only" in said.out
     assert "the original's class on 4 of 4 golden samples, evidence correlation at least 0." in said.out
     assert [line.split()[-1] for line in said.out.splitlines()[1:3]] == ["checked", "checked"]
-    assert "checked on 4 golden samples only, where a verdict needs " in said.out
+    assert "checked on 4 golden samples only, but a verdict needs " in said.out
     assert not list((tmp_path / "out").glob("*.png"))
 
 

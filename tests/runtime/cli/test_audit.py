@@ -84,7 +84,7 @@ def test_a_class_without_masks_shows_no_object_and_is_judged_by_the_others(tiny,
     _, masked, unmasked, note, _ = finished.stdout.splitlines()
     assert masked.split()[:4] == ["horizontal", "20", "object", "71%"]
     assert unmasked.split()[:4] == ["vertical", "20", "object", "*"]
-    assert note == "* shows no object: judged by the counterfactual alone"
+    assert note == "* shows no object: judged by the counterfactual only"
 
 
 @pytest.mark.parametrize("name", ["stripes", "hidden", "colours"])

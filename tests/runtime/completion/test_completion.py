@@ -108,8 +108,14 @@ def test_bash_offers_files_where_nothing_else_fits(bash_script):
 
 @pytest.mark.parametrize("typed", OFFERED)
 def test_fish_offers(typed, tree, tmp_path):
-    path = tmp_path / "camlite.fish"
-    path.write_text(fish.script(tree))
+    assert of_fish(fish.script(tree), typed, tmp_path) - {"photo.png", "photos here/"} == set(OFFERED[typed])
+
+
+def of_fish(script: str, typed: str, folder: Path) -> set[str]:
+    """What fish offers in a folder with a file and a folder whose names begin alike."""
+    photos_in(folder)
+    path = folder / "camlite.fish"
+    path.write_text(script)
     source = f"source {path}; complete -C '{typed}'"
 
     finished = subprocess.run(
@@ -117,46 +123,83 @@ def test_fish_offers(typed, tree, tmp_path):
         capture_output=True,
         text=True,
         timeout=60,
-        cwd=tmp_path,
-        env={**os.environ, "HOME": str(tmp_path)},
+        cwd=folder,
+        env={**os.environ, "HOME": str(folder)},
     )
-
     path.unlink()
     assert finished.stderr == ""
-    offered = {line.split("\t")[0] for line in finished.stdout.splitlines()} - {"camlite.fish"}
-    assert offered == set(OFFERED[typed])
+    return {line.split("\t")[0] for line in finished.stdout.splitlines()} - {"camlite.fish"}
 
 
-@pytest.mark.parametrize(
-    ("typed", "becomes"),
-    [
-        ("camlite expla\t", "camlite explain "),
-        ("camlite explain a.tflite --sty\t", "camlite explain a.tflite --style "),
-        ("camlite explain a.tflite --backend onn\t", "camlite explain a.tflite --backend onnxruntime "),
-        ("camlite export --formats tflite o\t", "camlite export --formats tflite onnx "),
-        ("camlite completion fi\t", "camlite completion fish "),
-        ("camlite check pho\t", "camlite check photo.png "),
-    ],
-)
-def test_zsh_completes(typed, becomes, tree, tmp_path):
+COMPLETED = {
+    "camlite expla\t": "camlite explain ",
+    "camlite explain a.tflite --sty\t": "camlite explain a.tflite --style ",
+    "camlite explain a.tflite --backend onn\t": "camlite explain a.tflite --backend onnxruntime ",
+    "camlite export --formats tflite o\t": "camlite export --formats tflite onnx ",
+    "camlite completion fi\t": "camlite completion fish ",
+    "camlite check photo.\t": "camlite check photo.png ",
+}
+# A folder is wanted: none of these is the file `photo.png`.
+FOLDERS = {
+    "camlite export a.keras --output pho\t": "camlite export a.keras --output photos\\ here/",
+    "camlite export a.keras --output photo.\t": "camlite export a.keras --output photo.",
+    "camlite export a.keras --labels pho\t": "camlite export a.keras --labels photo",
+}
+
+
+@pytest.mark.parametrize("typed", [*COMPLETED, *FOLDERS])
+def test_zsh_completes(typed, tree, tmp_path):
     (tmp_path / "_camlite").write_text(zsh.script(tree))
-    (tmp_path / "photo.png").touch()
     start = (
         "PS1='ready> '; autoload -Uz compinit; compinit -D -u; source ./_camlite; rm _camlite\n"
         f'show() {{ print -rn -- "$BUFFER" > {tmp_path / "typed"} }}; zle -N show; bindkey "^X" show\n'
     )
 
+    assert typed_into([in_shell("zsh"), "-f", "-i"], start, typed, tmp_path) == {**COMPLETED, **FOLDERS}[typed]
+
+
+@pytest.mark.parametrize(
+    ("typed", "becomes"),
+    [
+        *FOLDERS.items(),
+        ("camlite export a.keras --output=pho\t", "camlite export a.keras --output=photos\\ here/"),
+    ],
+)
+def test_bash_completes_folders(typed, becomes, bash_script, tmp_path):
+    start = (
+        f"PS1='ready> '; bind 'set bell-style none'; source {bash_script}\n"
+        f'show() {{ printf %s "$READLINE_LINE" > {tmp_path / "typed"}; }}; bind -x \'"\\C-g": show\'\n'
+    )
+    shell = [in_shell("bash"), "--norc", "--noprofile", "-i"]
+
+    assert typed_into(shell, start, typed, tmp_path, key="\x07") == becomes
+
+
+def test_fish_completes_folders(tree, tmp_path):
+    assert of_fish(fish.script(tree), "camlite export a.keras --output pho", tmp_path) == {"photos here/"}
+    assert of_fish(fish.script(tree), "camlite export a.keras --labels pho", tmp_path) == {"photos here/", "photo.png"}
+
+
+def typed_into(shell: list[str], start: str, typed: str, folder: Path, key: str = "\x18") -> str:
+    """What the line has become in a shell at a terminal. `key` writes the line to the file `typed`."""
+    photos_in(folder)
     child, terminal = pty.fork()
     if child == 0:
-        os.chdir(tmp_path)
-        os.execve(in_shell("zsh"), ["zsh", "-f", "-i"], {**os.environ, "TERM": "dumb"})
+        os.chdir(folder)
+        os.execve(shell[0], shell, {**os.environ, "TERM": "dumb", "HOME": str(folder)})
     try:
-        os.write(terminal, f"{start}{typed}\x18".encode())
-        assert when_written(tmp_path / "typed", terminal) == becomes
+        os.write(terminal, f"{start}{typed}{key}".encode())
+        return when_written(folder / "typed", terminal)
     finally:
         os.kill(child, 9)
         os.waitpid(child, 0)
         os.close(terminal)
+
+
+def photos_in(folder: Path) -> None:
+    """A file and a folder whose names begin alike."""
+    (folder / "photo.png").touch()
+    (folder / "photos here").mkdir(exist_ok=True)
 
 
 def when_written(path: Path, terminal: int) -> str:

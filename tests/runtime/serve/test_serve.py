@@ -259,7 +259,10 @@ def test_with_a_token_all_but_the_page_asks_for_it(tiny, good, tmp_path):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--host", "0.0.0.0"], "--host 0.0.0.0: others could ask, too; expected --token-file FILE or $CAMLITE_TOKEN"),
+        (
+            ["--host", "0.0.0.0"],
+            "--host 0.0.0.0: other machines could connect; protect it with --token-file FILE or $CAMLITE_TOKEN",
+        ),
         (["--host", "example.com"], "--host example.com: expected an IP address of this machine"),
         (["--host", "192.0.2.1", "--token-file", "token"], "cannot listen on 192.0.2.1 port 8080 ("),
         (["--token-file", "none"], "none: cannot read the token ("),

@@ -173,7 +173,7 @@ def _unsound(where: str, error: str) -> str:
         remedy = (
             "convert it to a newer one: onnx.save(onnx.version_converter.convert_version(onnx.load(FILE), 17), NEW)"
         )
-    return f"{where}: no device would take it, as camlite cannot prove it sound: {error}; {remedy}"
+    return f"{where}: camlite's safety check rejects it: {error}; {remedy}"
 
 
 def _fix_size(model: Any, size: Size | None, default_size: Size | None, where: str) -> None:

@@ -74,7 +74,7 @@ def _convolution(call: Call, given: Sequence[Any]) -> Any:
 
 
 def _in_groups(values: Any, kernel: Any, strides: tuple[int, int], padding: str, dilations: tuple[int, int]) -> Any:
-    """A convolution of one or more groups, which TensorFlow differentiates on a GPU only; a kernel (h, w, C, filters)."""
+    """A convolution of groups, which TensorFlow differentiates on a GPU only; a kernel (h, w, C, filters)."""
     import tensorflow as tf
 
     *window, depth, filters = (int(side) for side in kernel.shape)

@@ -132,7 +132,7 @@ def open_file(path: Path, content: bytes) -> FileSource:
         tflite_model.verify(sound)
     except ValueError as error:
         raise ClassifierError(
-            f"{where}: no device would take it, as camlite cannot prove it sound: {printable(str(error)[:300])}; "
+            f"{where}: camlite's safety check rejects it: {printable(str(error)[:300])}; "
             f"convert it again with TensorFlow's converter of today, for a batch of 1"
         ) from None
     graph = tflite_graph.read(model, where)
