@@ -95,7 +95,7 @@ export class Explanation {
     if (!explainer.anyClass && (against !== null || chosen.some((k) => k !== this.top))) {
       throw new CamliteError("it has evidence of the top class only");
     }
-    if (chosen.includes(this.against)) throw new CamliteError("a class is explained against itself");
+    if (chosen[0] < 0 || chosen.includes(this.against)) throw new CamliteError("a class is explained against itself");
     this.evidence = this.#each((k) => this.#evidenceOf(k));
     const hasFine = guide && (guide.classes === "all" || (against === null && chosen.every((k) => k === this.top)));
     this.fine = hasFine ? this.#each((k) => this.#fineOf(k)) : null;

@@ -40,11 +40,20 @@ export function connect({ artifacts, types }, page) {
   page.element("artifact").hidden = artifacts.length > 1;
   select.addEventListener("change", () => choose(Number(select.value)).then(page.again, () => {}));
   choose(Number(select.value) || 0).catch(() => {});
-  if (!types) navigator.serviceWorker?.register("service_worker.js").catch(() => {}); // without it the page works online only
+  if (!types) keepOffline(page);
   return {
     explain: async (picture, labels) => explain(await (opened ?? choose(chosen)), picture, labels),
     again: () => (opened ?? choose(chosen)).catch(() => {}),
   };
+}
+
+// Without a service worker the page works online only.
+function keepOffline(page) {
+  const { serviceWorker } = navigator;
+  if (!serviceWorker) return;
+  const isKept = serviceWorker.controller !== null; // else this is the first visit, and nothing has changed
+  serviceWorker.addEventListener("controllerchange", () => { page.element("changed").hidden = !isKept; });
+  serviceWorker.register("service_worker.js").catch(() => {});
 }
 
 async function open({ file, name, title, container }, index, page) {

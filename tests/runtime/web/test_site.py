@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
 import os
@@ -209,6 +210,57 @@ def test_an_artifact_that_was_damaged_on_the_server_is_refused_in_words(page, ad
         path.write_bytes(whole)
         # By another second than the damaged one, or the browser is told that what it has kept is still the file.
         os.utime(path, (time.time() + 2,) * 2)
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of a folder that a server of its own serves."""
+    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{running.server_port}/"
+    finally:
+        running.shutdown()
+        running.server_close()
+
+
+def write_site(folder: Path, *names: str) -> None:
+    paths = [str(FOLDER / name) for name in names]
+    assert cli.main(["to-web", *paths, f"--output={folder}", f"--runtime={PACKAGES / 'onnxruntime-web'}"]) == 0
+
+
+ALL_KEPT = """
+    caches.keys()
+      .then((names) => Promise.all(names.map((name) => caches.open(name).then((cache) => cache.keys()))))
+      .then((lists) => lists.flat().map(({url}) => new URL(url).pathname))
+""".strip()
+
+
+def test_what_is_no_longer_in_the_site_leaves_the_device_and_the_rest_of_the_server_stays(page, tmp_path):
+    first, second = ARTIFACTS[0], ARTIFACTS[2]
+    write_site(tmp_path / "one", first, second)
+    write_site(tmp_path / "two", second)
+    with served(tmp_path) as root:
+        for folder in ("two", "one"):
+            page.open(f"{root}{folder}/", *DESKTOP)
+            page.wait(READY)
+            page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        assert f"/one/artifacts/{first}" in page.evaluate(ALL_KEPT)
+
+        write_site(tmp_path / "one", second)
+        page.open(f"{root}one/", *DESKTOP)
+        page.wait("!changed.hidden")
+        page.open(f"{root}one/", *DESKTOP)
+        page.wait(READY)
+
+        assert page.evaluate("artifacts.length") == 1
+        kept = page.evaluate(ALL_KEPT)
+        (tmp_path / "one" / "other.html").write_text("<title>another page of the same folder</title>")
+        page.open(f"{root}one/other.html", *DESKTOP)
+        assert page.evaluate("document.title") == "another page of the same folder"
+        page.evaluate("window.troubles = []")
+    assert f"/one/artifacts/{first}" not in kept
+    assert {f"/one/artifacts/{second}", f"/two/artifacts/{second}"} <= set(kept)
 
 
 def test_it_works_offline_after_the_first_visit(page, server, address, photo):
