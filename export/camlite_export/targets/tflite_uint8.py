@@ -22,6 +22,9 @@ from camlite_export.targets.tflite_editing import INT8, QUANTIZE, UINT8, TfliteG
 Outputs = Literal["int8", "uint8"]
 
 _SHIFT = 128
+# Pixels as -1..1 have their zero at 127.5. Each pixel would then lie half way between two steps, and each reader round
+# it its own way. With so much less of a scale none does, and no pixel moves by more than 1/30 of a step.
+_NEAR_A_TIE, _OFF_THE_TIES = 0.4, 1 - 2**-12
 _VERSION = 1  # the least of QUANTIZE that does it; a higher one that is there stays
 
 
@@ -79,5 +82,8 @@ def _take_pixels(graph: TfliteGraph, target: Preprocessing) -> None:
     if graph.graph.tensors[image].type != UINT8 or set(takers) != {QUANTIZE}:
         raise ClassifierError("--outputs uint8: TFLite's converter rescales no uint8 image here; leave it out")
     quantization = graph.graph.tensors[image].quantization
-    quantization.scale = np.array(target.scale[:1], np.float32)
-    quantization.zeroPoint = np.rint([-target.offset[0] / target.scale[0]]).astype(np.int64)
+    scale, zero = target.scale[0], -target.offset[0] / target.scale[0]
+    if abs(zero - round(zero)) > _NEAR_A_TIE:
+        scale *= _OFF_THE_TIES
+    quantization.scale = np.array([scale], np.float32)
+    quantization.zeroPoint = np.array([round(zero)], np.int64)

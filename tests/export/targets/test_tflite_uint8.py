@@ -76,7 +76,9 @@ def test_pixels_go_in_as_they_are(offset):
     pixels = np.arange(256, dtype=np.float32)
     real = pixels * target.scale[0] + target.offset[0]
     assert image.dtype == np.uint8
-    assert np.abs(image.dequantize(pixels) - real).max() <= 0.501 * target.scale[0]
+    assert np.abs(image.dequantize(pixels) - real).max() <= 0.54 * target.scale[0]
+    steps = real.astype(np.float64) / image.scale + image.zero_point
+    assert np.abs(steps % 1 - 0.5).min() > 5e-5  # none half way, where readers round in their own ways
     assert offset or np.array_equal(image.quantize(real), pixels)
 
 
