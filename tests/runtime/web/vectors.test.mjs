@@ -186,3 +186,15 @@ test("a copy of the largest outputs takes no time to speak of", () => {
   });
   assert.ok(times.sort((a, b) => a - b)[10] < 3, `${times[10]} ms`); // mapped one by one: 10 ms
 });
+
+test("the only class cannot be explained against itself", async () => {
+  const artifact = await read(await file("stripes.float32.tflite"));
+  const { tensors } = JSON.parse(await file("stripes.float32.tflite.json"));
+  artifact.card.labels = ["one"];
+  const outputs = { features: tensor(tensors.outputs.features), scores: { shape: [1], dtype: "float32" } };
+  const features = new Float32Array(outputs.features.shape.reduce((a, b) => a * b, 1));
+  const run = async () => ({ features, scores: Float32Array.of(1) });
+  const explainer = new Explainer(artifact, { input: tensor(tensors.input), outputs, run });
+  const picture = { width: 1, height: 1, data: Uint8Array.of(9) };
+  await assert.rejects(explainer.explain(picture, { against: 0 }), /against itself/);
+});
