@@ -1,7 +1,8 @@
 """Networks of torch through both of its exporters: the file's own scores, and the evidence that torch itself computes.
 
-Two small networks of our own lie beside this file; those of timm and torchvision are made by ``python -m
-support.torch_models FOLDER`` in an environment of torch, and tried with ``-m endurance`` and TORCH_MODELS_DIR.
+Two small networks of our own lie beside this file; those of timm, torchvision, transformers and Ultralytics are made by
+``python -m support.torch_models FOLDER`` in an environment of torch, and tried with ``-m endurance`` and
+TORCH_MODELS_DIR.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def test_a_small_network_is_explained_as_torch_explains_it(name, exporter, tmp_p
 @pytest.mark.skipif(not FOLDER, reason="TORCH_MODELS_DIR is not set")
 @pytest.mark.parametrize("exporter", EXPORTERS)
 @pytest.mark.parametrize("name", [name for name, one in NETWORKS.items() if one.library != "small"])
-def test_a_network_of_timm_or_torchvision_is_explained_as_torch_explains_it(name, exporter, tmp_path):
+def test_a_network_of_a_library_is_explained_as_torch_explains_it(name, exporter, tmp_path):
     if not Path(FOLDER, f"{name}.npz").exists():
         pytest.skip("it was not made")
     agree(Path(FOLDER), name, exporter, tmp_path)

@@ -30,6 +30,7 @@ Build = Callable[[Any, Any], "keras.Model"]  # of the modules keras and keras.la
 CLASSES = 3
 SIDE = 16
 
+CONVERTED_FIGURES = Path(__file__).with_name("converted_networks.json")
 APPLICATION_FIGURES = Path(__file__).with_name("applications.json")
 
 
@@ -897,6 +898,23 @@ def _applications() -> Any:
         fine = f"{min(alike):.6f}" if alike else ""
         row = (name, measured["layer"], features, measured["method"], figures + ("" if whole else " | "), fine)
         yield f"| {' | '.join(row)} |"
+    yield ""
+    yield from _converted_networks()
+
+
+def _converted_networks() -> Any:
+    yield from inspect.cleandoc("""
+        The same networks as plain files, by TensorFlow's converter and by tf2onnx, are cut where the Keras model is,
+        and the artifact gives the scores of the file to the bit. The table shows how far its evidence is from that of
+        the Keras model (of the image's largest), and the side of the images. ConvNeXt must be written for tf2onnx
+        without its convolutions in groups and without erfc, for which ONNX has no operators.
+    """).splitlines()
+    yield ""
+    yield from ("| network | from `.tflite` | from `.onnx` |", "|---|---|---|")
+    for name, kinds in json.loads(CONVERTED_FIGURES.read_text()).items():
+        found = [kinds.get(container) for container in ("tflite", "onnx")]
+        cells = ["" if one is None else f"{one['evidence']:.0e} ({one['side']} x {one['side']})" for one in found]
+        yield f"| {' | '.join((name, *cells))} |"
     yield ""
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,18 @@ LARGE = {
     "ConvNeXtTiny": 64,
     "VGG16": 64,
 }
+
+
+FIGURES = Path(__file__).with_name("converted_networks.json")
+
+
+def keep(name: str, container: str, side: int, evidence: float) -> None:
+    """Add a figure to the file that docs/classifiers.md shows, where CAMLITE_WRITE_FIGURES asks for that."""
+    if os.environ.get("CAMLITE_WRITE_FIGURES"):
+        known = json.loads(FIGURES.read_text())
+        known.setdefault(name, {})[container] = {"side": side, "evidence": float(f"{evidence:.2g}")}
+        ordered = {one: known[one] for one in (*SMALL, *LARGE) if one in known}
+        FIGURES.write_text(json.dumps(ordered, indent=1) + "\n")
 
 
 def network(name: str, side: int) -> tuple[Any, np.ndarray]:

@@ -1,7 +1,8 @@
-"""Networks of timm and torchvision as ONNX files, with torch's own evidence beside them.
+"""Networks of timm, torchvision, transformers and Ultralytics as ONNX files, with torch's own evidence beside them.
 
-``python -m support.torch_models FOLDER [NAME ...]`` in an environment of its own, with torch, timm, torchvision, onnx
-and onnxscript; camlite's has none of these. Weights are random. For each network of `NETWORKS`, FOLDER gets
+``python -m support.torch_models FOLDER [NAME ...]`` in an environment of its own, with torch, timm, torchvision,
+transformers, ultralytics, onnx and onnxscript; camlite's has none of these. Weights are random. For each network of
+`NETWORKS`, FOLDER gets
 
 - ``NAME.script.onnx``, by the exporter that traces TorchScript, and ``NAME.dynamo.onnx``, by the new one, perhaps with
   its weights in ``NAME.dynamo.onnx.data``;
@@ -48,6 +49,8 @@ class Network(NamedTuple):
     options: Mapping[str, Any] = {}
 
 
+_FOUR_STAGES = {"hidden_sizes": [16, 24, 32, 48], "depths": [1, 1, 2, 1]}
+
 NETWORKS: Mapping[str, Network] = {
     "small_residual": Network("small", "residual", 40, "pool", classes=5),
     "small_normalized": Network("small", "normalized", 40, "pool", affine=False, classes=5),
@@ -77,6 +80,47 @@ NETWORKS: Mapping[str, Network] = {
     "torchvision_regnet_y_400mf": Network("torchvision", "regnet_y_400mf", 96, "avgpool"),
     "torchvision_resnet50_1000": Network("torchvision", "resnet50", 96, "avgpool", classes=1000),
     "torchvision_vgg11": Network("torchvision", "vgg11", 32, "avgpool", affine=False),
+    "transformers_resnet": Network(
+        "transformers",
+        "ResNet",
+        96,
+        "model.resnet.pooler",
+        options={"hidden_sizes": [32, 64, 64, 128], "depths": [1, 1, 1, 1], "embedding_size": 16},
+    ),
+    "transformers_mobilenet_v1": Network(
+        "transformers", "MobileNetV1", 96, "model.mobilenet_v1.pooler", options={"depth_multiplier": 0.25}
+    ),
+    "transformers_mobilenet_v2": Network(
+        "transformers", "MobileNetV2", 96, "model.mobilenet_v2.pooler", options={"depth_multiplier": 0.35}
+    ),
+    "transformers_efficientnet": Network(
+        "transformers",
+        "EfficientNet",
+        96,
+        "model.efficientnet.pooler",
+        options={"width_coefficient": 0.5, "depth_coefficient": 0.5, "hidden_dim": 640},
+    ),
+    "transformers_regnet": Network(
+        "transformers",
+        "RegNet",
+        96,
+        "model.regnet.pooler",
+        options={"hidden_sizes": [16, 32, 48, 64], "depths": [1, 1, 2, 1], "embedding_size": 16, "groups_width": 16},
+    ),
+    "transformers_convnext": Network(
+        "transformers", "ConvNext", 96, "model.convnext.encoder.stages.3", "output", affine=False, options=_FOUR_STAGES
+    ),
+    "transformers_convnextv2": Network(
+        "transformers",
+        "ConvNextV2",
+        96,
+        "model.convnextv2.encoder.stages.3",
+        "output",
+        affine=False,
+        options=_FOUR_STAGES,
+    ),
+    "transformers_poolformer": Network("transformers", "PoolFormer", 96, "model.norm", "output", options=_FOUR_STAGES),
+    "ultralytics_yolov8n_cls": Network("ultralytics", "yolov8n-cls", 96, "model.model.9.conv", "output", classes=1000),
 }
 
 
@@ -137,6 +181,22 @@ def _torchvision() -> Any:
     return torchvision
 
 
+def _logits_of(model: Any) -> Any:
+    """A module that gives logits only, of one that gives them among other things."""
+    from torch import nn
+
+    class Logits(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, x: Any) -> Any:
+            found = self.model(x)
+            return found[1] if isinstance(found, tuple) else found.logits  # of Ultralytics: probabilities, and these
+
+    return Logits()
+
+
 def built(network: Network) -> Any:
     """The network, its normalizations lively, ready to answer."""
     import torch
@@ -149,6 +209,18 @@ def built(network: Network) -> Any:
         import timm
 
         model = timm.create_model(network.name, num_classes=network.classes, **network.options)
+    elif network.library == "transformers":
+        import transformers
+
+        _torchvision()
+        config = getattr(transformers, f"{network.name}Config")(num_labels=network.classes, **network.options)
+        model = _logits_of(getattr(transformers, f"{network.name}ForImageClassification")(config))
+    elif network.library == "ultralytics":
+        _torchvision()
+        import ultralytics
+
+        whole = ultralytics.YOLO(f"{network.name}.yaml").model  # built from its description, nothing is fetched
+        model = _logits_of(whole)
     else:
         model = getattr(_torchvision().models, network.name)(num_classes=network.classes, **network.options)
     chance = torch.Generator().manual_seed(1)

@@ -99,6 +99,9 @@ def convolution(operation: Any, gradient: Any) -> Any:
     gradient, scale = _without_scale(gradient)
     kernel = kernel if scale is None else kernel * scale
     groups = inputs.shape[3] // kernel.shape[2]
+    if kernel.shape[2] == 1 < groups:  # as ConvNeXt has it: one convolution, not hundreds
+        each = tf.reshape(kernel, (*windows.length, groups, kernel.shape[3] // groups))
+        return _of_each_channel(windows, gradient, each), None
     if groups == 1:
         return _of_one_group(operation, windows, gradient, kernel), None
     parts = zip(tf.split(gradient, groups, axis=3), tf.split(kernel, groups, axis=3), strict=True)
@@ -145,14 +148,22 @@ def depthwise_convolution(operation: Any, gradient: Any) -> Any:
     if windows is None:
         return nn_grad._DepthwiseConv2dNativeGrad(operation, gradient)
     gradient, scale = _without_scale(gradient)
-    turned = tf.reshape(kernel[::-1, ::-1], (rows, columns, channels * times, 1))
     if scale is not None:
-        turned = turned * tf.reshape(scale, (channels * times, 1))
+        kernel = kernel * tf.reshape(scale, (channels, times))
+    return _of_each_channel(windows, gradient, kernel), None
+
+
+def _of_each_channel(windows: _Windows, gradient: Any, kernel: Any) -> Any:
+    """Of a convolution by a kernel (h, w, C, times)."""
+    import tensorflow as tf
+
+    rows, columns, channels, times = kernel.shape
+    turned = tf.reshape(kernel[::-1, ::-1], (rows, columns, channels * times, 1))
     found = _channel_by_channel(_spread(gradient, windows), turned, windows.rate)
     if times > 1:  # each channel has been seen by several kernels
         together = np.repeat(np.eye(channels, dtype=np.float32), times, axis=0)
         found = tf.nn.conv2d(found, together[np.newaxis, np.newaxis], 1, "VALID")
-    return found, None
+    return found
 
 
 def _channel_by_channel(values: Any, kernel: Any, rate: Pair = (1, 1)) -> Any:

@@ -189,3 +189,19 @@ def test_what_was_replaced_is_given_back_even_after_an_error() -> None:
         fail_inside()
     assert ops.gradient_registry._registry == before
     assert tf.nn.gelu is gelu
+
+
+def test_a_convolution_with_a_group_per_channel_goes_back_in_one() -> None:
+    """As ConvNeXt has them: 768 convolutions of one channel each took a minute to convert, and long to run."""
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec((1, 9, 9, 32))])
+    def traced(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = convolution((3, 3, 1, 32), 1, 1, "SAME", x)
+        return tape.gradient(value, x)
+
+    with plain_operators():
+        kinds = [one.type for one in traced.get_concrete_function().graph.get_operations()]
+
+    assert sum("Conv2" in kind or "Conv2d" in kind for kind in kinds) == 2  # there, and back
