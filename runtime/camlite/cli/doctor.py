@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -125,9 +126,13 @@ def _of_packages(found: Sequence[Found]) -> Iterator[str]:
 
 
 def _remedy(one: Found) -> str:
+    install = f"{how_to_install(one.package.extra)} --force-reinstall"
     if not one.package.extra:
-        return f"pip install --force-reinstall {one.package.name}"
-    return f"{how_to_install(one.package.extra)} --force-reinstall"
+        install = f"pip install --force-reinstall {one.package.name}"
+    library = re.search(r"(\S+\.so[.0-9]*): cannot open shared object file", one.reason)
+    if library is None:
+        return install
+    return f"install the system's package that has {library[1]} (Debian: apt-file search {library[1]}), or {install}"
 
 
 def _of_trials(trials: Sequence[Trial], found: Sequence[Found]) -> Iterator[str]:

@@ -37,6 +37,23 @@ def how_to_install(*extras: str) -> str:
     return f"pip install {editable}{quote(str(path) + wanted)}"
 
 
+def remedy(error: ImportError, package: str, extra: str) -> str:
+    """What to do where a package cannot be imported: install it; or see why it does not work, where it is there.
+
+    On boards it is often there without a library of the system's: "libGL.so.1: cannot open shared object file".
+
+    Args:
+        error: what its import has raised.
+        package: as it is imported, without its modules: ``PIL``.
+        extra: what brings it.
+    """
+    from camlite.texts import one_line
+
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == package:
+        return how_to_install(extra)
+    return f"it is installed, but cannot be imported ({one_line(str(error))[:200]}); run `camlite doctor`"
+
+
 def _origin() -> dict[str, Any] | None:
     """What the installer wrote down; None for an index. Where nothing was installed, the clone that is being run."""
     import json

@@ -61,6 +61,7 @@ def test_a_numpy_that_cannot_be_imported_is_said_and_stops_nothing(tmp_path):
 
     assert finished.returncode == 1
     assert " does not work: ImportError: libopenblas.so.0: cannot open shared object file" in finished.stdout
+    assert "install the system's package that has libopenblas.so.0 (Debian: apt-file search" in finished.stdout
     assert "pip install --force-reinstall numpy" in finished.stdout
 
 
