@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import platform
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 # What the workstation needs: extra -> what for. Too large to be imported here.
 _GROUPS = {"export": "camlite export, parity, keygen, to-c", "audit": "--report of audit and faithful"}
-_EXPORTS_PYTHON = (3, 11)
 _BACKENDS = ("ai-edge-litert", "tflite-runtime", "onnxruntime")
 
 EXAMPLES = (
@@ -193,9 +191,7 @@ def _addable(report: Report) -> Iterator[str]:
             yield f"for {name} ({one.package.use}): {how_to_install(extra)}"
     for group in report.groups:
         if group.missing:
-            old = group.extra == "export" and sys.version_info < _EXPORTS_PYTHON
-            needs = f", on Python {'.'.join(map(str, _EXPORTS_PYTHON))} or newer" if old else ""
-            yield f"for {group.use}: {how_to_install(group.extra)}{needs}"
+            yield f"for {group.use}: {how_to_install(group.extra)}"
 
 
 def _state(group: Group) -> str:

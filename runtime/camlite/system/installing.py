@@ -6,6 +6,8 @@ error can give a line that works here. Only errors need it, so nothing is import
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,19 @@ def how_to_install(*extras: str) -> str:
     Args:
         extras: names of ``[project.optional-dependencies]`` in pyproject.toml, such as ``"litert"``.
     """
+    return f"{_command(extras)}{''.join(dict.fromkeys(map(_elsewhere, extras)))}"
+
+
+def _elsewhere(extra: str) -> str:
+    """Which Python an extra needs where this is another; empty where it will do."""
+    if extra == "export" and sys.version_info < (3, 11):  # as Keras
+        return ", on Python 3.11 or newer"
+    if extra == "tflite" and sys.version_info >= (3, 12):  # there pip would install nothing, and say nothing
+        return ", on Python 3.11 or older"
+    return ""
+
+
+def _command(extras: Sequence[str]) -> str:
     from shlex import quote
     from urllib.parse import unquote, urlsplit
 

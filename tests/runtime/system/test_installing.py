@@ -87,6 +87,22 @@ def test_every_extra_that_the_code_names_is_one():
     assert not any("pip install 'camlite[" in source for source in sources), "how_to_install knows where from"
 
 
+@pytest.mark.parametrize(
+    ("extra", "version", "needs"),
+    [
+        ("export", (3, 10, 13), ", on Python 3.11 or newer"),
+        ("export", (3, 11, 0), ""),
+        ("tflite", (3, 11, 9), ""),
+        ("tflite", (3, 12, 1), ", on Python 3.11 or older"),
+        ("litert", (3, 13, 0), ""),
+    ],
+)
+def test_an_extra_that_this_python_cannot_have_names_the_one_that_can(extra, version, needs, monkeypatch):
+    monkeypatch.setattr(sys, "version_info", version)
+
+    assert how_to_install(extra).endswith(f"[{extra}]'{needs}")
+
+
 def test_it_costs_nothing_until_it_is_asked():
     source = "import sys, camlite.system.installing; print({'importlib.metadata', 'shlex', 'json'} & set(sys.modules))"
 
