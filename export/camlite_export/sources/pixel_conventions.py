@@ -106,6 +106,6 @@ def _per_channel(what: str, numbers: Sequence[float], channels: int) -> tuple[fl
     if len(numbers) not in (1, channels):
         raise ClassifierError(
             f"preprocessing: {len(numbers)} numbers for {what}, the classifier's input has {channels} "
-            f"channel{'s' if channels > 1 else ''}; give 1 or {channels}"
+            f"channel{'s' if channels > 1 else ''}; give {'1' if channels == 1 else f'1 or {channels}'}"
         )
     return tuple(map(float, numbers)) if len(numbers) == channels else (float(numbers[0]),) * channels

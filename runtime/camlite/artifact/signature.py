@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from camlite.errors import ArtifactError, CamliteError
 from camlite.system import files as opening
-from camlite.system.installing import how_to_install
+from camlite.system.installing import remedy
 
 MARK = b"camlite signature ed25519:"
 LENGTH = len(MARK) + 64 + 1 + 128
@@ -93,8 +93,9 @@ def library(module: str) -> Any:
     """
     try:
         return importlib.import_module(f"cryptography.{module}")
-    except ImportError:
-        raise CamliteError(f"signatures need the library cryptography: {how_to_install('sign')}") from None
+    except ImportError as error:
+        told = remedy(error, "cryptography", "sign")
+        raise CamliteError(f"signatures need the library cryptography: {told}") from None
 
 
 def read_key_file(file: Path, forbidden: int, remedy: str, what: str = "key") -> bytes:

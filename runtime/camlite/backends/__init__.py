@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,12 @@ MOST_THREADS = 256
 def installed(container: Container) -> list[str]:
     """Names of the installed backends that run a model of this container, the preferred one first."""
     return [name for name, module in _MODULES[container].items() if importlib.util.find_spec(module)]
+
+
+def none_installed(path: Path, container: Container, backend: str | None = None) -> BackendError:
+    """The error where what would run an artifact is not there, with what to install."""
+    wanted = backend or f"backend for {container} artifacts"
+    return BackendError(f"{path}: no {wanted} installed; {how_to_install(_EXTRAS[backend or container])}")
 
 
 def version(backend: str) -> str:
@@ -102,10 +109,7 @@ def open_interpreter(
         )
     found = installed(artifact.container)
     if backend not in (None, *found) or not found:
-        wanted = backend or f"backend for {artifact.container} artifacts"
-        raise BackendError(
-            f"{artifact.path}: no {wanted} installed; {how_to_install(_EXTRAS[backend or artifact.container])}"
-        )
+        raise none_installed(artifact.path, artifact.container, backend)
     name = backend or found[0]
     check_sound(artifact, any_card)
     module = _imported(artifact.container, name)

@@ -182,6 +182,11 @@ def _end(error: Exception, arguments: Sequence[str]) -> int:
         extra = _extra(package, arguments[0])
         if isinstance(error, ModuleNotFoundError) and extra is not None:
             return complain(f"`{arguments[0]}` needs {error.name}: {how_to_install(extra)}")
+        if not isinstance(error, ModuleNotFoundError) and not package.startswith("camlite"):
+            reason = one_line(str(error))[:200]
+            return complain(
+                f"`{arguments[0]}` needs a package that cannot be imported ({reason}); run `camlite doctor`"
+            )
     return unexpected(error)
 
 

@@ -72,5 +72,5 @@ def _backends(path: Path, arguments: argparse.Namespace) -> list[str]:
         return [arguments.backend]
     able = list(backends.installed(container))
     if not able:
-        raise BackendError(f"{path}: no interpreter for {container} is installed here")
+        raise backends.none_installed(path, container)
     return able

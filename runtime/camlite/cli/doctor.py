@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import platform
-import sys
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 # What the workstation needs: extra -> what for. Too large to be imported here.
 _GROUPS = {"export": "camlite export, parity, keygen, to-c", "audit": "--report of audit and faithful"}
-_EXPORTS_PYTHON = (3, 11)
 _BACKENDS = ("ai-edge-litert", "tflite-runtime", "onnxruntime")
 
 EXAMPLES = (
@@ -125,9 +124,13 @@ def _of_packages(found: Sequence[Found]) -> Iterator[str]:
 
 
 def _remedy(one: Found) -> str:
+    install = f"{how_to_install(one.package.extra)} --force-reinstall"
     if not one.package.extra:
-        return f"pip install --force-reinstall {one.package.name}"
-    return f"{how_to_install(one.package.extra)} --force-reinstall"
+        install = f"pip install --force-reinstall {one.package.name}"
+    library = re.search(r"(\S+\.so[.0-9]*): cannot open shared object file", one.reason)
+    if library is None:
+        return install
+    return f"install the system's package that has {library[1]} (Debian: apt-file search {library[1]}), or {install}"
 
 
 def _of_trials(trials: Sequence[Trial], found: Sequence[Found]) -> Iterator[str]:
@@ -188,9 +191,7 @@ def _addable(report: Report) -> Iterator[str]:
             yield f"for {name} ({one.package.use}): {how_to_install(extra)}"
     for group in report.groups:
         if group.missing:
-            old = group.extra == "export" and sys.version_info < _EXPORTS_PYTHON
-            needs = f", on Python {'.'.join(map(str, _EXPORTS_PYTHON))} or newer" if old else ""
-            yield f"for {group.use}: {how_to_install(group.extra)}{needs}"
+            yield f"for {group.use}: {how_to_install(group.extra)}"
 
 
 def _state(group: Group) -> str:

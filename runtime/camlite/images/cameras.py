@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from camlite.errors import CamliteError
 from camlite.images.picture_files import TooLargeError
-from camlite.system.installing import how_to_install
+from camlite.system.installing import remedy
 
 PICAMERA = "picamera"
 _TIMEOUT_MS = 10_000
@@ -248,8 +248,8 @@ def opencv() -> Any:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     try:
         return importlib.import_module("cv2")
-    except ImportError:
-        raise CamliteError(f"video files and cameras need OpenCV: {how_to_install('camera')}") from None
+    except ImportError as error:
+        raise CamliteError(f"video files and cameras need OpenCV: {remedy(error, 'cv2', 'camera')}") from None
 
 
 def _picamera() -> Any:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from camlite.errors import ImageError
 from camlite.images import picture_memory
 from camlite.system import files
-from camlite.system.installing import how_to_install
+from camlite.system.installing import remedy
 from camlite.system.quiet_native_code import without_notices
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".pgm", ".ppm"})
@@ -235,8 +235,8 @@ def pillow(module: str) -> Any:
     """
     try:
         found = importlib.import_module(module)
-    except ImportError:
-        raise ImageError(f"image files need Pillow: {how_to_install('image')}") from None
+    except ImportError as error:
+        raise ImageError(f"image files need Pillow: {remedy(error, 'PIL', 'image')}") from None
     import logging  # Pillow imports it, too
 
     log = logging.getLogger("PIL")

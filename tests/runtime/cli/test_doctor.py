@@ -61,6 +61,7 @@ def test_a_numpy_that_cannot_be_imported_is_said_and_stops_nothing(tmp_path):
 
     assert finished.returncode == 1
     assert " does not work: ImportError: libopenblas.so.0: cannot open shared object file" in finished.stdout
+    assert "install the system's package that has libopenblas.so.0 (Debian: apt-file search" in finished.stdout
     assert "pip install --force-reinstall numpy" in finished.stdout
 
 
@@ -74,9 +75,10 @@ class InferenceSession:
 """
 
 
-def test_an_interpreter_that_hangs_is_stopped_and_the_others_are_tried(artifacts, monkeypatch):
+def test_an_interpreter_that_hangs_is_stopped_and_not_waited_for_again(artifacts, monkeypatch):
     (artifacts / "onnxruntime.py").write_text(_HANGS)
     shutil.copy(FOLDER / "stripes.float32.onnx", artifacts / "stripes" / "again.float32.onnx")
+    (artifacts / "stripes" / "stripes.int8.tflite").unlink()  # which may not be done in two seconds, either
     limited = (
         "import sys; from camlite.doctor import trials; trials._LONGEST = 2; from camlite.cli import main;"
         "sys.exit(main(['doctor', '--json', 'stripes']))"
@@ -94,7 +96,6 @@ def test_an_interpreter_that_hangs_is_stopped_and_the_others_are_tried(artifacts
             "stripes/stripes.float32.onnx: not tried, because onnxruntime never answered on stripes/again.float32.onnx"
         ],
     }
-    assert any(one["works"] for one in report["artifacts"])
 
 
 def _with_front(folder: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -14,7 +15,9 @@ import tomllib
 
 from camlite.system import installing
 from camlite.system.installing import how_to_install
+from support.fresh_process import one_line, run_camlite
 
+BROKEN = "libGL.so.1: cannot open shared object file: No such file or directory"
 ROOT = Path(__file__).parents[3]
 
 
@@ -76,17 +79,28 @@ def test_a_clone_that_is_run_without_being_installed_is_installed(monkeypatch):
 def test_every_extra_that_the_code_names_is_one():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     sources = [path.read_text() for folder in ("runtime", "export") for path in (ROOT / folder).rglob("*.py")]
-    found = subprocess.run(
-        ["grep", "-rhoE", r"""how_to_install\(['"][a-z]+""", ROOT / "runtime/camlite", ROOT / "export"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    named = {line[len("how_to_install('") :] for line in found.stdout.splitlines()}
+    call = re.compile(r"""(?:how_to_install\(|remedy\(error, ['"]\w+['"], )['"]([a-z]+)['"]""")
+    named = {extra for source in sources for extra in call.findall(source)}
 
     assert len(named) >= 4
     assert named <= set(extras)
     assert not any("pip install 'camlite[" in source for source in sources), "how_to_install knows where from"
+
+
+@pytest.mark.parametrize(
+    ("extra", "version", "needs"),
+    [
+        ("export", (3, 10, 13), ", on Python 3.11 or newer"),
+        ("export", (3, 11, 0), ""),
+        ("tflite", (3, 11, 9), ""),
+        ("tflite", (3, 12, 1), ", on Python 3.11 or older"),
+        ("litert", (3, 13, 0), ""),
+    ],
+)
+def test_an_extra_that_this_python_cannot_have_names_the_one_that_can(extra, version, needs, monkeypatch):
+    monkeypatch.setattr(sys, "version_info", version)
+
+    assert how_to_install(extra).endswith(f"[{extra}]'{needs}")
 
 
 def test_it_costs_nothing_until_it_is_asked():
@@ -97,3 +111,30 @@ def test_it_costs_nothing_until_it_is_asked():
         without_site_packages, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT / "runtime")}
     )
     assert finished.stdout == "set()\n", finished.stderr
+
+
+@pytest.mark.parametrize("missing", ["cv2", "cv2.gapi"])
+def test_a_package_that_is_not_there_is_installed(missing):
+    error = ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+
+    assert installing.remedy(error, "cv2", "camera") == how_to_install("camera")
+
+
+@pytest.mark.parametrize(
+    "error", [ImportError(BROKEN), ModuleNotFoundError("No module named 'numpy.x'", name="numpy.x")]
+)
+def test_a_package_that_is_there_and_does_not_work_is_not_called_missing(error):
+    expected = f"it is installed, but cannot be imported ({error}); run `camlite doctor`"
+
+    assert installing.remedy(error, "cv2", "camera") == expected
+
+
+@pytest.mark.parametrize("package", ["cv2", "tornado"])
+def test_a_command_says_what_is_broken(package, tmp_path):
+    (tmp_path / f"{package}.py").write_text(f"raise ImportError({BROKEN!r})")
+    front = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    artifact = ROOT / "runtime" / "spec" / "vectors" / "stripes.int8.tflite"
+
+    said = one_line(run_camlite("serve", artifact, "--camera", "0", env={"PYTHONPATH": front}))
+
+    assert f"cannot be imported ({BROKEN}); run `camlite doctor`" in said
