@@ -140,6 +140,7 @@ mutants: $(VENV)/.extra-release ## change cam.py, card.py and heads.py a bit at 
 
 docs: $(VENV)/.extra-docs ## build the documentation into dist/docs; a warning fails
 	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
+	@echo 'look at it: python3 -m http.server --directory dist/docs (opened from disk, its search does not work)'
 
 sbom: $(VENV)/.extra-release ## write the software bill of materials of the environment, CycloneDX, to dist/
 	mkdir -p dist

@@ -33,55 +33,57 @@ _NETWORKS = {
     "fashion": (
         "The reference classifier",
         "Fashion-MNIST, {pictures} test images of 28 x 28, without masks. Maps: last {0} x {0}, finer {1} x {1}, "
-        "finest {2} x {2}. It is so small a network that what surrounds it is most of the time.",
+        "finest {2} x {2}. The network is so small that most of the time goes into the code around it.",
     ),
 }
 
 _TOP = """# Whose maps are faithful?
 
-`make faithful` measured this on {date}. The same weights, the same pictures, the same class (the one that the network
-names): maps of camlite and of other libraries, judged by [the same measures](measures.md). Scores are always the
-original's, on onnxruntime, in float32. Each library has the same network in its own framework: its scores are within
-1e-4 of the original's, or it does not take part.
+`make faithful` measured this on {date}. We compare maps of camlite with those of other libraries, for the same weights,
+the same pictures and the same class (the one with the highest score), by [the same measures](measures.md). Scores are
+always those of the original, on onnxruntime, in float32. Each library runs the same network in its own framework; only
+libraries whose scores are within 1e-4 of the original's take part.
 
 ![What maps are worth, and what they cost](faithfulness.png)
 
-Six measures were chosen beforehand, but for average drop, which took the place of ROAD after three rows of the
-tanks, for its cost: {measures}.
-**Bold** is the first, and whoever is not significantly behind it: the 95 % interval of the difference, picture by
-picture, by the bootstrap, reaches 0. `of {count}` counts them. The time is the processor's for a heatmap,
-forward pass and all, over that for the library's own bare forward pass of one picture: one thread, turn by turn,
-medians. Wins and losses alike. What no column shows: camlite's fine maps still add up to the score.
+We chose six measures before we started: {measures}.
+One was changed later: average drop replaced ROAD after three rows of the tanks, because ROAD takes too long.
+The best map of a column is **bold**, and so is every map that is not significantly worse: the 95 % interval of the
+difference, picture by picture, by the bootstrap, reaches 0. The column `of {count}` counts the bold figures. *Time* is
+the CPU time of a heatmap, forward pass included, divided by that of the library's own bare forward pass of one picture
+(one thread, measured alternately, medians). The tables show wins and losses. No column shows that camlite's fine maps
+still add up to the score.
 """
 
 _BOTTOM = """
 ## How it is measured
 
-- A map of a library is taken as it gives it. One that is smaller than the picture is enlarged bilinearly; what is below
-  0 is no heat.
-- Each library is tried at its usual layer, the last features, and at finer ones where it offers them: *finer* and
-  *finest* are the two layers that camlite's guides are made of, *three* is both with the last one. Xplique's and
-  openvino-xai's maps are of one layer.
-- Score-CAM asks the network once for each channel of the last features. It is not compared, and stands in italics.
+- We take each map as the library gives it. A map that is smaller than the picture is enlarged bilinearly; values below
+  0 count as no heat.
+- We try each library at its usual layer, the last features, and at finer layers if it offers them: *finer* and
+  *finest* are the two layers that camlite's guides are made of, *three* means both together with the last one. Xplique
+  and openvino-xai use one layer.
+- Score-CAM runs the network once for each channel of the last features. It is in italics and not compared.
 - ROAD is left out here: its linear systems take 0.7 seconds for a map of 224 x 224.
-- Average drop shows the picture through the map, black where there is no heat: maps that are hot everywhere lose
+- Average drop shows the picture through the map, black where there is no heat, so maps that are hot everywhere lose
   little.
-- Intervals are of pictures, not of networks. Of many rows and measures some differences are chance.
-- The maps of `--maps sharp` were chosen on 16 of the pictures by insertion and deletion, so there they have an
-  advantage of which nobody knows the size.
+- Intervals cover other pictures, not other networks. With so many rows and measures some differences are chance.
+- The maps of `--maps sharp` were chosen on 16 of the pictures by insertion and deletion. So they have an advantage in
+  these two measures; we do not know how large it is.
 
-The machine is shared and was busy, so times are those of the processor, not of a clock on the wall, and worth one or
-two digits. Where one is missing, it was not taken.
+The machine was shared and busy, so we give CPU time, which is good for one or two digits. Where a time is missing, it
+was not measured.
 
-{failed}Not run: methods for transformers (LeGrad); those that ask the network hundreds of times (SS-CAM, IS-CAM,
-Ablation-CAM, Shapley-CAM). Tried on the tanks and left out: RISE and AISE, which were last there; their maps have no
-place without heat to count from, and AISE may have been used wrongly. Not run either:
-openvino-xai at finer layers, as it would run the rest of the network once for each place; camlite's ONNX artifacts,
-whose maps are those of the TFLite ones. A row that is missing in a table was not measured there.
+{failed}We did not run methods for transformers (LeGrad), and methods that run the network hundreds of times (SS-CAM,
+IS-CAM, Ablation-CAM, Shapley-CAM). We tried RISE and AISE on the tanks and left them out: they were last, their
+maps have heat everywhere, and we may have used AISE wrongly. We also did not run openvino-xai at finer layers,
+because it would run the rest of the network once for each place, and camlite's ONNX artifacts, whose maps are
+those of the TFLite ones. If a row is missing in a table, it was not measured.
 
-![Maps of everybody](faithfulness-maps.png)
+![The maps of all libraries](faithfulness-maps.png)
 
-The tanks, whose pictures this project draws itself. Figures of each row: `benchmarks/faithful/results.json`.
+These are maps of the tanks, because this project draws their pictures itself. The figures of each row are in
+`benchmarks/faithful/results.json`.
 """
 
 _GOALS = {
@@ -168,7 +170,7 @@ def _goals(found: Mapping[str, Mapping[str, Any]]) -> str:
             )
     count = min(found[name]["pictures"] for name in _GOALS if name in found)
     table = _table(["EfficientNet-Lite0", "float32", "goal", "reached", "int8", "within 0.03"], lines)
-    return f"## Goals\n\nWhat camlite has set itself for fine maps, on {count} pictures.\n\n{table}\n"
+    return f"## Goals\n\nThe goals that we set for camlite's fine maps, on {count} pictures.\n\n{table}\n"
 
 
 def _table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

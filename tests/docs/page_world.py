@@ -43,6 +43,7 @@ def fill(folder: Path, tiny: Path, reference: Path, shapes: Path | None = None) 
             shutil.copytree(shapes / name, folder / name)
         for name in ("shapes.keras", "photo.jpg"):
             shutil.copy(shapes / name, folder / name)
+        shutil.copy(shapes / "shapes.keras", folder / "classifier.keras")
         (folder / "labels.txt").write_text("cross\ndisk\nring\n")
     _clone(folder, reference)
     _tanks(folder, tiny)

@@ -790,7 +790,7 @@ def _page() -> Any:
     """).splitlines()
     yield ""
     yield from ("| head | class weights |", "|---|---|")
-    yield from (f"| {kind.title} | {'a set a place' if kind.places else 'one set'} |" for kind in AFFINE_HEADS)
+    yield from (f"| {kind.title} | {'one set per place' if kind.places else 'one set'} |" for kind in AFFINE_HEADS)
     yield ""
     yield "## Heads that are not: HiResCAM"
     yield ""
@@ -812,8 +812,8 @@ def _page() -> Any:
     yield "## Classifiers in 8 bits"
     yield ""
     yield from inspect.cleandoc("""
-        For int8, give a folder of photographs for calibration. Biases are corrected for the average effect of rounding
-        the kernels. How close the artifact comes then depends on the classifier: some change their maps when pixels
+        For int8, give a folder of photographs for calibration. camlite corrects biases for the average effect of
+        rounding the kernels. How close the artifact comes depends on the classifier: some change their maps when pixels
         change by one level of 255, and no conversion of these to 8 bits can agree with Keras. `camlite export` and
         `camlite parity` round the tensors of the classifier itself, measure the effect, and relax their gates as long
         as the artifact is still [fit for use](parity.md#fit-for-use). If it is not, they say UNFIT. A Teachable Machine
@@ -829,8 +829,8 @@ def _page() -> Any:
         | float16.onnx | 1357.9 | 99 % | 0.9968 | 95 % | fit |
         | int8.onnx | 888.2 | 93 % | 0.9577 | 78 % | UNFIT |
 
-        If only the tensors of the original are rounded to 8 bits, it reaches 94 %, 0.957 and 75 %. Ship dynamic, or
-        float16.
+        The original itself only reaches 94 %, 0.957 and 75 % if its tensors are rounded to 8 bits. Ship `dynamic` or
+        `float16`.
     """).splitlines()
     yield ""
     yield "## What is refused, and why"
@@ -855,12 +855,12 @@ def _tflite_files() -> Any:
     yield "## The file that ships: `.tflite`"
     yield ""
     yield from inspect.cleandoc("""
-        `camlite export model.tflite` makes an artifact of exactly that file: its operators and weights stay as they
-        are, features become one more output, and where the head is not affine, the operators of its gradient are
-        appended. So the scores are those of the file, to the bit; `camlite parity model.tflite ARTIFACT` allows no
-        difference. There is one artifact, of the file's own precision; `int8` stands for 8-bit integers, signed or
-        not. Labels and the normalization of pixels come from the file's metadata, where it has them; of integer
-        inputs, pixels are the integers. `--maps sharp` appends a guide, in float32.
+        `camlite export model.tflite` keeps that file as it is, with all operators and weights. It only adds the
+        features as an output and, if the head is not affine, the operators of its gradient. So the scores are exactly
+        those of the file, and `camlite parity model.tflite ARTIFACT` allows no difference. There is one artifact, in
+        the file's own precision; `int8` means 8-bit integers, signed or not. Labels and the normalization of pixels
+        come from the file's metadata, if it has any. If the input is of integers, these are the pixels. `--maps sharp`
+        adds a guide, in float32.
     """).splitlines()
     yield ""
     yield from ("| file | precision | evidence |", "|---|---|---|")

@@ -570,9 +570,9 @@ def section(folder: Path) -> Iterator[str]:
     yield "## The file that ships: `.onnx`"
     yield ""
     yield from inspect.cleandoc("""
-        `camlite export model.onnx`, [from PyTorch](tutorials/pytorch.md), tf2onnx or another exporter, makes an
-        artifact of exactly that file, as of a `.tflite`: the same scores, to the bit. Layouts stay as they are in the
-        file. Of a file that takes images of any size, scores are those of the same file for the size that was given.
+        `camlite export model.onnx`, [from PyTorch](tutorials/pytorch.md), tf2onnx or another exporter, keeps that file
+        as it is, like a `.tflite` file: the scores are exactly the same. Layouts stay as they are in the file. If the
+        file takes images of any size, the scores are those for the size that you gave.
     """).splitlines()
     yield ""
     yield from ("| file | precision | evidence |", "|---|---|---|")
