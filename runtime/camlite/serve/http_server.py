@@ -14,7 +14,7 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import unquote
@@ -174,6 +174,10 @@ class _Exchanges(httputil.HTTPServerConnectionDelegate):
     def start_request(self, _server: object, connection: Any) -> httputil.HTTPMessageDelegate:
         return _Exchange(self, connection)
 
+    def headers_with(self, more: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+        """Those of every answer, and more; nobody keeps what may stand behind the token, unless it says otherwise."""
+        return {"Cache-Control": "no-store", **dict(self.headers), **dict(more)}.items()
+
     async def finished(self, seconds: float) -> None:
         """Wait until what was begun is answered, at most so long."""
         end = time.monotonic() + seconds
@@ -258,7 +262,7 @@ class _Exchange(httputil.HTTPMessageDelegate):
         assert self._request is not None  # noqa: S101 - for mypy
         self._application.note(self._request, HTTPStatus.OK.value, time.perf_counter() - self._start)
         headers = httputil.HTTPHeaders({"Content-Type": streamed.content_type, "Connection": "close"})
-        for name, value in (*self._exchanges.headers, *streamed.headers):
+        for name, value in self._exchanges.headers_with(streamed.headers):
             headers.add(name, value)
         if streamed.length is not None:
             headers["Content-Length"] = str(streamed.length)
@@ -306,7 +310,7 @@ class _Exchange(httputil.HTTPMessageDelegate):
         headers = httputil.HTTPHeaders({"Content-Type": answer.content_type})
         if answer.status != HTTPStatus.NOT_MODIFIED:
             headers["Content-Length"] = str(len(answer.body))
-        for name, value in (*self._exchanges.headers, *answer.headers):
+        for name, value in self._exchanges.headers_with(answer.headers):
             headers.add(name, value)
         if closes:
             headers["Connection"] = "close"

@@ -221,6 +221,12 @@ def test_the_page_may_load_nothing_from_elsewhere(path, server):
     assert not re.findall(rb"(?:https?:)?//(?!www\.w3\.org/2000/svg)[a-z0-9]+\.[a-z]", body)
 
 
+def test_nobody_on_the_way_keeps_answers(server, good):
+    kept = [server.request(path)[1]["Cache-Control"] for path in ("/sample.png", "/health", "/metrics", "/nowhere")]
+    assert {*kept, server.request("/explain", good, **IMAGE)[1]["Cache-Control"]} == {"no-store"}
+    assert server.request("/app.js")[1]["Cache-Control"] == "no-cache"  # asked for anew, and then not sent again
+
+
 def test_a_page_elsewhere_cannot_reach_the_server_by_another_name(server):
     for host, status in (("localhost:1", 200), ("[::1]:1", 200), ("evil.example", 403), ("[", 403)):
         assert server.request("/page.json", Host=host)[0] == status
