@@ -96,7 +96,7 @@ REFUSALS = [
     ("/explain", b"no picture", IMAGE, 400, "body: cannot read it as an image"),
     ("/explain", b"", IMAGE, 400, "body: cannot read it as an image"),
     ("/explain?class=diagonal", None, IMAGE, 400, "class 'diagonal' is unknown"),
-    ("/explain?top=0", None, IMAGE, 400, "query: top: expected a number from 1 on"),
+    ("/explain?top=0", None, IMAGE, 400, "query: top: expected a number of 1 or more"),
     ("/explain?top=two", None, IMAGE, 400, "query: invalid literal"),
     ("/explain?style=cubist", None, IMAGE, 400, "query: style 'cubist', expected one of overlay,"),
     ("/explain?class=1&against=vertical", None, IMAGE, 400, "class 'vertical' is explained against itself"),
