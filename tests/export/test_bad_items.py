@@ -55,7 +55,9 @@ def test_a_precision_that_the_container_cannot_express_is_a_line_and_the_others_
     assert list(exported.paths) == ["float32.tflite"]
     assert exported.paths["float32.tflite"].exists()
     (line,) = exported.failures
-    assert line.startswith("dynamic.tflite was not made: no device would take this classifier in TFLite's dynamic")
+    assert line.startswith(
+        "dynamic.tflite was not made: camlite's safety check rejects this classifier in dynamic as TFLite"
+    )
     assert not exported.passed
     assert exported.to_dict()["refused"].keys() == {"dynamic.tflite"}
 

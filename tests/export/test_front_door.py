@@ -215,7 +215,7 @@ def test_labels_in_another_order_are_a_failure_that_is_told(tmp_path: Path) -> N
 
 
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
-    "no output for an object": ({"output": None}, "a model object lies in no folder: .* output="),
+    "no output for an object": ({"output": None}, "a model object has no folder of its own; give output="),
     "no model": ({"classifier": {}}, "a dict: expected a model"),
     "no such file": ({"classifier": "none.keras"}, "none.keras: no such file"),
     "another format": ({"formats": "coreml"}, "formats 'coreml': expected tflite, onnx"),
