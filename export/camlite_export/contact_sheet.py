@@ -170,13 +170,13 @@ def _drawn(columns: Sequence[Column], title: str) -> bytes:
     axes.set_axis_off()
     grey: dict[str, Any] = {"fontsize": 9, "color": "0.4"}
     axes.text(width / 2, _TITLE / 2, title, ha="center", va="center", **grey)
+    centres = [left + _CELL * (column + 0.5) + _GAP / 2 for column in range(len(columns))]
     for row, (name, pictures) in enumerate(rows):
         middle = top + _CELL * (row + 0.5)
         axes.text(left - named / 2, middle, name, ha="center", va="center", rotation=90, **grey)
-        for column, pixels in enumerate(pictures):
-            _put(axes, pixels, left + _CELL * (column + 0.5) + _GAP / 2, middle)
-    for column, (over, under) in enumerate(zip(above, below, strict=True)):
-        centre = left + _CELL * (column + 0.5) + _GAP / 2
+        for centre, pixels in zip(centres, pictures, strict=True):
+            _put(axes, pixels, centre, middle)
+    for centre, over, under in zip(centres, above, below, strict=True):
         axes.text(centre, top, over, ha="center", va="bottom", fontsize=9)
         axes.text(centre, bottom + _GAP / 2, under, ha="center", va="top", fontsize=9)
     axes.set(xlim=(0, width), ylim=(height, 0))

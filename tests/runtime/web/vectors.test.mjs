@@ -178,13 +178,15 @@ test("outputs are copied, whatever becomes of the interpreter's memory", () => {
   assert.deepEqual([...dequantize(bytes, {})], [0, 128, 255]);
 });
 
-test("a copy of the largest outputs takes no time to speak of", () => {
-  const features = new Float32Array(7 * 7 * 1280), times = Array.from({ length: 21 }, () => {
-    const start = performance.now();
-    dequantize(features, { scale: 0, zeroPoint: 0 });
-    return performance.now() - start;
-  });
-  assert.ok(times.sort((a, b) => a - b)[10] < 3, `${times[10]} ms`); // mapped one by one: 10 ms
+test("the largest outputs are copied as a whole, not number by number", () => {
+  const features = new Float32Array(7 * 7 * 1280);
+  const time = (copied) => { const start = performance.now(); copied(); return performance.now() - start; };
+  const pairs = Array.from({ length: 21 }, () => [
+    time(() => dequantize(features, { scale: 0, zeroPoint: 0 })),
+    time(() => Float32Array.from(features, (one) => one)),
+  ]);
+  const ratio = pairs.map(([ours, mapped]) => ours / mapped).sort((a, b) => a - b)[10];
+  assert.ok(ratio < 0.25, `${ratio}`); // 0.01 to 0.02 was measured
 });
 
 test("the only class cannot be explained against itself", async () => {

@@ -31,6 +31,9 @@ _OF_SHAPES = frozenset(
     | {"ADD", "SLICE", "SQUEEZE", "STRIDED_SLICE", "SUB"}
 )
 _INTEGERS = {2: np.int32, 4: np.int64}
+_FEW = 1 << 12  # numbers; constants of more are none that a rule reads
+# What a rule calls an option otherwise than the schema's objects do, beside the way in which they are written.
+_OTHER_NAMES: Mapping[str, str] = {"activation": "fusedActivationFunction"}
 
 
 def fix(model: Any) -> bool:
@@ -126,10 +129,8 @@ class _Shapes:
         """What an operator gives that takes shapes only; None of any other."""
         if len(operator.outputs) != 1:
             return None
-        made, kind = (
-            self._graph.tensors[int(operator.outputs[0])],
-            tflite_graph.NAMES.get(code_of(self._model, operator)),
-        )
+        made = self._graph.tensors[int(operator.outputs[0])]
+        kind = tflite_graph.NAMES.get(code_of(self._model, operator))
         if made.type not in _INTEGERS:
             return None
         inputs = [int(index) for index in operator.inputs]
@@ -146,17 +147,11 @@ class _Shapes:
         return np.asarray(operators.TWINS[kind](call, given), _INTEGERS[made.type])
 
 
-_FEW = 1 << 12  # numbers; constants of more are none that a rule reads
-
-
 @functools.cache
 def _fields(options: str) -> Sequence[tuple[str, str]]:
     """What a rule calls an option, and what the schema's objects call it."""
     names = [field.partition(" ")[0] for field in OPTIONS[options]]
     return [(name, _OTHER_NAMES.get(name) or re.sub("_(.)", lambda one: one[1].upper(), name)) for name in names]
-
-
-_OTHER_NAMES: Mapping[str, str] = {"activation": "fusedActivationFunction"}
 
 
 def _make_constant(model: Any, tensor: Any, values: NDArray[Any]) -> None:
