@@ -9,6 +9,7 @@ import logging
 import math
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -253,6 +254,18 @@ def tensors_left_in_float32(names_of: Callable[[bytes], list[str]]) -> Iterator[
         yield
     finally:
         lite._mlir_quantize = quantize
+
+
+@contextlib.contextmanager
+def no_statistics_expected() -> Iterator[None]:
+    """Convert to integers without a warning that statistics of the inputs are missing; for converting in one thread.
+
+    TF 2.21 warns of it wherever it converts a traced function to integers, though it calibrates with images. Ends when
+    it does not.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected")
+        yield
 
 
 @contextlib.contextmanager

@@ -6,9 +6,8 @@ its positive part. Where the guide is of the top class, the others are multiplie
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,21 +59,6 @@ class Guided:
             return {**outputs, "guide": maps}
 
         return compute
-
-    @contextlib.contextmanager
-    def saved_model(self) -> Iterator[Path]:
-        import keras
-        import tensorflow as tf
-
-        from camlite.system import files
-
-        archive = keras.export.ExportArchive()
-        archive.track(self.cut.model)
-        shape = (1, *self.cut.image_shape)
-        archive.add_endpoint("serving_default", self.function(), [tf.TensorSpec(shape, tf.float32, name="image")])
-        with files.scratch() as folder:
-            archive.write_out(str(folder), verbose=False)
-            yield folder
 
 
 def by_the_formula(evidence: np.ndarray, window: Window, guides: np.ndarray, guide: Guide) -> np.ndarray:

@@ -7,8 +7,6 @@ TensorFlow whose weights can be adjusted: what targets convert. Nobody needs to 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -177,10 +175,6 @@ class TraceableCut(Cut, Protocol):
 
     def without_bias(self) -> TraceableCut:
         """The same without the bias of the active pieces."""
-        ...
-
-    def saved_model(self) -> AbstractContextManager[Path]:
-        """The same as a SavedModel for one image, in a folder that is there as long as the context lasts."""
         ...
 
     def once(self, name: str, make: Callable[[], bytes]) -> bytes:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -24,7 +22,6 @@ from camlite_export.cutting import (
     heads,
     places,
     proof,
-    saved_model,
 )
 from camlite_export.cutting.guide import GuideLayers
 from camlite_export.cutting.halves import Halves
@@ -130,10 +127,6 @@ class TwoOutputModel(Halves):
     def function(self) -> Callable[[Any], Mapping[str, Any]]:
         """See `camlite_export.cutting.cut.TraceableCut`."""
         return forward.forward(self, self._outputs)
-
-    def saved_model(self) -> AbstractContextManager[Path]:
-        """See `camlite_export.cutting.cut.TraceableCut`."""
-        return saved_model.saved_model(self, forward.forward(self, self._outputs))
 
     def _outputs(self, image: Any) -> dict[str, Any]:
         if self.guide_layers is not None:

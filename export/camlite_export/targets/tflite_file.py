@@ -19,10 +19,9 @@ from camlite_export import workarounds
 from camlite_export.cutting.file_cut import Addition, FileCut
 from camlite_export.sources.tflite import flatbuffer, reading
 from camlite_export.sources.tflite.flatbuffer import code_of
-from camlite_export.targets import tflite_guide
+from camlite_export.targets import tflite_ends, tflite_guide
 from camlite_export.targets.proven_file import proven
 
-_SIGNATURE = b"serving_default"
 _FLOAT32, _INT32 = 0, 2
 _INT8, _INT16 = 9, 7
 _CONCATENATION, _DEQUANTIZE, _FULLY_CONNECTED, _RESHAPE, _SUB, _BATCH_MATMUL = 2, 6, 9, 22, 41, 126
@@ -50,7 +49,7 @@ def convert(cut: FileCut) -> bytes:
         outputs["scores"] = splice.pair(scores)
     for addition in cut.additions:
         outputs[addition.name] = splice.behind(int(addition.source.key), _converted(cut, addition))
-    splice.name_ends(image, {name: int(index) for name, index in outputs.items()})
+    tflite_ends.name_ends(model, image, {name: int(index) for name, index in sorted(outputs.items())})
     return proven(flatbuffer.write(model), tflite_model.verify, cut.source.name)
 
 
@@ -177,18 +176,6 @@ class Splice:
         self._graph.operators.insert(0, self._graph.operators.pop())
         return given
 
-    def name_ends(self, image: int, outputs: Mapping[str, int]) -> None:
-        """One signature, with camlite's names."""
-        from ai_edge_litert import schema_py_generated as schema
-
-        signature = schema.SignatureDefT()
-        signature.signatureKey, signature.subgraphIndex = _SIGNATURE, 0
-        signature.inputs = [_named("image", image)]
-        signature.outputs = [_named(name, index) for name, index in sorted(outputs.items())]
-        self._graph.inputs = np.array([image], np.int32)
-        self._graph.outputs = np.array([outputs[name] for name in sorted(outputs)], np.int32)
-        self._model.signatureDefs = [signature]
-
     def _in_float32(self, key: int) -> int:
         """The tensor itself, or what DEQUANTIZE makes of it."""
         tensor = self._graph.tensors[key]
@@ -272,14 +259,6 @@ class Splice:
         if data is not None:
             self._buffers[_digest(data)] = index
         return index
-
-
-def _named(name: str, index: int) -> Any:
-    from ai_edge_litert import schema_py_generated as schema
-
-    entry = schema.TensorMapT()
-    entry.name, entry.tensorIndex = name.encode(), index
-    return entry
 
 
 def _moved(indices: Any, places: Mapping[int, int]) -> Any:

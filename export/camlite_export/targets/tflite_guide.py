@@ -9,6 +9,8 @@ pass where they are the same (`camlite_export.targets.tflite_kernels`); large on
 from __future__ import annotations
 
 import contextlib
+import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,9 +24,13 @@ _GUIDE = "guide"
 _LARGE = 4096
 
 
-def left_in_float32() -> contextlib.AbstractContextManager[None]:
-    """While it lasts, the converter quantizes all but the guide."""
-    return workarounds.tensors_left_in_float32(_only_for_the_guide)
+def left_in_float32(outputs: Sequence[str]) -> contextlib.AbstractContextManager[None]:
+    """While it lasts, the converter quantizes all but the guide.
+
+    Args:
+        outputs: names, in the order in which the converter gives them.
+    """
+    return workarounds.tensors_left_in_float32(functools.partial(_only_for_the_guide, outputs))
 
 
 def finished(model: bytes, quantized: bool) -> bytes:
@@ -49,10 +55,11 @@ def with_small_weights(model: bytes) -> bytes:
     return graph.to_bytes()
 
 
-def _only_for_the_guide(model: bytes) -> list[str]:
+def _only_for_the_guide(outputs: Sequence[str], model: bytes) -> list[str]:
     """Names of the tensors that only the guide depends on."""
     graph = TfliteGraph(model)
-    needed = {id(one) for one in graph.needed_for([at for name, at in graph.outputs.items() if name != _GUIDE])}
+    given = zip(outputs, graph.graph.outputs, strict=True)
+    needed = {id(one) for one in graph.needed_for([int(at) for name, at in given if name != _GUIDE])}
     return [
         graph.graph.tensors[tensor].name.decode()
         for operator in graph.graph.operators
@@ -68,6 +75,7 @@ def _give_out_floating_guide(graph: TfliteGraph) -> None:
     if graph.kind(last) == QUANTIZE:
         operators.remove(last)
         before = graph.outputs[_GUIDE] = int(last.inputs[0])
+        graph.graph.tensors[before].name = _GUIDE.encode()
         graph.graph.outputs = np.array(
             [before if tensor == given else tensor for tensor in graph.graph.outputs], np.int32
         )

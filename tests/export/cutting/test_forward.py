@@ -136,16 +136,3 @@ def test_a_head_that_cannot_be_differentiated_is_refused() -> None:
     model = two_output.cut(keras.Model(image, scores, name="classifier"))
     with pytest.raises(ClassifierError, match="cannot be differentiated"):
         exported(model, tf.zeros((1, 8, 8, 3)))
-
-
-def test_the_saved_model_has_one_signature_of_one_image() -> None:
-    model = cut(OTHER_HEADS[0])
-    with model.saved_model() as folder:
-        signatures = tf.saved_model.load(str(folder)).signatures
-        assert list(signatures) == ["serving_default"]
-        signature = signatures["serving_default"]
-        assert {name: tuple(spec.shape) for name, spec in signature.structured_input_signature[1].items()} == {
-            "image": (1, 16, 16, 3)
-        }
-        assert signature.structured_outputs.keys() == {"features", "scores", "evidence", "bias"}
-    assert not folder.exists()
