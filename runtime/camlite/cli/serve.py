@@ -165,7 +165,7 @@ def _say_where(arguments: argparse.Namespace, urls: Sequence[str], token: str | 
 def _check_camera(source: str) -> None:
     if not cameras.is_camera(source) and not Path(source).is_file():
         raise CamliteError(
-            f"--camera {source}: no such camera; expected 0, /dev/video0, {cameras.PICAMERA}, "
+            f"--camera {source}: no such camera; expected 0, /dev/video0, picamera, "
             f"a URL such as rtsp://..., "
             f"or a video file"
         )
