@@ -126,6 +126,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.camera is not None:
         _check_camera(arguments.camera)
     secured = certificates.context(arguments.certificate, arguments.key)
+    if secured is not None and (trouble := certificates.trouble(arguments.certificate, secured)):
+        say.notice(trouble)
     large_blocks.return_when_freed()
     workers = arguments.workers or min(4, os.cpu_count() or 1)
     checked, *explainers = (options.open_explainer(arguments, arguments.artifact) for _ in range(workers + 1))

@@ -15,6 +15,7 @@ from camlite.errors import CamliteError
 from camlite.images import opencv_capture
 from camlite.images.opencv_capture import Take
 from camlite.images.picture_files import TooLargeError
+from camlite.texts import one_line
 
 PICAMERA = "picamera"
 _FIRST_PAUSE = 1.0
@@ -129,5 +130,20 @@ def picamera() -> Any:
     """
     try:
         return importlib.import_module("picamera2")
-    except ImportError:
-        raise CamliteError("`picamera` needs picamera2: apt install python3-picamera2, see docs/device.md") from None
+    except ModuleNotFoundError as error:
+        if error.name != "picamera2":
+            raise _broken(error) from None
+        raise CamliteError(
+            "`picamera` needs picamera2: sudo apt install python3-picamera2, "
+            "in an environment made with --system-site-packages; see docs/install.md"
+        ) from None
+    except (ImportError, ValueError) as error:  # ValueError: it was built for another numpy
+        raise _broken(error) from None
+
+
+def _broken(error: Exception) -> CamliteError:
+    reason = one_line(str(error))[:200]
+    return CamliteError(
+        f"`picamera` needs picamera2: it is installed, but cannot be imported ({reason}); make a new environment with "
+        f"--system-site-packages, see docs/install.md"
+    )

@@ -210,7 +210,7 @@ def test_it_ends_at_once_while_others_look(artifact, camera, tmp_path):
     [
         ("nowhere", "--camera nowhere: no such camera; expected 0, /dev/video0, picamera, a URL such as rtsp://..."),
         ("a.png", "--camera a.png: is a picture, expected a camera, a stream or a video file"),
-        ("picamera", "`picamera` needs picamera2: apt install python3-picamera2"),
+        ("picamera", "`picamera` needs picamera2: sudo apt install python3-picamera2"),
     ],
 )
 def test_what_is_no_camera_is_one_line(source, says, artifact, tmp_path):

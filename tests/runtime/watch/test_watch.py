@@ -243,7 +243,7 @@ def test_two_do_not_write_to_one_folder(artifact, source, tmp_path):
         ("nowhere", "nowhere: no such folder, video or camera; expected a path, 0, picamera or a URL"),
         ("a.png", "a.png: is a picture, expected a folder, video or camera"),
         ("text.avi", "text.avi: neither a folder nor a video that OpenCV can open"),
-        ("picamera", "`picamera` needs picamera2: apt install python3-picamera2"),
+        ("picamera", "`picamera` needs picamera2: sudo apt install python3-picamera2"),
     ],
 )
 def test_what_cannot_be_watched_is_one_line(source, says, artifact, tmp_path):

@@ -12,9 +12,7 @@ from support.small_disk import fill, small_disk
 def test_a_full_disk_is_left_as_it_was(tmp_path):
     with small_disk(tmp_path / "disk") as disk:
         fill(disk)
-        with pytest.raises(
-            CamliteError, match=r"new/site: No space left on device; choose another"
-        ):
+        with pytest.raises(CamliteError, match=r"new/site: No space left on device; choose another"):
             writing.write(disk / "new" / "site", {"page.json": b"{}", "a/b.js": bytes(1_000_000)})
         assert [path.name for path in disk.iterdir()] == ["filler"]
 
