@@ -6,15 +6,13 @@ keep. `left` names those that are easily taken for files of this export.
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import os
 import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from camlite.errors import CamliteError
-from camlite.system.files import alone_in, part_of, remove_leftovers, write_durably
+from camlite.system.files import alone_in, folder_for, part_of, remove_leftovers, write_durably
 
 
 def check(folder: Path, names: Iterable[str] = ()) -> None:
@@ -27,17 +25,11 @@ def check(folder: Path, names: Iterable[str] = ()) -> None:
     Raises:
         CamliteError: the folder cannot be made or written to, or a folder has the name of a file.
     """
-    missing = [one for one in (folder, *folder.parents) if not os.path.lexists(one)]
     try:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
+        with folder_for(folder, keep=False):
             with tempfile.TemporaryFile(dir=folder):
                 pass
             _no_folder_has_the_name(folder, names)
-        finally:
-            for one in missing:
-                with contextlib.suppress(OSError):  # it was not made, or somebody else has put something there
-                    one.rmdir()
     except OSError as error:
         raise _refusal(folder, error) from None
 
@@ -51,11 +43,18 @@ def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
     Raises:
         CamliteError: the folder cannot be made or written to; then no file has changed.
     """
+    try:
+        with folder_for(folder):
+            _write_and_move(folder, files)
+    except OSError as error:
+        raise _refusal(folder, error) from None
+
+
+def _write_and_move(folder: Path, files: Mapping[str, bytes]) -> None:
+    remove_leftovers(folder, files.keys())
+    _no_folder_has_the_name(folder, files)
     parts: dict[Path, Path] = {}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(folder, files.keys())
-        _no_folder_has_the_name(folder, files)
         for name, content in files.items():
             part = part_of(folder / name)
             parts[part] = folder / name
@@ -66,8 +65,6 @@ def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
             except KeyboardInterrupt:
                 _move(parts)  # what has begun is ended, in a moment
                 raise
-    except OSError as error:
-        raise _refusal(folder, error) from None
     finally:
         for part in parts:
             part.unlink(missing_ok=True)

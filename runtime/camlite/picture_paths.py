@@ -55,15 +55,7 @@ def expand(argument: str) -> list[str]:
 
 def is_picture(file: Path) -> bool:
     """Whether a file in a folder is a picture by its name, not hidden, and not one that was drawn by camlite."""
-    return picture_files.has_picture_name(file) and not re.search(_DRAWN, file.name) and _may_be_file(file)
-
-
-def _may_be_file(file: Path) -> bool:
-    """Who reads one of which nobody can tell meets the reason, and says it of this one only."""
-    try:
-        return file.is_file()
-    except OSError:
-        return True
+    return picture_files.has_picture_name(file) and not re.search(_DRAWN, file.name) and picture_files.may_be_file(file)
 
 
 def read(name: str) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from camlite.errors import CamliteError
 from camlite_export import output_folder
+from support.small_disk import small_disk
 
 FILES = {"a.tflite": b"first", "b.onnx": b"second"}
 
@@ -121,6 +123,13 @@ def test_a_full_disk_leaves_every_file_as_it_was(tmp_path: Path, monkeypatch: py
     with pytest.raises(CamliteError, match="No space left on device"):
         output_folder.write_all(tmp_path, FILES)
     assert content(tmp_path) == {"a.tflite": b"older"}
+
+
+def test_a_disk_that_is_really_full_is_left_without_the_folder(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        with pytest.raises(CamliteError, match=re.escape(f"{disk / 'a' / 'b'}: cannot write there (No space left")):
+            output_folder.write_all(disk / "a" / "b", {"one": b"1", "two": bytes(1_000_000)})
+        assert list(disk.iterdir()) == []
 
 
 def test_an_interruption_leaves_every_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""A network camera (motion JPEG over HTTP) that can be unplugged, and shows what it is told to."""
+"""A network camera (motion JPEG over HTTP) that can be unplugged, and shows what it is told to; one that is hostile."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import http.server
 import io
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,39 @@ class NetworkCamera(http.server.ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}/video.mjpg"
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
+    def show(self, send: Callable[[bytes], object]) -> None:
+        while self.plugged:
+            send(_head(len(self.frame)) + self.frame + b"\r\n")
+            time.sleep(0.05)
+
     def unplug(self) -> None:
         self.plugged = False
         self.shutdown()
         self.server_close()
+
+
+class EndlessCamera(NetworkCamera):
+    """Shows `frame` for a second, then announces a picture of 2 GB and sends what looks like it.
+
+    Attributes:
+        sent: bytes of that picture.
+    """
+
+    MOST = 2_000_000_000
+    sent = 0
+
+    def show(self, send: Callable[[bytes], object]) -> None:
+        for _ in range(20):
+            send(_head(len(self.frame)) + self.frame + b"\r\n")
+            time.sleep(0.05)
+        send(_head(self.MOST) + self.frame[:20])
+        while self.plugged and self.sent < self.MOST:
+            self.sent += 1 << 20
+            send(bytes(1 << 20))
+
+
+def _head(length: int) -> bytes:
+    return f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {length}\r\n\r\n".encode()
 
 
 class _Stream(http.server.BaseHTTPRequestHandler):
@@ -51,18 +81,12 @@ class _Stream(http.server.BaseHTTPRequestHandler):
         camera.watching += 1
         try:
             with contextlib.suppress(ConnectionError):
-                self._show(camera)
+                self.send_response(200)
+                self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+                self.end_headers()
+                camera.show(self.wfile.write)
         finally:
             camera.watching -= 1
-
-    def _show(self, camera: NetworkCamera) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-        self.end_headers()
-        while camera.plugged:
-            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(camera.frame)}\r\n\r\n"
-            self.wfile.write(head.encode() + camera.frame + b"\r\n")
-            time.sleep(0.05)
 
     def log_message(self, *_: object) -> None:
         pass

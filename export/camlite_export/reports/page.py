@@ -11,7 +11,7 @@ from typing import Any
 import camlite
 from camlite.errors import CamliteError
 from camlite.show import say
-from camlite.system.files import alone_in, part_of, remove_leftovers, write_durably
+from camlite.system.files import alone_in, folder_for, part_of, remove_leftovers, write_durably
 from camlite.texts import counted, printable
 
 PAGE = "index.html"
@@ -34,7 +34,8 @@ def check_folder(folder: Path, kind: str, needed: Sequence[str] = ()) -> None:
     try:
         if not _names(folder) <= {PAGE, f"{kind}.json"}:
             raise CamliteError(f"{folder}: holds something else than a report of {kind}; choose another --report")
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        with folder_for(folder.parent, keep=False):
+            pass
     except OSError as error:
         raise CamliteError(f"{folder}: cannot make this folder ({error.strerror}); choose another --report") from None
 
@@ -65,18 +66,20 @@ def write(folder: Path, kind: str, record: Mapping[str, Any], **values: Any) -> 
     part, older = part_of(folder), part_of(folder.with_name(f"{folder.name}.older"))
     remove_leftovers(folder.parent, {folder.name, f"{folder.name}.older"})
     try:
-        part.mkdir()
-        for name, content in files.items():
-            write_durably(part / name, content.encode())
-        with alone_in(folder.parent):
-            if folder.exists():
-                folder.rename(older)
-            part.rename(folder)
+        with folder_for(folder.parent):
+            try:
+                part.mkdir()
+                for name, content in files.items():
+                    write_durably(part / name, content.encode())
+                with alone_in(folder.parent):
+                    if folder.exists():
+                        folder.rename(older)
+                    part.rename(folder)
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
+                shutil.rmtree(older, ignore_errors=True)
     except OSError as error:
         raise CamliteError(f"{folder}: cannot write there ({error.strerror}); choose another --report") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(older, ignore_errors=True)
 
 
 def _render(template: str, values: Mapping[str, Any]) -> str:

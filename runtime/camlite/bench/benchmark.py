@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from camlite import artifact as artifacts
 from camlite.artifact.container import SUFFIXES
+from camlite.backends import own_processes
 from camlite.bench import plain_loop
 from camlite.explainer import Explainer
 from camlite.system import files
@@ -27,6 +28,9 @@ _WARM_UP = 20
 _ROUNDS = 15
 _SECONDS_A_ROUND = 0.15
 _LEAST_TURNS = 3
+# What the limit on time allows for: two races of a warm-up and rounds of the least length, one with all classes, which
+# may take some times as long as one.
+_MOST_RUNS = 10 * 2 * 2 * (_WARM_UP + _ROUNDS * _LEAST_TURNS)
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ def run(path: Path, backend: str, threads: int = 1) -> Benchmark:
 
     Raises:
         CamliteError: the artifact cannot be read or run.
+        TimeoutError: its interpreter hangs.
+        BrokenExecutor, CalledProcessError: it crashes.
     """
     artifact = artifacts.read(path)
     target = artifact.card.preprocessing
@@ -77,10 +83,12 @@ def run(path: Path, backend: str, threads: int = 1) -> Benchmark:
     with files.scratch() as folder, FreshProcess(environment) as process:
         model = Path(folder, f"model{SUFFIXES[artifact.container]}")
         model.write_bytes(artifact.model)
-        timings, ratio, all_classes_ratio = process.submit(_race, path, model, backend, threads).result()
+        first = process.wait_for(own_processes.LONGEST, _first, path, backend, threads)
+        most = own_processes.LONGEST + _MOST_RUNS * first
+        timings, ratio, all_classes_ratio = process.wait_for(most, _race, path, model, backend, threads)
         options = (backend, threads, artifact.card.image_layout == "chw", *shape)
-        explaining = _resident(_EXPLAINING, path, *options)
-        classifying = _resident(_CLASSIFYING, model, *options)
+        explaining = _resident(most, _EXPLAINING, path, *options)
+        classifying = _resident(most, _CLASSIFYING, model, *options)
     return Benchmark(
         artifact=path.name,
         backend=backend,
@@ -127,6 +135,14 @@ def _turns(contenders: Mapping[str, Callable[[], object]]) -> int:
     for contender in contenders.values():
         contender()
     return max(_LEAST_TURNS, int(_SECONDS_A_ROUND / (time.perf_counter() - start)))
+
+
+def _first(path: Path, backend: str, threads: int) -> float:
+    """How many seconds the first explanation takes, usually the slowest."""
+    explainer = Explainer(artifacts.read(path), backend, threads)
+    start = time.perf_counter()
+    _ = explainer.explain(_image(explainer)).heatmap
+    return time.perf_counter() - start
 
 
 def _race(path: Path, model: Path, backend: str, threads: int) -> tuple[dict[str, Timing], float, float | None]:
@@ -181,13 +197,16 @@ print("resident:", next(line for line in open("/proc/self/status") if line.start
 """
 
 
-def _resident(source: str, path: Path, *options: object) -> int | None:
+def _resident(most_seconds: float, source: str, path: Path, *options: object) -> int | None:
     """Resident memory in kB, as Linux tells it, of a process that runs an image some times; None elsewhere."""
     if not Path("/proc/self/status").exists():
         return None
     arguments = [str(path), *map(str, options)]
     command = [sys.executable, "-c", source + _RUNNING, *arguments]
-    finished = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    try:
+        finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=most_seconds)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        raise TimeoutError from None
     return int(finished.stdout.rpartition("resident:")[2])
 
 

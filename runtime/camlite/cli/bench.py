@@ -64,6 +64,8 @@ def _measured(path: Path, backend: str, threads: int) -> Benchmark:
     except (BrokenExecutor, subprocess.CalledProcessError):
         crashed = f"{path}: its interpreter crashed, and its process with it; run `camlite check` on it"
         raise BackendError(crashed) from None
+    except TimeoutError:
+        raise BackendError(f"{path}: {backend} hangs on it and was stopped; run `camlite check` on it") from None
 
 
 def _backends(path: Path, arguments: argparse.Namespace) -> list[str]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from pathlib import Path
 
 import camlite
 from camlite import backends
+from camlite.artifact.container import SUFFIXES
 from camlite.artifact.precisions import Tolerance
+from camlite.backends.own_processes import OwnProcesses
 from camlite.cli import options, several
 from camlite.cli.several import Several
 from camlite.self_check import Check, Sample
@@ -30,19 +33,40 @@ def run(arguments: argparse.Namespace) -> int:
     """Check each artifact; 1 where one fails, 2 where one cannot be opened, the others checked all the same."""
     artifacts = Several(arguments.artifacts)
     rows, lines = [], []
-    for path in artifacts.each("checking"):
-        with artifacts.one(path):
-            result = camlite.check(options.open_explainer(arguments, path))
-            artifacts.add(int(not result.passed))
-            if arguments.json:
-                say.record(_record(result))
-            rows.append(_row(result))
-            lines += [f"{path}: {failure}" for failure in result.failures]
+    with OwnProcesses() as processes:
+        for path in artifacts.each("checking"):
+            with artifacts.one(path):
+                result = processes.run(_interpreter(arguments, path), path, checked, arguments, path)
+                artifacts.add(int(not result.passed))
+                if arguments.json:
+                    say.record(_record(result))
+                rows.append(_row(result))
+                lines += [f"{path}: {failure}" for failure in result.failures]
     if rows and not arguments.json:
         figures = [figure.replace("_", " ") for figure in Tolerance._fields]
         say.table(["artifact", "backend", "samples", *figures, "ms", ""], rows)
         say.line(*lines)
     return artifacts.status
+
+
+def checked(arguments: argparse.Namespace, path: Path) -> Check:
+    """Run the golden samples of an artifact, in this process.
+
+    Raises:
+        CamliteError: it cannot be opened.
+    """
+    return camlite.check(options.open_explainer(arguments, path))
+
+
+def _interpreter(arguments: argparse.Namespace, path: Path) -> str:
+    """Artifacts of one container have the same."""
+    able = (
+        name
+        for container, suffix in SUFFIXES.items()
+        if suffix == path.suffix.lower()
+        for name in backends.installed(container)
+    )
+    return arguments.backend or next(able, "its interpreter")
 
 
 def _row(result: Check) -> list[str]:

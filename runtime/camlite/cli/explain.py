@@ -112,10 +112,10 @@ def _names(arguments: Sequence[str]) -> tuple[list[str], int]:
 
 def _written(folder: Path, name: str, pixels: NDArray[np.uint8]) -> Path:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        with files.folder_for(folder):
+            picture_files.write(folder / name, pixels)
     except OSError as error:
         raise CamliteError(f"{folder}: cannot make this folder ({error.strerror}); choose another --output") from None
-    picture_files.write(folder / name, pixels)
     return folder / name
 
 

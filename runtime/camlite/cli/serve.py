@@ -126,6 +126,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.camera is not None:
         _check_camera(arguments.camera)
     secured = certificates.context(arguments.certificate, arguments.key)
+    if secured is not None and (trouble := certificates.trouble(arguments.certificate, secured)):
+        say.notice(trouble)
     large_blocks.return_when_freed()
     workers = arguments.workers or min(4, os.cpu_count() or 1)
     checked, *explainers = (options.open_explainer(arguments, arguments.artifact) for _ in range(workers + 1))
@@ -165,7 +167,7 @@ def _say_where(arguments: argparse.Namespace, urls: Sequence[str], token: str | 
 def _check_camera(source: str) -> None:
     if not cameras.is_camera(source) and not Path(source).is_file():
         raise CamliteError(
-            f"--camera {source}: no such camera; expected 0, /dev/video0, {cameras.PICAMERA}, "
+            f"--camera {source}: no such camera; expected 0, /dev/video0, picamera, "
             f"a URL such as rtsp://..., "
             f"or a video file"
         )

@@ -152,7 +152,7 @@ def _kind(source: str) -> str:
         raise CamliteError(f"{source}: is a picture, expected a folder, video or camera; `camlite explain` takes it")
     if path.is_file():
         return "video"
-    raise CamliteError(f"{source}: no such folder, video or camera; expected a path, 0, {cameras.PICAMERA} or a URL")
+    raise CamliteError(f"{source}: no such folder, video or camera; expected a path, 0, picamera or a URL")
 
 
 class _Desk:

@@ -55,7 +55,8 @@ def _specs(option: Option) -> Iterator[str]:
         values += f"::value:{takes}" * (max(len(option.choices), 8) - 1)
     help_ = option.help.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]").replace(":", "\\:")
     for name in option.names:
-        yield f"{'*' if option.repeats else ''}{name}[{help_}]{values}"
+        joined = "=" if option.values == "one" and name.startswith("--") else ""  # a space takes it away again
+        yield f"{'*' if option.repeats else ''}{name}{joined}[{help_}]{values}"
 
 
 def _quoted(text: str) -> str:

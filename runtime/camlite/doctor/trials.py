@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import camlite
 from camlite import artifact, backends
 from camlite.artifact import Container
+from camlite.backends.own_processes import OwnProcesses
 from camlite.errors import CamliteError
-from camlite.system.fresh_process import FreshProcess
 from camlite.texts import one_line
-
-# Seconds that the golden samples of an artifact may take: a large network on a slow board needs minutes.
-_LONGEST = 300.0
 
 
 class Trial(NamedTuple):
@@ -51,14 +47,14 @@ def run(paths: Sequence[Path], working: Sequence[str], progress: Callable[[str],
         progress: called with what is tried next.
     """
     found: list[Trial] = []
-    with _Processes() as processes:
+    with OwnProcesses() as processes:
         for path in paths:
             progress(f"trying {path.name}")
             found += _trials(path, working, processes)
     return found
 
 
-def _trials(path: Path, working: Sequence[str], processes: _Processes) -> list[Trial]:
+def _trials(path: Path, working: Sequence[str], processes: OwnProcesses) -> list[Trial]:
     try:
         read = artifact.read(path)
     except (CamliteError, MemoryError) as error:
@@ -69,45 +65,17 @@ def _trials(path: Path, working: Sequence[str], processes: _Processes) -> list[T
     if not able:
         why = f"{path}: no backend for {container} artifacts works here"
         return [Trial(path, precision, container, None, None, (why,))]
-    return [Trial(path, precision, container, name, *processes.check(path, name)) for name in able]
+    return [Trial(path, precision, container, name, *_checked(path, name, processes)) for name in able]
 
 
-class _Processes:
-    """One process a backend, begun again where it has died."""
-
-    def __init__(self) -> None:
-        self._of: dict[str, FreshProcess] = {}
-        self._answered: set[str] = set()
-        self._hung: dict[str, Path] = {}
-
-    def __enter__(self) -> _Processes:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for process in self._of.values():
-            process.shutdown()
-
-    def check(self, path: Path, backend: str) -> tuple[float | None, tuple[str, ...]]:
-        """Milliseconds and failures of an artifact on a backend."""
-        if backend in self._hung and backend not in self._answered:  # each would take as long again
-            return None, (f"{path}: not tried, because {backend} never answered on {self._hung[backend]}",)
-        try:
-            if backend not in self._of:
-                self._of[backend] = FreshProcess()
-            found = self._of[backend].wait_for(_LONGEST, checked, path, backend)
-        except TimeoutError:
-            self._of.pop(backend).shutdown()
-            self._hung[backend] = path
-            return None, (f"{path}: {backend} did not answer within {_LONGEST:g} s and was stopped",)
-        except BrokenExecutor:
-            self._of.pop(backend).shutdown()
-            return None, (f"{path}: {backend} crashes on it, and its process with it",)
-        except CamliteError as error:
-            return None, (str(error),)
-        except Exception as error:  # the others are tried all the same
-            return None, (f"{path}: {one_line(f'{type(error).__name__}: {error}')[:300]}",)
-        self._answered.add(backend)
-        return found
+def _checked(path: Path, backend: str, processes: OwnProcesses) -> tuple[float | None, tuple[str, ...]]:
+    """Milliseconds and failures of an artifact on a backend."""
+    try:
+        return processes.run(backend, path, checked, path, backend)
+    except CamliteError as error:
+        return None, (str(error),)
+    except Exception as error:  # the others are tried all the same
+        return None, (f"{path}: {one_line(f'{type(error).__name__}: {error}')[:300]}",)
 
 
 def checked(path: Path, backend: str) -> tuple[float | None, tuple[str, ...]]:

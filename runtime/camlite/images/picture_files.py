@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import os
 import struct
 import warnings
 import zlib
@@ -47,6 +48,7 @@ FORMS: Mapping[str, Form] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
 _JPEG_QUALITY = 92  # thin lines and text stay clean
 
+_OF_THE_SYSTEM = {"lost+found", "System Volume Information", "$RECYCLE.BIN"}  # at the top of a disk, for root only
 _ORIENTATION = 0x0112  # EXIF's tag
 _ON_ITS_SIDE = frozenset({5, 6, 7, 8})
 # How the stored rows and columns lie in the upright picture: views of it, none of which copies.
@@ -69,14 +71,30 @@ def has_picture_name(file: Path) -> bool:
 
 
 def below(folder: Path) -> list[Path]:
-    """Picture files in a folder and its subfolders, sorted, without hidden files and folders."""
-    return sorted(
-        file
-        for file in folder.rglob("*")
-        if has_picture_name(file)
-        and files.is_file(file)
-        and not any(p[0] == "." for p in file.relative_to(folder).parts)
-    )
+    """Picture files in a folder and its subfolders, sorted, without hidden files and folders.
+
+    Raises:
+        ImageError: a folder cannot be read. Who would skip it measured without a class, and did not know.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise ImageError(
+            f"{error.filename}: cannot read this folder ({error.strerror}); check its permissions, or move it elsewhere"
+        )
+
+    found: list[Path] = []
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in _OF_THE_SYSTEM]
+        found += (file for name in names if has_picture_name(file := Path(parent, name)) and may_be_file(file))
+    return sorted(found)
+
+
+def may_be_file(file: Path) -> bool:
+    """Also one of which nobody can tell: who reads it meets the reason, and says it."""
+    try:
+        return file.is_file()
+    except OSError:
+        return True
 
 
 class Size(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import stat
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from camlite.artifact.signature import read_key_file
 from camlite.errors import CamliteError
 
+_NOT_YET, _EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL
 _OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -38,3 +40,32 @@ def context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None
             reason = "the key is another certificate's" if pair else "expected a certificate and its key, both PEM"
         raise CamliteError(f"--certificate {certificate}, --key {key}: {reason}") from None
     return secured
+
+
+def trouble(certificate: Path, secured: ssl.SSLContext) -> str | None:
+    """Why browsers refuse a certificate at this time, in one line; None where its time is right.
+
+    Python tells the dates of a certificate only of a peer that it trusts. So one that trusts this one connects, in
+    memory.
+
+    Args:
+        certificate: the file; secured: `context` of it.
+    """
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    client.load_verify_locations(certificate)
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    sides = client.wrap_bio(back, there), secured.wrap_bio(there, back, server_side=True)
+    try:
+        for side in 2 * sides:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+    except ssl.SSLCertVerificationError as error:
+        if error.verify_code == _EXPIRED:
+            return f"--certificate {certificate}: has expired, and browsers refuse it; make a new one (docs/device.md)"
+        if error.verify_code == _NOT_YET:
+            return f"--certificate {certificate}: is not valid yet; check the clock of this machine"
+    except ssl.SSLError:  # whatever else a browser may think of it
+        pass
+    return None

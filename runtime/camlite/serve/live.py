@@ -171,7 +171,9 @@ class Live:
             if not first:
                 self._watched.wait()
             try:
-                with contextlib.closing(Camera(self._view.source, _LONGEST_PAUSE, self._view.pixels)) as camera:
+                with contextlib.closing(
+                    cameras.watched(self._view.source, _LONGEST_PAUSE, self._view.pixels)
+                ) as camera:
                     if first:
                         self._look_once(camera)
                     self._show(camera)

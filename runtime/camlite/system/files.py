@@ -124,6 +124,30 @@ def write(path: Path, content: bytes, mtime_ns: int | None = None) -> None:
             part.unlink()
 
 
+@contextlib.contextmanager
+def folder_for(folder: Path, keep: bool = True) -> Iterator[None]:
+    """Make a folder, with those above it, for what is written into it; a failure leaves none of those that were made.
+
+    Args:
+        folder: it may be there.
+        keep: False to see whether it can be made: what was made goes in any case.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    missing = [one for one in (folder, *folder.parents) if not os.path.lexists(one)]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        keep = False
+        raise
+    finally:
+        for one in () if keep else missing:
+            with contextlib.suppress(OSError):  # it was not made, or something has been put there
+                one.rmdir()
+
+
 def part_of(path: Path) -> Path:
     """The temporary name of a file or folder, beside it: hidden, and with the number of this process."""
     return path.with_name(f".{path.name}.{os.getpid()}{PART}")

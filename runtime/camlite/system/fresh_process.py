@@ -63,10 +63,14 @@ class FreshProcess(Executor):
         except BaseException as error:
             if future.done():
                 raise
-            self._process.kill()  # it may hang, and whoever waits for its thread would, too
+            self.kill()  # it may hang, and whoever waits for its thread would, too
             if isinstance(error, TimeLimit):
                 raise TimeoutError(f"no answer within {seconds:g} s") from None
             raise
+
+    def kill(self) -> None:
+        """End the process, whatever it does; what was submitted raises BrokenExecutor. Any thread may call this."""
+        self._process.kill()
 
     @property
     def died(self) -> bool:
@@ -87,7 +91,7 @@ class FreshProcess(Executor):
     ) -> None:
         """Where the block failed, nobody waits for results any more."""
         if kind is not None:
-            self._process.kill()
+            self.kill()
         self.shutdown(cancel_futures=kind is not None)
 
     def _call(self, request: bytes) -> Any:
@@ -98,7 +102,7 @@ class FreshProcess(Executor):
             requests.write(request)
             requests.flush()
             succeeded, result = pickle.load(replies)  # noqa: S301 - of a process of ours
-        except (OSError, EOFError):
+        except (OSError, EOFError, pickle.UnpicklingError):  # the last one: it died in the middle of its answer
             raise BrokenExecutor(f"process {self._process.pid} ended with {self._process.wait()}") from None
         if not succeeded:
             raise result

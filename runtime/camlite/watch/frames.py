@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.errors import ImageError
-from camlite.images import cameras
+from camlite.images import cameras, opencv_capture
 from camlite.show import say
 from camlite.system.quiet_native_code import without_notices
 from camlite.watch.results import Identity, Results
@@ -37,11 +37,11 @@ def of_video(path: Path, results: Results, every: float) -> Iterator[Frame]:
     found = path.stat()
     identity = Identity(found.st_size, found.st_mtime_ns)
     with without_notices():
-        video = cameras.opened(str(path))
+        video = opencv_capture.opened(str(path))
     if video is None:
         raise ImageError(f"{path}: neither a folder nor a video that OpenCV can open; expected one, or a camera")
     with contextlib.closing(_Closing(video)):
-        rate = video.get(cameras.opencv().CAP_PROP_FPS)
+        rate = video.get(opencv_capture.opencv().CAP_PROP_FPS)
         step = max(1, round(every * rate)) if rate > 0 else 1
         number = 0
         while video.grab():
@@ -49,7 +49,7 @@ def of_video(path: Path, results: Results, every: float) -> Iterator[Frame]:
             if number % step == 0 and not results.done(name, identity):
                 good, pixels = video.retrieve()
                 if good:
-                    yield Frame(name, identity, cameras.rgb(pixels))
+                    yield Frame(name, identity, opencv_capture.rgb(pixels))
             number += 1
         if number == 0:
             raise ImageError(f"{path}: no frame can be read from this video; expected one that is not damaged")
@@ -61,7 +61,7 @@ def of_camera(source: str, every: float) -> Iterator[Frame]:
     Frames are named by the time they are taken at, UTC: ``camera.20260131T120000.123456Z``.
     """
     name, gone, due = cameras.shown(source), False, 0.0
-    with contextlib.closing(cameras.Camera(source)) as camera:
+    with contextlib.closing(cameras.watched(source)) as camera:
         while True:
             time.sleep(max(0.0, due - time.monotonic()))
             pixels = camera.take(_LOOK_SECONDS)

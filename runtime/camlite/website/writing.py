@@ -34,25 +34,28 @@ def write(folder: Path, content: Mapping[str, bytes]) -> None:
     part = files.part_of(folder)
     old = files.part_of(folder.with_name(f"{folder.name}.old"))
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        files.remove_leftovers(folder.parent, (folder.name, f"{folder.name}.old"))
-        for name, data in content.items():
-            path = part / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            files.write_durably(path, data)
-        if folder.is_dir():
-            folder.replace(old)
-        part.replace(folder)
+        with files.folder_for(folder.parent):
+            files.remove_leftovers(folder.parent, (folder.name, f"{folder.name}.old"))
+            try:
+                for name, data in content.items():
+                    path = part / name
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    files.write_durably(path, data)
+                if folder.is_dir():
+                    folder.replace(old)
+                part.replace(folder)
+            except OSError:
+                if old.is_dir() and not folder.is_dir():
+                    old.replace(folder)
+                raise
+            finally:
+                for left in (part, old):
+                    with contextlib.suppress(OSError):
+                        shutil.rmtree(left)
     except OSError as error:
-        if old.is_dir() and not folder.is_dir():
-            old.replace(folder)
         in_the_way = isinstance(error, (FileExistsError, NotADirectoryError))
         reason = "a file is in the way" if in_the_way else error.strerror
         raise CamliteError(f"--output {folder}: {reason}; choose another folder, or make room") from None
-    finally:
-        for left in (part, old):
-            with contextlib.suppress(OSError):
-                shutil.rmtree(left)
 
 
 def _check_free(folder: Path) -> None:

@@ -6,6 +6,7 @@
 const element = (id) => document.getElementById(id);
 const view = element("view");
 const context = view.getContext("2d");
+const MAY_BE_TRANSPARENT = /^image\/(?!jpe?g|bmp)/;
 const MOST_CLASSES = 10, LONGEST_SIDE = 1280, GRID = 96;
 
 let facts = { colours: [] };
@@ -102,11 +103,30 @@ async function open(file) {
   say("Looking …");
   let bitmap;
   try {
-    bitmap = await createImageBitmap(file, { imageOrientation: "from-image", colorSpaceConversion: "none" });
+    bitmap = await opaque(file, { imageOrientation: "from-image", colorSpaceConversion: "none" });
   } catch {
     return say(`${file.name || "This file"}: the browser cannot show it; expected a picture, such as JPEG or PNG.`, true);
   }
   explain({ bitmap, file, live: false }).catch(() => {});
+}
+
+// A picture without its transparency, as Python reads it: the colours that are stored below stay. A canvas would make them
+// black, for it stores colours multiplied by their alpha; WebGL does not. Without WebGL they become black.
+async function opaque(file, options) {
+  const bitmap = await createImageBitmap(file, { ...options, premultiplyAlpha: "none" });
+  const gl = MAY_BE_TRANSPARENT.test(file.type) && document.createElement("canvas").getContext("webgl");
+  if (!gl || Math.max(bitmap.width, bitmap.height) > gl.getParameter(gl.MAX_TEXTURE_SIZE)) return bitmap;
+  const { width, height } = bitmap, image = new ImageData(width, height), bytes = new Uint8Array(image.data.buffer);
+  gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
+  gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, bitmap);
+  gl.bindFramebuffer(gl.FRAMEBUFFER, gl.createFramebuffer());
+  gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, gl.getParameter(gl.TEXTURE_BINDING_2D), 0);
+  gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
+  const failed = gl.getError();
+  gl.getExtension("WEBGL_lose_context")?.loseContext(); // a page may have few, and this one holds the picture
+  if (failed) return bitmap;
+  for (let alpha = 3; alpha < bytes.length; alpha += 4) bytes[alpha] = 255;
+  return createImageBitmap(image);
 }
 
 function draw() {

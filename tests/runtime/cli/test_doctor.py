@@ -80,8 +80,8 @@ def test_an_interpreter_that_hangs_is_stopped_and_not_waited_for_again(artifacts
     shutil.copy(FOLDER / "stripes.float32.onnx", artifacts / "stripes" / "again.float32.onnx")
     (artifacts / "stripes" / "stripes.int8.tflite").unlink()  # which may not be done in two seconds, either
     limited = (
-        "import sys; from camlite.doctor import trials; trials._LONGEST = 2; from camlite.cli import main;"
-        "sys.exit(main(['doctor', '--json', 'stripes']))"
+        "import sys; from camlite.backends import own_processes; own_processes.LONGEST = 2;"
+        "from camlite.cli import main; sys.exit(main(['doctor', '--json', 'stripes']))"
     )
     monkeypatch.chdir(artifacts)
 

@@ -20,6 +20,7 @@ from camlite.maps import cam
 from camlite.show import colour_bar, drawing, text_strip
 from camlite.show.colours import COLOUR_MAPS
 from support.fresh_process import fresh_process, overlay, run_camlite
+from support.small_disk import fill, small_disk
 
 VERTICAL = np.tile(np.arange(24) // 2 % 2 * 255, (16, 1)).astype(np.uint8)
 HORIZONTAL = np.repeat(np.arange(16) // 2 % 2 * 255, 24).reshape(16, 24).astype(np.uint8)
@@ -221,6 +222,16 @@ def test_an_image_that_cannot_be_read_is_a_line_and_the_others_are_done_all_the_
     assert second.startswith("camlite: none.png: no such file")
     assert [line.split()[0] for line in finished.stdout.splitlines()] == ["image", "a/picture.png", "b/picture.png"]
     assert len(list(folder.glob("*.overlay.png"))) == 2
+
+
+def test_a_full_disk_is_one_line_and_the_output_folder_is_not_left(artifact, folder, tmp_path):
+    with small_disk(tmp_path / "disk") as disk:
+        fill(disk)
+        finished = run_camlite("explain", artifact, folder / "a" / "picture.png", "--output", disk / "new" / "out")
+        assert [path.name for path in disk.iterdir()] == ["filler"]
+
+    assert "No space left on device" in finished.stderr
+    assert (finished.returncode, finished.stderr.count("\n")) == (2, 1), finished.stderr
 
 
 def test_a_folder_stands_for_its_pictures_but_not_for_those_that_were_drawn(artifact, folder):

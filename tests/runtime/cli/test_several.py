@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from camlite.cli.several import Several
-from support.fresh_process import one_line, run_camlite
+from support.fresh_process import one_line, run_camlite, run_python
 from support.spec_vectors import FOLDER
 
 
@@ -60,6 +61,53 @@ def test_a_path_that_cannot_be_looked_at_does_not_take_the_others_along(folder):
 def test_an_empty_path_is_not_the_current_folder(command, folder):
     """As of a variable of the shell that is not set."""
     assert "expected a path, received an empty one" in one_line(run_camlite(command, "", "data", cwd=folder))
+
+
+# An onnxruntime that, when it opens a model,
+_FAILS = {
+    "hangs": "import time\nclass SessionOptions: pass\nclass InferenceSession:\n"
+    "    def __init__(self, *_, **__): time.sleep(600)\n",
+    "crashes": "import os\nclass SessionOptions: pass\nclass InferenceSession:\n"
+    "    def __init__(self, *_, **__): os.abort()\n",
+}
+_SAID = {
+    ("check", "hangs"): "onnxruntime did not answer within 10 s and was stopped",
+    ("check", "crashes"): "onnxruntime crashes on it, and its process with it",
+    ("bench", "hangs"): "onnxruntime hangs on it and was stopped; run `camlite check` on it",
+    ("bench", "crashes"): "its interpreter crashed, and its process with it; run `camlite check` on it",
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "fault", "limit"),
+    [
+        ("check", "hangs", 10),
+        ("check", "crashes", 300),
+        # To measure the other one takes 10 s, or more beside other tests.
+        pytest.param("bench", "crashes", 300, marks=pytest.mark.endurance),
+        pytest.param("bench", "hangs", 60, marks=pytest.mark.endurance),
+    ],
+)
+def test_an_interpreter_that_hangs_or_crashes_is_a_line_and_the_others_are_done(command, fault, limit, tmp_path):
+    for name in ("stripes.float32.onnx", "stripes.int8.tflite"):
+        shutil.copy(FOLDER / name, tmp_path)
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "onnxruntime.py").write_text(_FAILS[fault])
+    limited = (
+        "import sys; from camlite.backends import own_processes; own_processes.LONGEST = float(sys.argv[1]);"
+        "from camlite.cli import main; sys.exit(main(sys.argv[2:]))"
+    )
+    path = os.pathsep.join([str(tmp_path / "modules"), os.environ["PYTHONPATH"]])
+    bad, good = tmp_path / "stripes.float32.onnx", tmp_path / "stripes.int8.tflite"
+
+    finished = run_python(limited, str(limit), command, str(bad), str(good), "--json", env={"PYTHONPATH": path})
+
+    found = {Path(json.loads(line)["artifact"]).name for line in finished.stdout.splitlines()}
+    assert found == {good.name}, finished.stderr
+    lines = [line for line in finished.stderr.splitlines() if line.startswith("camlite: ")]
+    assert lines == [f"camlite: {bad}: {_SAID[command, fault]}"]
+    assert "Traceback" not in finished.stderr
+    assert finished.returncode == 2
 
 
 def test_what_nobody_expects_of_one_artifact_does_not_take_the_others_along(capsys):

@@ -133,7 +133,8 @@ def of_fish(script: str, typed: str, folder: Path) -> set[str]:
 
 COMPLETED = {
     "camlite expla\t": "camlite explain ",
-    "camlite explain a.tflite --sty\t": "camlite explain a.tflite --style ",
+    "camlite explain a.tflite --sty\t ov\t": "camlite explain a.tflite --style overlay ",
+    "camlite explain a.tflite --sty\tov\t": "camlite explain a.tflite --style=overlay ",
     "camlite explain a.tflite --backend onn\t": "camlite explain a.tflite --backend onnxruntime ",
     "camlite export --formats tflite o\t": "camlite export --formats tflite onnx ",
     "camlite completion fi\t": "camlite completion fish ",
@@ -147,7 +148,14 @@ FOLDERS = {
 }
 
 
-@pytest.mark.parametrize("typed", [*COMPLETED, *FOLDERS])
+JOINED = {
+    "camlite explain a.tflite --style=ov\t": "camlite explain a.tflite --style=overlay ",
+    "camlite export a.keras --output=pho\t": "camlite export a.keras --output=photos\\ here/",
+    "camlite export a.keras --labels=photo.\t": "camlite export a.keras --labels=photo.png ",
+}
+
+
+@pytest.mark.parametrize("typed", [*COMPLETED, *FOLDERS, *JOINED])
 def test_zsh_completes(typed, tree, tmp_path):
     (tmp_path / "_camlite").write_text(zsh.script(tree))
     start = (
@@ -155,7 +163,8 @@ def test_zsh_completes(typed, tree, tmp_path):
         f'show() {{ print -rn -- "$BUFFER" > {tmp_path / "typed"} }}; zle -N show; bindkey "^X" show\n'
     )
 
-    assert typed_into([in_shell("zsh"), "-f", "-i"], start, typed, tmp_path) == {**COMPLETED, **FOLDERS}[typed]
+    becomes = {**COMPLETED, **FOLDERS, **JOINED}[typed]
+    assert typed_into([in_shell("zsh"), "-f", "-i"], start, typed, tmp_path) == becomes
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -196,3 +199,37 @@ def test_an_npz_of_five_channels(tmp_path: Path) -> None:
 def test_classes_that_do_not_fit(tmp_path: Path, classes: np.ndarray) -> None:
     path = npz(tmp_path, images=np.zeros((2, 4, 5), np.uint8), classes=classes)
     assert "expected `classes` integers (2,) from 0 to 1" in refusal(path)
+
+
+def lock(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody read a folder; root, who runs some of these tests, may read all of them."""
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if Path(path) == folder:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+
+def test_a_class_folder_that_may_not_be_read_is_refused_and_not_passed_over(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        write(tmp_path / name / "1.png")
+    lock(tmp_path / "b", monkeypatch)
+
+    with pytest.raises(ImageError) as refused:
+        labelled_images.load(tmp_path, ("a", "b"))
+
+    assert str(refused.value) == (
+        f"{tmp_path / 'b'}: cannot read this folder (Permission denied); check its permissions, or move it elsewhere"
+    )
+
+
+@pytest.mark.parametrize("name", ["lost+found", ".Trash-0"])
+def test_a_folder_of_the_system_is_not_looked_into(name, tmp_path, monkeypatch):
+    write(tmp_path / "a" / "1.png")
+    write(tmp_path / name / "1.png")
+    lock(tmp_path / name, monkeypatch)
+
+    assert [Path(one).parent.name for one in labelled_images.load(tmp_path, ("a", "b")).names] == ["a"]

@@ -15,6 +15,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,42 @@ def test_with_a_certificate_it_speaks_https_and_nothing_else(artifact, pair, tmp
                 assert time.monotonic() - start < 10
         assert status(url, ssl.create_default_context(cafile=pair / "certificate.pem")) == 200
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def made_with(folder: Path, name: str, first: timedelta, last: timedelta) -> Path:
+    """A certificate for the key of `pair`, of no authority, that is valid from and until so long after now."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+
+    key = serialization.load_pem_private_key((folder / "key.pem").read_bytes(), None)
+    now, who = datetime.now(timezone.utc), x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "device")])
+    builder = x509.CertificateBuilder(who, who, key.public_key(), 1, now + first, now + last)
+    builder = builder.add_extension(x509.BasicConstraints(False, None), True)
+    path = folder / name
+    path.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "says"),
+    [
+        (-2 * DAY, -DAY, "has expired, and browsers refuse it; make a new one (docs/device.md)"),
+        (DAY, 2 * DAY, "is not valid yet; check the clock of this machine"),
+        (-DAY, DAY, None),
+    ],
+    ids=["expired", "not yet", "good"],
+)
+def test_a_certificate_whose_time_is_over_is_a_line_at_the_start(first, last, says, artifact, pair, tmp_path):
+    certificate = made_with(pair, "dated.pem", first, last)
+    options = (f"--certificate={certificate}", f"--key={pair / 'key.pem'}")
+
+    with serving(artifact, tmp_path, *options):
+        lines = [line for line in (tmp_path / "log").read_text().splitlines() if line.startswith("camlite: ")]
+
+    assert lines == ([f"camlite: --certificate {certificate}: {says}"] if says else [])
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from support import live_viewers
 from support.fresh_process import one_line, run_camlite
 from support.http_load import Server, served
 from support.live_viewers import Crowd, eventually, looking, metric, the_next
-from support.network_camera import NetworkCamera, jpeg
+from support.network_camera import EndlessCamera, NetworkCamera, jpeg
 from support.watched_folder import STRIPES
 
 pytest.importorskip("tornado")
@@ -210,7 +210,7 @@ def test_it_ends_at_once_while_others_look(artifact, camera, tmp_path):
     [
         ("nowhere", "--camera nowhere: no such camera; expected 0, /dev/video0, picamera, a URL such as rtsp://..."),
         ("a.png", "--camera a.png: is a picture, expected a camera, a stream or a video file"),
-        ("picamera", "`picamera` needs picamera2: apt install python3-picamera2"),
+        ("picamera", "`picamera` needs picamera2: sudo apt install python3-picamera2"),
     ],
 )
 def test_what_is_no_camera_is_one_line(source, says, artifact, tmp_path):
@@ -225,6 +225,25 @@ def test_a_camera_without_opencv_says_how_to_install_it(artifact):
     complaint = one_line(run_camlite("serve", artifact, "--port", "0", "--camera", "0", without=("cv2",)))
 
     assert complaint == f"camlite: video files and cameras need OpenCV: {how_to_install('camera')}\n"
+
+
+@pytest.mark.endurance
+def test_a_camera_that_sends_without_end_is_said_and_takes_none_of_the_servers_memory(artifact, tmp_path):
+    hostile = EndlessCamera(0, jpeg(LARGE["vertical"]))
+    with served(artifact, tmp_path / "log", "--camera", hostile.url, "--workers", "1") as server:
+        with looking(server) as seen:
+            the_next(seen, "picture")
+            memory = server.memory
+            said = the_next(seen, "lost")["message"]
+            assert re.fullmatch(
+                r"The camera needs more memory than the stream of a camera does \(limit: [0-9]+ MiB\); "
+                r"check its address; it is tried again\.",
+                said,
+            )
+            the_next(seen, "picture")
+        assert server.memory - memory < 30_000_000  # its own, see below
+        assert any("check its address" in line for line in messages(server))
+    hostile.unplug()
 
 
 @pytest.mark.endurance

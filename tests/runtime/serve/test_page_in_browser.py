@@ -11,7 +11,7 @@ import pytest
 
 from support import browser
 from support.browser import Browser
-from support.explainer_page import READY, SHOWN, write_photo
+from support.explainer_page import READY, SHOWN, write_photo, write_transparent
 from support.fresh_process import one_line, run_camlite
 from support.http_load import Server, served
 from support.spec_vectors import FOLDER
@@ -26,6 +26,7 @@ if not PACKAGES.is_dir():
 DESKTOP, PHONE = (1280, 860), (400, 844)
 TOKEN = "a token of some length"
 ARTIFACT = FOLDER / "guided.float32.onnx"
+WEBGL = ("--enable-unsafe-swiftshader",)  # as browsers with a graphics card have it
 RUNTIME = f"--runtime={PACKAGES / 'onnxruntime-web'}"
 
 
@@ -71,6 +72,25 @@ def test_the_page_answers_as_the_server_does_without_asking_it(page, server, pho
     assert answer["label"] == expected["label"]
     found, told = (np.array(one["explained"][0]["evidence"]) for one in (answer, expected))
     assert np.abs(found - told).max() <= 1e-5 * max(1, np.abs(told).max())
+
+
+def test_colours_below_transparent_pixels_are_seen_as_the_server_sees_them(server, tmp_path):
+    picture = write_transparent(tmp_path)
+    with browser.browser(tmp_path / "profile", *WEBGL) as page:
+        page.open(f"http://127.0.0.1:{server.port}/", *DESKTOP)
+        page.wait(READY)
+        page.drop(picture, "#stage")
+        page.wait(SHOWN)
+
+        answer = page.evaluate("shown.answer")
+        expected = json.loads(server.request("/explain", picture.read_bytes(), Content_Type="image/png")[2])
+        found, told = (np.array(one["explained"][0]["evidence"]) for one in (answer, expected))
+        assert np.abs(found - told).max() <= 1e-5 * max(1, np.abs(told).max())
+        assert answer["label"] == expected["label"]
+        assert page.evaluate(
+            "new Uint8Array(document.getElementById('view').getContext('2d').getImageData(0, 0, 320, 240).data)"
+            ".every((value, index) => index % 4 < 3 || value === 255)"
+        )
 
 
 def test_what_the_browser_has_is_not_sent_again(server):

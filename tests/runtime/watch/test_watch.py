@@ -23,6 +23,7 @@ from camlite.system.installing import how_to_install
 from support import network_camera, watched_folder
 from support.fresh_process import one_line, run_camlite
 from support.network_camera import NetworkCamera
+from support.small_disk import fill, small_disk
 
 pytest.importorskip("PIL")
 
@@ -204,20 +205,14 @@ def test_a_folder_that_goes_away_is_waited_for(artifact, source, tmp_path):
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", disk]
-    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a small disk")
-    yield disk
-    subprocess.run(["umount", "--lazy", disk], check=True)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk") as mounted:
+        yield mounted
 
 
-def test_a_full_disk_is_waited_for_with_one_line(artifact, source, small_disk):
-    with pytest.raises(OSError, match="No space left"):
-        (small_disk / "filler").write_bytes(bytes(1_000_000))
-    output = small_disk / "out"
+def test_a_full_disk_is_waited_for_with_one_line(artifact, source, disk):
+    filler = fill(disk)
+    output = disk / "out"
     with running(artifact, source, "--output", output) as process:
         said = lines_of(process.stderr)
         line = said.get(timeout=300)
@@ -225,7 +220,7 @@ def test_a_full_disk_is_waited_for_with_one_line(artifact, source, small_disk):
         time.sleep(3)  # it has tried again
         assert not list(output.glob("*.json"))
 
-        (small_disk / "filler").unlink()
+        filler.unlink()
 
         assert said.get(timeout=300) == f"camlite: {output}: can be written again\n"
         until((output / "a.png.json").exists)
@@ -248,7 +243,7 @@ def test_two_do_not_write_to_one_folder(artifact, source, tmp_path):
         ("nowhere", "nowhere: no such folder, video or camera; expected a path, 0, picamera or a URL"),
         ("a.png", "a.png: is a picture, expected a folder, video or camera"),
         ("text.avi", "text.avi: neither a folder nor a video that OpenCV can open"),
-        ("picamera", "`picamera` needs picamera2: apt install python3-picamera2"),
+        ("picamera", "`picamera` needs picamera2: sudo apt install python3-picamera2"),
     ],
 )
 def test_what_cannot_be_watched_is_one_line(source, says, artifact, tmp_path):

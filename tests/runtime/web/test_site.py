@@ -62,6 +62,7 @@ def server(site: Path) -> Iterator[http.server.ThreadingHTTPServer]:
     threading.Thread(target=running.serve_forever, daemon=True).start()
     yield running
     running.shutdown()
+    running.server_close()
 
 
 @pytest.fixture(scope="module")
