@@ -471,6 +471,23 @@ def _attention() -> Any:
     return _written([*front, *nodes[1:]], (1, 3, SIDE, SIDE), {"answer": None}, constants)
 
 
+def _normalized_tokens() -> Any:
+    """Maps as lists of places, each normalized over its channels: right behind the last map of four axes."""
+    nodes = [
+        node("Reshape", "features tokens", "flat"),
+        node("Transpose", "flat", "turned", perm=[0, 2, 1]),
+        node("LayerNormalization", "turned b2", "normal", axis=-1),
+        node("MatMul", "normal hidden", "more"),
+        node("Relu", "more", "bent"),
+        node("ReduceMean", "bent", "answer", axes=[1], keepdims=0),
+    ]
+    front, constants = _convolutions("image")
+    del front[-1]  # where few channels are above 0, epsilon is not small beside what they vary by
+    front[-1] = node("Conv", "p1 w2 b2", "features", pads=[1, 1, 1, 1])
+    constants |= {"tokens": np.array([1, FILTERS, -1], np.int64), "hidden": _random(21, FILTERS, 5)}
+    return _written([*front, *nodes], (1, 3, SIDE, SIDE), {"answer": None}, constants)
+
+
 def _in_training_mode(path: Path) -> None:
     """As torch exports a Dropout of a module that was not told to eval()."""
     from onnx import numpy_helper
@@ -528,6 +545,7 @@ REFUSALS = (
     OnnxRefusal("a segmenter", _image(node("Softmax", "features", "answer", axis=1))),
     OnnxRefusal("one number that is no probability", _image(node("ReduceMean", "features", "answer"))),
     OnnxRefusal("a transformer", _attention()),
+    OnnxRefusal("lists of places, each normalized over its channels, behind the last map", _normalized_tokens()),
     OnnxRefusal("more than one input", _two_inputs),
     OnnxRefusal("a spectrogram", _written([node("Relu", "image", "answer")], (1, 40, 101, 5), {"answer": None})),
     OnnxRefusal("text", _written([node("Relu", "image", "answer")], (1, 128), {"answer": None})),

@@ -18,7 +18,7 @@ from camlite.backends.interpreter import Tensor
 from camlite.errors import ClassifierError
 from camlite.maps import cam
 from camlite_export import workarounds
-from camlite_export.cutting import evidence, forward, guide, heads, places
+from camlite_export.cutting import evidence, forward, guide, heads, places, vanishing
 from camlite_export.cutting.guide import GuideLayers
 from camlite_export.cutting.heads import AffineHead
 from camlite_export.cutting.plain_operators import plain_operators
@@ -288,7 +288,10 @@ def cut(source: FileSource, layer: int | str | None = None, evidence_method: Evi
     methods = heads.evidence_methods(affine, source.classes)
     method = evidence_method if evidence_method in methods else methods[0]
     found = FileCut(source, step, affine, method, gives_bias=heads.gives_bias(affine, head, shape))
-    found.prove(same_answers.probes(source.image_shape))
+    probes = same_answers.probes(source.image_shape)
+    found.prove(probes)
+    if affine is None:
+        vanishing.refuse(found, source.features(probes, step), source.name, found.layer)
     return found
 
 

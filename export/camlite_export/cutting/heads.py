@@ -98,7 +98,7 @@ def _jacobian(head: BlackBox, shape: tuple[int, ...], classes: int) -> NDArray[n
 
     zeros = tf.zeros((1, *shape))
 
-    @tf.function  # type: ignore[untyped-decorator]
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def gradient(k: Any) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(zeros)

@@ -25,10 +25,11 @@ from camlite_export.cutting import (
     places,
     proof,
     saved_model,
+    vanishing,
 )
 from camlite_export.cutting.guide import GuideLayers
 from camlite_export.cutting.halves import Halves
-from camlite_export.sources import changed_tensors, operations
+from camlite_export.sources import changed_tensors, operations, same_answers
 from camlite_export.sources.changed_tensors import ChangeTensor
 from camlite_export.sources.journey import Journey, KerasStep, Size, shape_text
 from camlite_export.sources.keras3 import Keras3Source
@@ -206,12 +207,17 @@ def cut(
             )
     outputs = {"features": step.output, "scores": source.scores}
     model = keras.Model(source.journey.image, outputs, name=source.name)
-    proof.prove(source, step, model, head, proof.probes(source))
+    probes = proof.probes(source)
+    proof.prove(source, step, model, head, probes)
     affine = heads.derive(head)
     methods = heads.evidence_methods(affine, source.classes)
     method = evidence_method if evidence_method in methods else methods[0]
     gives_bias = heads.gives_bias(affine, head, tuple(head.inputs[0].shape[1:]))
-    return TwoOutputModel(model, head, source.activation, affine, method, source, step, gives_bias=gives_bias)
+    found = TwoOutputModel(model, head, source.activation, affine, method, source, step, gives_bias=gives_bias)
+    if affine is None:
+        _, answer = same_answers.answered(found.answer, probes)
+        vanishing.refuse(found, answer.features, source.name, found.layer)
+    return found
 
 
 def _last_feature_map(source: Keras3Source) -> tuple[KerasStep, keras.Model]:

@@ -82,9 +82,6 @@ def test_the_artifact_is_the_same_classifier_with_its_evidence(kind: OnnxKind, t
     assert cut.gives_bias == (kind.evidence.startswith("gradient") and not kind.title.endswith(SMOOTH))
     if cut.gives_bias:
         logits = active_pieces.logits(answers(cut, model, "evidence"), answers(cut, model, "bias"), classes)
-        print(
-            "RES", kind, np.abs(cam.activate(logits, cut.activation) - answer.scores).max(), np.abs(answer.scores).max()
-        )
         assert np.abs(cam.activate(logits, cut.activation) - answer.scores).max() <= COMPLETENESS
 
 
