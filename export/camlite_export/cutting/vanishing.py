@@ -18,7 +18,7 @@ from camlite_export.cutting.halves import HasHead
 # Features are made so much larger that no epsilon matters beside them; Keras's is 1e-3, and pixels may be below 1.
 _LARGER = np.float32(1e3)
 # Evidence as a share of what is summed for it, in magnitude, at the most of all places. Where it cancels, 4e-7 was the
-# most; of other heads 0.2 the least, of GhostNet. Terms of n channels with random signs leave 1 / sqrt(n), 0.02 of 2,048.
+# most; of other heads 0.2 the least, of GhostNet. Of 2,048 channels with random signs, 1 / sqrt(2,048) = 0.02 is left.
 _LEAST = 1e-4
 
 
