@@ -22,7 +22,7 @@ from camlite_export.cutting import evidence, forward, guide, heads, places, vani
 from camlite_export.cutting.guide import GuideLayers
 from camlite_export.cutting.heads import AffineHead
 from camlite_export.cutting.plain_operators import plain_operators
-from camlite_export.sources import operations, same_answers
+from camlite_export.sources import attention, operations, same_answers
 from camlite_export.sources.changed_tensors import ChangeTensor
 from camlite_export.sources.file_source import FileSource, GraphStep
 from camlite_export.sources.graph import Key
@@ -359,8 +359,10 @@ def _last_feature_map(source: FileSource) -> GraphStep:
     if last is not None:
         return last
     if (kind := _unknown(source)) is not None:
+        name = attention.find(source.graph.operations, source.graph.image)
+        remedy = "please report it" if name is None else attention.remedy(name)
         raise ClassifierError(
-            f"{source.name}: its head has an operator {kind}, of which camlite knows no gradient; please report it"
+            f"{source.name}: its head has an operator {kind}, of which camlite knows no gradient; {remedy}"
         )
     if moved is not None:
         raise ClassifierError(

@@ -490,6 +490,7 @@ TWINS: Mapping[str, Twin] = {
     **{name: _tf(of) for name, of in {
         "Abs": "abs", "Add": "add", "And": "logical_and", "Ceil": "math.ceil", "Cos": "cos", "Equal": "equal",
         "Erf": "math.erf", "Exp": "exp", "Floor": "floor", "Greater": "greater", "GreaterOrEqual": "greater_equal",
+        "IsNaN": "math.is_nan",
         "Less": "less", "LessOrEqual": "less_equal", "Log": "math.log", "Mul": "multiply", "Neg": "negative",
         "Not": "logical_not", "Or": "logical_or", "Relu": "nn.relu", "Round": "round", "Sigmoid": "sigmoid",
         "Sign": "sign", "Sin": "sin", "Softplus": "nn.softplus", "Sqrt": "sqrt", "Sub": "subtract", "Tanh": "tanh",

@@ -206,7 +206,7 @@ def test_a_twin_takes_images_one_by_one_and_together(case):
 def test_every_operator_that_classifiers_are_made_of_has_a_twin():
     tried = {case.kind for case in CASES}
     of_constants = {"And", "Cast", "ConstantOfShape", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Or"}
-    of_constants |= {"Not", "Where", "Log", "Reciprocal", "Sqrt", "Upsample"}
+    of_constants |= {"IsNaN", "Not", "Where", "Log", "Reciprocal", "Sqrt", "Upsample"}
     quantized = {"DequantizeLinear", "QLinearConv", "QLinearMatMul", "QuantizeLinear"}
 
     assert set(TWINS) == tried | of_constants | quantized
