@@ -222,12 +222,13 @@ def cut(
 
 def _last_feature_map(source: Keras3Source) -> tuple[KerasStep, keras.Model]:
     moved = None
+    kept_at: dict[int, bool] = {}
     for index, step in reversed(list(enumerate(source.steps))):
         before = source.steps[: index + 1]
         head = source.head(step) if _is_feature_map(step) else None
         if head is None:
             continue
-        if not places.are_kept(source, before):
+        if not places.are_kept(source, before, kept_at):
             moved = moved or (places.last_mover(before) if any(map(_is_learned, before)) else None)
             continue
         if not any(map(_is_learned, before)):

@@ -432,7 +432,7 @@ def _expanded(call: Call, given: Sequence[Any]) -> Any:
     if tuple(call.shape()) == tuple(call.outputs[0]):
         return values
     batch = [tf.shape(values)[0]] if has_batch(call) and len(call.shape()) == len(call.outputs[0]) else []
-    return tf.broadcast_to(values, tf.concat([batch, call.outputs[0][len(batch) :]], 0))
+    return tf.broadcast_to(values, tf.concat([batch, tf.constant(call.outputs[0][len(batch) :], tf.int32)], 0))
 
 
 def _tiled(_: Call, given: Sequence[Any]) -> Any:
