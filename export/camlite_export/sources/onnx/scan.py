@@ -93,8 +93,8 @@ def _refuse_no_onnx(graph: Any, where: str) -> None:
     foreign = sorted(kind for kind in kinds if not onnx.defs.has(kind))
     if foreign:
         raise ClassifierError(
-            f"{where}: ONNX {onnx.__version__} has no {printable(', '.join(foreign)[:120])}, so that onnxruntime "
-            f"cannot load it either; tf2onnx leaves operators of TensorFlow where it knows no other, as of ConvNeXt: "
+            f"{where}: ONNX has no operator {printable(', '.join(foreign)[:120])}, so that onnxruntime cannot load it "
+            f"either; tf2onnx leaves operators of TensorFlow where it knows no other, as of ConvNeXt: "
             f"give the Keras model itself (camlite export MODEL.keras), or its .tflite"
         )
 

@@ -160,5 +160,5 @@ def test_a_file_that_nothing_loads_is_told_to_be_one(tmp_path: Path) -> None:
     with pytest.raises(Exception, match=r"Erfc|PartitionedCall"):
         onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     told = onnx_files.refusal(kind, tmp_path)
-    assert "has no Erfc, PartitionedCall, so that onnxruntime cannot load it either" in told
+    assert "ONNX has no operator Erfc, PartitionedCall, so that onnxruntime cannot load it either" in told
     assert "camlite export MODEL.keras" in told
