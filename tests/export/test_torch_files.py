@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import camlite_export
+from camlite.errors import ClassifierError
 from support import torch_agreement
 from support.fresh_process import fresh_process
 from support.torch_models import NETWORKS
@@ -30,7 +31,12 @@ EVIDENCE, COMPLETENESS = 2e-5, 1e-4
 def agree(folder: Path, name: str, exporter: str, output: Path) -> None:
     file = folder / f"{name}.{exporter}.onnx"
     labels = [f"class {k}" for k in range(NETWORKS[name].classes)]  # of SqueezeNet only these say that it is one
-    exported = camlite_export.export(file, output, labels=labels, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+    pixels = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    layer = NETWORKS[name].layers.get(exporter)
+    if layer is not None:
+        with pytest.raises(ClassifierError, match="its evidence cancels out"):
+            camlite_export.export(file, output, labels=labels, **pixels)
+    exported = camlite_export.export(file, output, labels=labels, layer=layer, **pixels)
     (made,) = exported.artifacts
     assert made.verdict == "checked", made.failures
 
@@ -39,7 +45,7 @@ def agree(folder: Path, name: str, exporter: str, output: Path) -> None:
 
     assert found.scores == 0  # to the bit
     assert max(found.features, found.logits, found.evidence) <= EVIDENCE
-    assert (found.completeness is not None) == NETWORKS[name].affine
+    assert (found.completeness is not None) == NETWORKS[name].adds_up
     assert (found.completeness or 0) <= COMPLETENESS
 
 

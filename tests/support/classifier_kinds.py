@@ -216,6 +216,16 @@ def _transformer(keras: Any, layers: Any) -> keras.Model:
     return keras.Model(image, _softmax(layers)(layers.GlobalAveragePooling1D()(tokens)), name="classifier")
 
 
+def _normalized_tokens(keras: Any, layers: Any) -> keras.Model:
+    tokens = [layers.Reshape((64, 6)), layers.LayerNormalization(), layers.Dense(8, activation="gelu")]
+    convolutions = [
+        _conv(layers, "first_conv"),
+        layers.MaxPooling2D(2),
+        layers.Conv2D(6, 3, padding="same", name="last_conv"),
+    ]
+    return _sequential(keras, *convolutions, *tokens, layers.GlobalAveragePooling1D(), _softmax(layers))
+
+
 def _two_inputs(keras: Any, layers: Any) -> keras.Model:
     image, age = _image(keras), keras.Input((1,), name="age")
     x = layers.Concatenate()([layers.GlobalAveragePooling2D()(_conv(layers)(image)), age])
@@ -566,6 +576,11 @@ REFUSALS = (
         "no learned layer",
     ),
     Refusal("a transformer", _transformer, "attention"),
+    Refusal(
+        "lists of places, each normalized over its channels, behind the last map",
+        _normalized_tokens,
+        "its evidence cancels out",
+    ),
     Refusal("scores that also come from the image itself", _with_image_skip, "no feature map"),
     Refusal(
         "an output that is a map",

@@ -457,8 +457,13 @@ def _two_inputs(path: Path) -> None:
 
 
 def _attention() -> Any:
+    front, constants = _convolutions("image")
+    nodes, others = _attending()
+    return _written([*front, *nodes], (1, 3, SIDE, SIDE), {"answer": None}, {**constants, **others})
+
+
+def _attending() -> tuple[Nodes, Constants]:
     nodes = [
-        node("Flatten", "features", "row", axis=2),
         node("Reshape", "features tokens", "flat"),
         node("Transpose", "flat", "turned", perm=[0, 2, 1]),
         node("MatMul", "turned flat", "attention"),
@@ -466,9 +471,42 @@ def _attention() -> Any:
         node("MatMul", "shares turned", "mixed"),
         node("ReduceMean", "mixed", "answer", axes=[1], keepdims=0),
     ]
+    return nodes, {"tokens": np.array([1, FILTERS, -1], np.int64)}
+
+
+def _padded_attention() -> Any:
+    """As torch's older exporter writes windows that may not fit."""
     front, constants = _convolutions("image")
-    constants["tokens"] = np.array([1, FILTERS, -1], np.int64)
-    return _written([*front, *nodes[1:]], (1, 3, SIDE, SIDE), {"answer": None}, constants)
+    nodes, others = _attending()
+    padding = [
+        node("ReduceMax", "flat", "most", keepdims=0),
+        node("Cast", "most", "whole", to=7),
+        node("Reshape", "whole one", "side"),
+        node("Concat", "zeros side", "pads", axis=0),
+        node("Pad", "flat pads", "padded"),
+    ]
+    nodes[2] = node("MatMul", "turned padded", "attention")
+    others |= {"one": np.ones(1, np.int64), "zeros": np.zeros(5, np.int64)}
+    return _written(
+        [*front, *nodes[:2], *padding, *nodes[2:]], (1, 3, SIDE, SIDE), {"answer": None}, {**constants, **others}
+    )
+
+
+def _normalized_tokens() -> Any:
+    """Maps as lists of places, each normalized over its channels: right behind the last map of four axes."""
+    nodes = [
+        node("Reshape", "features tokens", "flat"),
+        node("Transpose", "flat", "turned", perm=[0, 2, 1]),
+        node("LayerNormalization", "turned b2", "normal", axis=-1),
+        node("MatMul", "normal hidden", "more"),
+        node("Relu", "more", "bent"),
+        node("ReduceMean", "bent", "answer", axes=[1], keepdims=0),
+    ]
+    front, constants = _convolutions("image")
+    del front[-1]  # where few channels are above 0, epsilon is not small beside what they vary by
+    front[-1] = node("Conv", "p1 w2 b2", "features", pads=[1, 1, 1, 1])
+    constants |= {"tokens": np.array([1, FILTERS, -1], np.int64), "hidden": _random(21, FILTERS, 5)}
+    return _written([*front, *nodes], (1, 3, SIDE, SIDE), {"answer": None}, constants)
 
 
 def _in_training_mode(path: Path) -> None:
@@ -528,6 +566,8 @@ REFUSALS = (
     OnnxRefusal("a segmenter", _image(node("Softmax", "features", "answer", axis=1))),
     OnnxRefusal("one number that is no probability", _image(node("ReduceMean", "features", "answer"))),
     OnnxRefusal("a transformer", _attention()),
+    OnnxRefusal("a transformer whose paddings depend on what it sees", _padded_attention()),
+    OnnxRefusal("lists of places, each normalized over its channels, behind the last map", _normalized_tokens()),
     OnnxRefusal("more than one input", _two_inputs),
     OnnxRefusal("a spectrogram", _written([node("Relu", "image", "answer")], (1, 40, 101, 5), {"answer": None})),
     OnnxRefusal("text", _written([node("Relu", "image", "answer")], (1, 128), {"answer": None})),
@@ -537,8 +577,10 @@ REFUSALS = (
     OnnxRefusal("images in float16", _of_another_type(10)),
     OnnxRefusal("images in float64", _of_another_type(11)),
     OnnxRefusal(
-        "a function of TensorFlow, as tf2onnx leaves it", _image(node("PartitionedCall", "features", "answer"))
+        "operators of TensorFlow, as tf2onnx leaves them",
+        _image(node("PartitionedCall", "features", "inside"), node("Erfc", "inside", "answer")),
     ),
+    OnnxRefusal("an operator that camlite has no rule for", _image(node("Det", "features", "answer"))),
     OnnxRefusal("exported in training mode", _in_training_mode),
     OnnxRefusal("noise of its own", _image(node("RandomNormalLike", "features", "answer"))),
     OnnxRefusal(

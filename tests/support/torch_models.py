@@ -34,9 +34,10 @@ class Network(NamedTuple):
         side: of its images.
         module: whose input, or output, is the last feature map.
         at: which of the two.
-        affine: whether the head behind it is.
+        adds_up: whether evidence adds up to the logits: the head behind it is affine, or linear in pieces.
         classes: K.
         options: of the constructor.
+        layers: where to cut its files, by exporter, as they are refused at their last feature map.
     """
 
     library: str
@@ -44,31 +45,32 @@ class Network(NamedTuple):
     side: int
     module: str
     at: str = "input"
-    affine: bool = True
+    adds_up: bool = True
     classes: int = 10
     options: Mapping[str, Any] = {}
+    layers: Mapping[str, str] = {}
 
 
 _FOUR_STAGES = {"hidden_sizes": [16, 24, 32, 48], "depths": [1, 1, 2, 1]}
 
 NETWORKS: Mapping[str, Network] = {
     "small_residual": Network("small", "residual", 40, "pool", classes=5),
-    "small_normalized": Network("small", "normalized", 40, "pool", affine=False, classes=5),
+    "small_normalized": Network("small", "normalized", 40, "pool", adds_up=False, classes=5),
     "timm_test_resnet": Network("timm", "test_resnet", 160, "global_pool"),
-    "timm_test_convnext": Network("timm", "test_convnext", 160, "head.global_pool", affine=False),
+    "timm_test_convnext": Network("timm", "test_convnext", 160, "head.global_pool", adds_up=False),
     "timm_test_efficientnet": Network("timm", "test_efficientnet", 160, "global_pool"),
-    "timm_mobilenetv3_small_050": Network("timm", "mobilenetv3_small_050", 96, "global_pool", affine=False),
-    "timm_lcnet_050": Network("timm", "lcnet_050", 96, "global_pool", affine=False),
+    "timm_mobilenetv3_small_050": Network("timm", "mobilenetv3_small_050", 96, "global_pool", adds_up=False),
+    "timm_lcnet_050": Network("timm", "lcnet_050", 96, "global_pool", adds_up=False),
     "timm_repvgg_a0": Network("timm", "repvgg_a0", 96, "head.global_pool"),
-    "timm_ghostnet_050": Network("timm", "ghostnet_050", 96, "global_pool", affine=False),
+    "timm_ghostnet_050": Network("timm", "ghostnet_050", 96, "global_pool"),
     "timm_tinynet_e": Network("timm", "tinynet_e", 106, "global_pool"),
     "timm_dla46_c": Network("timm", "dla46_c", 96, "global_pool"),
     "timm_regnetx_002": Network("timm", "regnetx_002", 96, "head.global_pool"),
-    "timm_hardcorenas_a": Network("timm", "hardcorenas_a", 96, "global_pool", affine=False),
+    "timm_hardcorenas_a": Network("timm", "hardcorenas_a", 96, "global_pool", adds_up=False),
     "timm_resnet10t": Network("timm", "resnet10t", 96, "global_pool"),
     "torchvision_resnet18": Network("torchvision", "resnet18", 96, "avgpool"),
     "torchvision_mobilenet_v2": Network("torchvision", "mobilenet_v2", 96, "features", "output"),
-    "torchvision_mobilenet_v3_small": Network("torchvision", "mobilenet_v3_small", 96, "avgpool", affine=False),
+    "torchvision_mobilenet_v3_small": Network("torchvision", "mobilenet_v3_small", 96, "avgpool", adds_up=False),
     "torchvision_shufflenet_v2_x0_5": Network("torchvision", "shufflenet_v2_x0_5", 96, "conv5", "output"),
     "torchvision_squeezenet1_1": Network("torchvision", "squeezenet1_1", 96, "classifier.3"),
     "torchvision_mnasnet0_5": Network("torchvision", "mnasnet0_5", 96, "layers", "output"),
@@ -79,7 +81,7 @@ NETWORKS: Mapping[str, Network] = {
     ),
     "torchvision_regnet_y_400mf": Network("torchvision", "regnet_y_400mf", 96, "avgpool"),
     "torchvision_resnet50_1000": Network("torchvision", "resnet50", 96, "avgpool", classes=1000),
-    "torchvision_vgg11": Network("torchvision", "vgg11", 32, "avgpool", affine=False),
+    "torchvision_vgg11": Network("torchvision", "vgg11", 32, "avgpool"),
     "transformers_resnet": Network(
         "transformers",
         "ResNet",
@@ -108,7 +110,7 @@ NETWORKS: Mapping[str, Network] = {
         options={"hidden_sizes": [16, 32, 48, 64], "depths": [1, 1, 2, 1], "embedding_size": 16, "groups_width": 16},
     ),
     "transformers_convnext": Network(
-        "transformers", "ConvNext", 96, "model.convnext.encoder.stages.3", "output", affine=False, options=_FOUR_STAGES
+        "transformers", "ConvNext", 96, "model.convnext.encoder.stages.3", "output", adds_up=False, options=_FOUR_STAGES
     ),
     "transformers_convnextv2": Network(
         "transformers",
@@ -116,10 +118,19 @@ NETWORKS: Mapping[str, Network] = {
         96,
         "model.convnextv2.encoder.stages.3",
         "output",
-        affine=False,
+        adds_up=False,
         options=_FOUR_STAGES,
     ),
     "transformers_poolformer": Network("transformers", "PoolFormer", 96, "model.norm", "output", options=_FOUR_STAGES),
+    "transformers_focalnet": Network(
+        "transformers",
+        "FocalNet",
+        96,
+        "model.focalnet.encoder.stages.2.downsample.projection",
+        adds_up=False,
+        options={"image_size": 96, "embed_dim": 16, "depths": [1, 1, 2, 1]},
+        layers={"script": "/model/focalnet/encoder/stages.2/Reshape", "dynamo": "node_view_13"},
+    ),
     "ultralytics_yolov8n_cls": Network("ultralytics", "yolov8n-cls", 96, "model.model.9.conv", "output", classes=1000),
 }
 

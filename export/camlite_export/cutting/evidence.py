@@ -24,6 +24,11 @@ def by_class_weights(halves: HasHead, features: Floats, classes: NDArray[np.int6
 
 def by_gradient(halves: HasHead, features: Floats, classes: NDArray[np.int64]) -> Floats:
     """The same by TensorFlow's own gradient: features times d logit / d features, summed over the channels."""
+    return np.asarray(terms_by_gradient(halves, features, classes).sum(axis=-1))
+
+
+def terms_by_gradient(halves: HasHead, features: Floats, classes: NDArray[np.int64]) -> Floats:
+    """What `by_gradient` sums, float32 (N, h, w, C)."""
     import tensorflow as tf
 
     watched = tf.constant(features)
@@ -31,8 +36,7 @@ def by_gradient(halves: HasHead, features: Floats, classes: NDArray[np.int64]) -
         tape.watch(watched)
         logits = halves.head(watched, training=False)
         own = tf.reduce_sum(tf.gather(logits, classes, batch_dims=1))
-    gradient = np.asarray(tape.gradient(own, watched), np.float32)
-    return np.asarray((features * gradient).sum(axis=-1))
+    return features * np.asarray(tape.gradient(own, watched), np.float32)
 
 
 REFERENCES: Mapping[EvidenceMethod, Callable[[HasHead, Floats, NDArray[np.int64]], Floats]] = {

@@ -18,11 +18,11 @@ from camlite.backends.interpreter import Tensor
 from camlite.errors import ClassifierError
 from camlite.maps import cam
 from camlite_export import workarounds
-from camlite_export.cutting import evidence, forward, guide, heads, places
+from camlite_export.cutting import evidence, forward, guide, heads, places, vanishing
 from camlite_export.cutting.guide import GuideLayers
 from camlite_export.cutting.heads import AffineHead
 from camlite_export.cutting.plain_operators import plain_operators
-from camlite_export.sources import operations, same_answers
+from camlite_export.sources import attention, operations, same_answers
 from camlite_export.sources.changed_tensors import ChangeTensor
 from camlite_export.sources.file_source import FileSource, GraphStep
 from camlite_export.sources.graph import Key
@@ -288,7 +288,10 @@ def cut(source: FileSource, layer: int | str | None = None, evidence_method: Evi
     methods = heads.evidence_methods(affine, source.classes)
     method = evidence_method if evidence_method in methods else methods[0]
     found = FileCut(source, step, affine, method, gives_bias=heads.gives_bias(affine, head, shape))
-    found.prove(same_answers.probes(source.image_shape))
+    probes = same_answers.probes(source.image_shape)
+    found.prove(probes)
+    if affine is None:
+        vanishing.refuse(found, source.features(probes, step), source.name, found.layer)
     return found
 
 
@@ -331,6 +334,7 @@ def _is_one(source: FileSource) -> bool:
 
 def _last_feature_map(source: FileSource) -> GraphStep:
     moved = last = None
+    kept_at: dict[Key, bool] = {}
     steps, probes = source.steps, same_answers.probes(source.image_shape)
     for index, step in reversed(list(enumerate(steps))):
         before = steps[: index + 1]
@@ -340,7 +344,7 @@ def _last_feature_map(source: FileSource) -> GraphStep:
             continue
         if not any(one.parameters for one in before):
             break  # no more than the image scaled or normalized
-        if not _places_are_kept(source, before):
+        if not _places_are_kept(source, before, kept_at):
             moved = moved or next((one for one in reversed(before) if not one.node.is_local), None)
             continue
         mixing = _attention(source, step)
@@ -356,8 +360,10 @@ def _last_feature_map(source: FileSource) -> GraphStep:
     if last is not None:
         return last
     if (kind := _unknown(source)) is not None:
+        name = attention.find(source.graph.operations, source.graph.image)
+        remedy = "please report it" if name is None else attention.remedy(name)
         raise ClassifierError(
-            f"{source.name}: its head has an operator {kind}, of which camlite knows no gradient; please report it"
+            f"{source.name}: its head has an operator {kind}, of which camlite knows no gradient; {remedy}"
         )
     if moved is not None:
         raise ClassifierError(
@@ -399,15 +405,25 @@ def _is_feature_map(step: Step) -> bool:
     return len(shape) == 4 and None not in shape[1:] and cast(int, shape[1]) * cast(int, shape[2]) > 1
 
 
-def _places_are_kept(source: FileSource, steps: Sequence[GraphStep]) -> bool:
+def _places_are_kept(source: FileSource, steps: Sequence[GraphStep], known: dict[Key, bool] | None = None) -> bool:
     """Whether each half of the feature map follows its own half of the image: asked of the file where any operator
     could have put places elsewhere, of the first map behind it.
+
+    Args:
+        source: the file.
+        steps: up to the feature map.
+        known: what was found before, by the map that was looked at; filled. Many maps have the same in front.
     """
+    known = {} if known is None else known
     moving = [i for i, one in enumerate(steps) if not one.node.is_local and one.shape[1:3] != (1, 1)]
     if not moving:
         return True
     step = next(one for one in steps[moving[-1] :] if len(one.shape) == 4)
-    return places.follow_halves(lambda images: source.features(images, step), source.image_shape, step.shape)
+    if step.key not in known:
+        known[step.key] = places.follow_halves(
+            lambda images: source.features(images, step), source.image_shape, step.shape
+        )
+    return known[step.key]
 
 
 def _attention(source: FileSource, step: GraphStep) -> str | None:

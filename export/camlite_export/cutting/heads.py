@@ -29,6 +29,9 @@ _MOST_CLASSES = 64
 # is at most n * 6e-8 of the sum of their magnitudes, and grows like the root of n: 3e-5 for n = 250,000.
 _ROUNDING = 3e-5
 
+# Numbers of the gradients that are computed at once: 16 MB.
+_MOST_NUMBERS = 1 << 22
+
 # Magnitudes of the random features it is tried on: what bends at a threshold bends within these.
 _MAGNITUDES = np.logspace(-2, 4, 8, dtype=np.float32)
 
@@ -96,17 +99,21 @@ def _jacobian(head: BlackBox, shape: tuple[int, ...], classes: int) -> NDArray[n
     """d logits / d features at 0: float32 (C, K) where it is the same at every place, else (h, w, C, K)."""
     import tensorflow as tf
 
-    zeros = tf.zeros((1, *shape))
+    some = max(1, min(classes, _MOST_NUMBERS // int(np.prod(shape))))
+    zeros = tf.zeros((some, *shape))
 
-    @tf.function  # type: ignore[untyped-decorator]
-    def gradient(k: Any) -> Any:
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+    def gradient(chosen: Any) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(zeros)
-            logit = head(zeros, training=False)[0, k]
-        return tape.gradient(logit, zeros, unconnected_gradients=tf.UnconnectedGradients.ZERO)[0]
+            own = head(zeros, training=False) * tf.one_hot(chosen, classes)
+        return tape.gradient(own, zeros, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
-    # One class at a time, made small at once: all places of ResNet50's 1,000 classes would be 400 MB.
-    rows = [_at_one_place(gradient(tf.constant(k)).numpy()) for k in range(classes)]
+    # Some classes at a time, made small at once: all places of ResNet50's 1,000 classes would be 400 MB.
+    rows: list[NDArray[np.float32]] = []
+    for first in range(0, classes, some):
+        chosen = np.minimum(np.arange(first, first + some), classes - 1).astype(np.int32)  # of one size, traced once
+        rows += map(_at_one_place, gradient(tf.constant(chosen)).numpy()[: classes - first])
     weights = np.stack(np.broadcast_arrays(*rows), axis=-1)
     return np.asarray(weights[0, 0] if weights.shape[:2] == (1, 1) else weights)
 

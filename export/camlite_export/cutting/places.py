@@ -27,7 +27,7 @@ _PROBES = 4
 _LONG = 4  # times as long as the image: a row of the places of 2 x 2 is
 
 
-def are_kept(source: Source, steps: Sequence[Step]) -> bool:
+def are_kept(source: Source, steps: Sequence[Step], known: dict[int, bool] | None = None) -> bool:
     """Whether each half of a feature map follows its own half of the image the most: upper, lower, left and right.
 
     Asked of the first tensor of rank 4 behind the last step that could have put places elsewhere: layers that leave
@@ -36,7 +36,9 @@ def are_kept(source: Source, steps: Sequence[Step]) -> bool:
     Args:
         source: the classifier, which is asked.
         steps: those of it from the image to the feature map.
+        known: what was found before, by the number of the last such step; filled. Many maps have the same in front.
     """
+    known = {} if known is None else known
     moving = _moving(steps)
     if not moving:
         return True
@@ -45,7 +47,9 @@ def are_kept(source: Source, steps: Sequence[Step]) -> bool:
     def features_of(images: Floats) -> Floats:
         return source.answer(images, step).features
 
-    return follow_halves(features_of, source.image_shape, step.shape)
+    if moving[-1] not in known:
+        known[moving[-1]] = follow_halves(features_of, source.image_shape, step.shape)
+    return known[moving[-1]]
 
 
 def follow_halves(

@@ -22,10 +22,11 @@ from camlite_export.cutting import (
     heads,
     places,
     proof,
+    vanishing,
 )
 from camlite_export.cutting.guide import GuideLayers
 from camlite_export.cutting.halves import Halves
-from camlite_export.sources import changed_tensors, operations
+from camlite_export.sources import changed_tensors, operations, same_answers
 from camlite_export.sources.changed_tensors import ChangeTensor
 from camlite_export.sources.journey import Journey, KerasStep, Size, shape_text
 from camlite_export.sources.keras3 import Keras3Source
@@ -199,22 +200,28 @@ def cut(
             )
     outputs = {"features": step.output, "scores": source.scores}
     model = keras.Model(source.journey.image, outputs, name=source.name)
-    proof.prove(source, step, model, head, proof.probes(source))
+    probes = proof.probes(source)
+    proof.prove(source, step, model, head, probes)
     affine = heads.derive(head)
     methods = heads.evidence_methods(affine, source.classes)
     method = evidence_method if evidence_method in methods else methods[0]
     gives_bias = heads.gives_bias(affine, head, tuple(head.inputs[0].shape[1:]))
-    return TwoOutputModel(model, head, source.activation, affine, method, source, step, gives_bias=gives_bias)
+    found = TwoOutputModel(model, head, source.activation, affine, method, source, step, gives_bias=gives_bias)
+    if affine is None:
+        _, answer = same_answers.answered(found.answer, probes)
+        vanishing.refuse(found, answer.features, source.name, found.layer)
+    return found
 
 
 def _last_feature_map(source: Keras3Source) -> tuple[KerasStep, keras.Model]:
     moved = None
+    kept_at: dict[int, bool] = {}
     for index, step in reversed(list(enumerate(source.steps))):
         before = source.steps[: index + 1]
         head = source.head(step) if _is_feature_map(step) else None
         if head is None:
             continue
-        if not places.are_kept(source, before):
+        if not places.are_kept(source, before, kept_at):
             moved = moved or (places.last_mover(before) if any(map(_is_learned, before)) else None)
             continue
         if not any(map(_is_learned, before)):

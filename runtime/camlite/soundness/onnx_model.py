@@ -22,6 +22,9 @@ from camlite.soundness.onnx_schema import SCHEMA
 from camlite.soundness.protobuf_message import Message, Reader
 from camlite.texts import printable
 
+NO_RULE = "camlite has no rule for it"
+"""How the error ends that says of an operator that nobody has told what it does."""
+
 _DOMAINS = ("", "ai.onnx")
 # AttributeProto.AttributeType: the field that holds it, and what it is where that field is not there.
 _ATTRIBUTES: Mapping[int, tuple[str, Any]] = {
@@ -94,7 +97,7 @@ class _Walk:
 
     def _run(self, name: str, node: Message) -> None:
         if node.get("domain", "") not in _DOMAINS or node.get("overload") or name not in RULES:
-            raise ValueError("camlite has no rule for it")
+            raise ValueError(NO_RULE)
         rule, made, given = RULES[name], node.get("output", []), node.get("input", [])
         within("inputs", len(given), *rule.inputs)
         if not made or any(one and one not in self._tensors for one in given):

@@ -218,3 +218,17 @@ def test_evidence_methods_are_those_of_the_head_with_the_default_first(
 ) -> None:
     head = heads.AffineHead(np.zeros((2, classes), np.float32), np.zeros(classes, np.float32)) if affine else None
     assert heads.evidence_methods(head, classes) == methods
+
+
+@pytest.mark.parametrize("classes_at_once", [1, 2, 3])
+def test_class_weights_do_not_depend_on_how_many_are_computed_at_once(
+    classes_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = head(layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(5))
+    expected = affine(model)
+    monkeypatch.setattr(heads, "_MOST_NUMBERS", classes_at_once * PLACES * CHANNELS)
+
+    derived = affine(model)
+
+    np.testing.assert_array_equal(derived.weights, expected.weights)
+    assert derived.weights.shape == (HEIGHT, WIDTH, CHANNELS, 5)

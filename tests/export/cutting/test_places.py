@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,7 +12,9 @@ from keras import layers
 
 import support.classifier_kinds as kinds
 from camlite.errors import ClassifierError
-from camlite_export.cutting import places, two_output
+from camlite_export.cutting import file_cut, places, two_output
+from camlite_export.sources.opening import open_source
+from support import tflite_files
 
 
 def classifier(*behind: Any, front: tuple[Any, ...] = ()) -> keras.Model:
@@ -39,6 +42,24 @@ def test_where_places_were_moved_it_is_cut_in_front(name: str) -> None:
     assert two_output.cut(model).layer == "first"
     with pytest.raises(ClassifierError, match="are not those of the image"):
         two_output.cut(model, "moved")
+
+
+def test_maps_with_the_same_in_front_are_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a CoAtNet, whose attention moves places, nine maps were asked 21 times, two seconds each."""
+    same = [layers.Conv2D(4, 3, padding="same") for _ in range(4)]
+    model = classifier(layers.Permute((2, 1, 3)), *same)
+    (tmp_path / "model.tflite").write_bytes(tflite_files.converted(model))
+    asked = []
+
+    def counted(*arguments: Any, ask: Any = places.follow_halves) -> bool:
+        asked.append(arguments)
+        return bool(ask(*arguments))
+
+    monkeypatch.setattr(places, "follow_halves", counted)
+    two_output.cut(model)
+    assert len(asked) == 1
+    file_cut.cut(open_source(tmp_path / "model.tflite"))
+    assert len(asked) == 2
 
 
 KEPT: dict[str, tuple[Any, ...]] = {

@@ -121,11 +121,14 @@ def _node(
     twin, name = TWINS.get(kind), names[outputs[0]]
 
     def run(given: Sequence[Any]) -> Sequence[Any]:
+        import tensorflow as tf
+
         try:
             made = None if twin is None else twin(call, given)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
+            told = printable(" ".join(str(error).split())[:200])
             raise ClassifierError(
-                f"{where}: {name!r} ({kind}) is of a kind that camlite cannot follow: {error}"
+                f"{where}: {name!r} ({kind}) is of a kind that camlite cannot follow: {told}"
             ) from error
         if made is None:
             raise ClassifierError(f"{where}: {name!r} is an operator {kind}, which camlite cannot follow")

@@ -432,7 +432,7 @@ def _expanded(call: Call, given: Sequence[Any]) -> Any:
     if tuple(call.shape()) == tuple(call.outputs[0]):
         return values
     batch = [tf.shape(values)[0]] if has_batch(call) and len(call.shape()) == len(call.outputs[0]) else []
-    return tf.broadcast_to(values, tf.concat([batch, call.outputs[0][len(batch) :]], 0))
+    return tf.broadcast_to(values, tf.concat([batch, tf.constant(call.outputs[0][len(batch) :], tf.int32)], 0))
 
 
 def _tiled(_: Call, given: Sequence[Any]) -> Any:
@@ -490,6 +490,7 @@ TWINS: Mapping[str, Twin] = {
     **{name: _tf(of) for name, of in {
         "Abs": "abs", "Add": "add", "And": "logical_and", "Ceil": "math.ceil", "Cos": "cos", "Equal": "equal",
         "Erf": "math.erf", "Exp": "exp", "Floor": "floor", "Greater": "greater", "GreaterOrEqual": "greater_equal",
+        "IsNaN": "math.is_nan",
         "Less": "less", "LessOrEqual": "less_equal", "Log": "math.log", "Mul": "multiply", "Neg": "negative",
         "Not": "logical_not", "Or": "logical_or", "Relu": "nn.relu", "Round": "round", "Sigmoid": "sigmoid",
         "Sign": "sign", "Sin": "sin", "Softplus": "nn.softplus", "Sqrt": "sqrt", "Sub": "subtract", "Tanh": "tanh",

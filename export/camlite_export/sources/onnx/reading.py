@@ -16,7 +16,7 @@ from camlite.soundness import onnx_model
 from camlite.soundness import onnx_operator as soundness
 from camlite.system import files
 from camlite.texts import hidden_character, printable
-from camlite_export.sources import class_scores
+from camlite_export.sources import attention, class_scores
 from camlite_export.sources.file_source import FileSource, ToldPixels
 from camlite_export.sources.graph import Key
 from camlite_export.sources.journey import Size
@@ -153,27 +153,40 @@ def open_file(path: Path, examined: Examined, size: Size | None, default_size: S
     try:
         tensors = onnx_model.tensors(sound)
     except ValueError as error:
-        raise ClassifierError(_unsound(where, printable(str(error)[:300]))) from None
+        raise ClassifierError(_unsound(model, where, printable(str(error)[:300]))) from None
     class_scores.refuse_others(tensors[model.graph.output[0].name].shape, where)
+    try:
+        graph = onnx_graph.read(model, tensors, where)
+    except ClassifierError as error:
+        raise ClassifierError(f"{error}; {_remedy(model, 'please report it')}") from error
     source = FileSource(
         name=path.name,
         container="onnx",
         precision=_precision(model),
         file=OnnxFile(sound, model, tensors),
-        graph=onnx_graph.read(model, tensors, where),
+        graph=graph,
         content=examined.content,
         mended=examined.mended,
     )
     return _with_what_is_told(source, model)
 
 
-def _unsound(where: str, error: str) -> str:
+def _unsound(model: Any, where: str, error: str) -> str:
     remedy = "export it again with torch.onnx.export or tf2onnx of today, for one fixed size and a batch of 1"
     if error.startswith("operator set"):
-        remedy = (
-            "convert it to a newer one: onnx.save(onnx.version_converter.convert_version(onnx.load(FILE), 17), NEW)"
+        return (
+            f"{where}: camlite's safety check rejects it: {error}; convert it to a newer one: "
+            f"onnx.save(onnx.version_converter.convert_version(onnx.load(FILE), 17), NEW)"
         )
-    return f"{where}: camlite's safety check rejects it: {error}; {remedy}"
+    if error.endswith(onnx_model.NO_RULE):
+        remedy = "please report it, or convert a classifier without that operator"
+    return f"{where}: camlite's safety check rejects it: {error}; {_remedy(model, remedy)}"
+
+
+def _remedy(model: Any, otherwise: str) -> str:
+    """What to do about a graph that cannot be followed: nothing, where it is a transformer's."""
+    name = attention.find(scan.operations_of(model.graph), layouts.image_of(model.graph))
+    return otherwise if name is None else attention.remedy(name)
 
 
 def _fix_size(model: Any, size: Size | None, default_size: Size | None, where: str) -> None:

@@ -14,7 +14,6 @@ from camlite_export.sources.operations import Operation
 
 _FLOAT, _UINT8, _FLOAT16 = 1, 2, 10
 _DETECTING = frozenset({"NonMaxSuppression", "RoiAlign", "MaxRoiPool", "EfficientNMS_TRT"})
-_FUNCTIONS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _BY_CHANCE = frozenset({"Bernoulli", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"})
 _LOOPING = frozenset({"If", "Loop", "Scan"})
 _CHANNELS = (1, 3)
@@ -30,6 +29,19 @@ def sides_of(value: Any) -> Sides:
 
 def _side(dimension: Any) -> int | str:
     return int(dimension.dim_value) if dimension.dim_value > 0 else str(dimension.dim_param or "any")
+
+
+def operations_of(graph: Any) -> list[Operation]:
+    """The nodes of a graph, as they stand in the file."""
+    return [
+        Operation(
+            printable((node.name or next(iter(node.output), ""))[:80]),
+            node.op_type,
+            list(node.input),
+            list(node.output),
+        )
+        for node in graph.node
+    ]
 
 
 def examine(model: Any, where: str) -> None:
@@ -58,11 +70,7 @@ def examine(model: Any, where: str) -> None:
             f"{where}: its operators depend on what it sees ({found[0]}); export it again for one fixed size "
             f"(torch.onnx.export(..., dynamo=True), or onnxsim)"
         )
-    if found := sorted(kinds & _FUNCTIONS):
-        raise ClassifierError(
-            f"{where}: holds a function of TensorFlow ({found[0]}), which nothing runs that runs ONNX; tf2onnx leaves "
-            f"such where Keras convolves in groups: give the Keras model itself, or its .tflite"
-        )
+    _refuse_no_onnx(graph, where)
     _refuse_training(graph, where)
     if any(node.domain == "ai.onnx.ml" for node in graph.node):
         raise ClassifierError(f"{where}: a model of tables (ai.onnx.ml), no classifier of images")
@@ -75,6 +83,20 @@ def examine(model: Any, where: str) -> None:
         )
     _refuse_no_image(given[0], where)
     _refuse_no_scores(graph, given[0].name, where)
+
+
+def _refuse_no_onnx(graph: Any, where: str) -> None:
+    """What no interpreter of ONNX loads: operators under its name that it does not have."""
+    import onnx
+
+    kinds = {node.op_type for node in graph.node if node.domain in ("", "ai.onnx")}
+    foreign = sorted(kind for kind in kinds if not onnx.defs.has(kind))
+    if foreign:
+        raise ClassifierError(
+            f"{where}: ONNX has no operator {printable(', '.join(foreign)[:120])}, so that onnxruntime cannot load it "
+            f"either; tf2onnx leaves operators of TensorFlow where it knows no other, as of ConvNeXt: "
+            f"give the Keras model itself (camlite export MODEL.keras), or its .tflite"
+        )
 
 
 def _refuse_training(graph: Any, where: str) -> None:
@@ -143,6 +165,6 @@ def _refuse_no_scores(graph: Any, image: str, where: str) -> None:
     outputs = graph.output
     if len(outputs) != 1:
         several = [Output(one.name, one.name, sides_of(one)) for one in outputs]
-        made = [Operation(node.name, node.op_type, list(node.input), list(node.output)) for node in graph.node]
+        made = operations_of(graph)
         remedy = f"onnx.utils.extract_model({Path(where).name!r}, 'scores.onnx', [{image!r}], ['{{name}}'])"
         class_scores.refuse_several(several, made, where, remedy)

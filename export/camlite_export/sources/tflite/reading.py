@@ -17,6 +17,7 @@ from camlite.errors import ClassifierError
 from camlite.soundness import tflite_model
 from camlite.system import files
 from camlite.texts import printable
+from camlite_export.sources import attention
 from camlite_export.sources.file_source import FileSource, ToldPixels
 from camlite_export.sources.graph import Key
 from camlite_export.sources.tflite import flatbuffer, mending, metadata, scan, tflite_graph
@@ -131,11 +132,14 @@ def open_file(path: Path, content: bytes) -> FileSource:
     try:
         tflite_model.verify(sound)
     except ValueError as error:
+        remedy = _remedy(content, "convert it again with TensorFlow's converter of today, for a batch of 1")
         raise ClassifierError(
-            f"{where}: camlite's safety check rejects it: {printable(str(error)[:300])}; "
-            f"convert it again with TensorFlow's converter of today, for a batch of 1"
+            f"{where}: camlite's safety check rejects it: {printable(str(error)[:300])}; {remedy}"
         ) from None
-    graph = tflite_graph.read(model, where)
+    try:
+        graph = tflite_graph.read(model, where)
+    except ClassifierError as error:
+        raise ClassifierError(f"{error}; {_remedy(content, 'please report it')}") from error
     told = metadata.read(model, content)
     source = FileSource(
         name=path.name,
@@ -148,6 +152,12 @@ def open_file(path: Path, content: bytes) -> FileSource:
         mended=tuple(f"{path.name}: {line}" for line in lines),
     )
     return _with_what_is_told(source, told)
+
+
+def _remedy(content: bytes, otherwise: str) -> str:
+    """What to do about a graph that cannot be followed: nothing, where it is a transformer's."""
+    name = scan.attention_of(content)
+    return otherwise if name is None else attention.remedy(name)
 
 
 def _precision(model: Any) -> Precision:

@@ -14,7 +14,7 @@ from camlite.soundness.flatbuffer import Reader, Table
 from camlite.soundness.limits import MOST_OPERATORS
 from camlite.soundness.tflite_schema import SCHEMA
 from camlite.texts import printable
-from camlite_export.sources import class_scores
+from camlite_export.sources import attention, class_scores
 from camlite_export.sources.class_scores import Output, sides_text
 from camlite_export.sources.operations import Operation
 from camlite_export.sources.tflite.tflite_graph import NAMES
@@ -113,18 +113,29 @@ def _refuse_other_ends(graph: Table, codes: Sequence[Table], where: str) -> None
     if len(outputs) != 1:
         several = [Output(index, str(tensors[index].get("name", "")), _shape(tensors[index])) for index in outputs]
         remedy = "convert it again of keras.Model(model.input, SCORES), where SCORES is {name}"
-        class_scores.refuse_several(several, _operations(graph, codes, len(tensors)), where, remedy)
+        class_scores.refuse_several(several, _operations(graph, codes), where, remedy)
     class_scores.refuse_others(_shape(tensors[outputs[0]]), where)
 
 
-def _operations(graph: Table, codes: Sequence[Table], tensors: int) -> Iterator[Operation]:
+def attention_of(content: bytes) -> str | None:
+    """The name of a product of attention in a file that was examined; None where there is none."""
+    root = Reader(content, _SCHEMA, unread=("Options",)).root("Model")
+    (graph,) = root.get("subgraphs", ())
+    return attention.find(_operations(graph, root.get("operator_codes", ())), graph["inputs"][0])
+
+
+def _operations(graph: Table, codes: Sequence[Table]) -> Iterator[Operation]:
     """Those that are well written."""
+    tensors = graph.get("tensors", ())
     for one in graph.get("operators", ()):
         index = one.get("opcode_index", 0)
         code = codes[index] if index < len(codes) else {}
         kind = NAMES.get(max(code.get("builtin_code", 0), code.get("deprecated_builtin_code", 0)), "")
-        inputs, outputs = ([key for key in one.get(side, ()) if 0 <= key < tensors] for side in ("inputs", "outputs"))
-        yield Operation("", kind, inputs, outputs)
+        inputs, outputs = (
+            [key for key in one.get(side, ()) if 0 <= key < len(tensors)] for side in ("inputs", "outputs")
+        )
+        name = printable(str(tensors[outputs[0]].get("name", ""))[:80]) if outputs else ""
+        yield Operation(name, kind, inputs, outputs)
 
 
 def _refuse_no_image(shape: tuple[int, ...], where: str) -> None:

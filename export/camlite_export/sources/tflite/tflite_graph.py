@@ -138,7 +138,7 @@ def _node(
 ) -> Node:
     kind = NAMES.get(code_of(model, operator), "")
     if kind not in TWINS:
-        raise ClassifierError(f"{where}: camlite does not know TFLite's operator {kind}; please report it")
+        raise ClassifierError(f"{where}: camlite does not know TFLite's operator {kind}")
     inputs = tuple(None if index < 0 else int(index) for index in operator.inputs)
     outputs = tuple(map(int, operator.outputs))
     call, clamped = call_of(graph, operator), kind in _CLAMPED and _begins_at_zero(graph.tensors[outputs[0]])

@@ -82,9 +82,6 @@ def test_the_artifact_is_the_same_classifier_with_its_evidence(kind: OnnxKind, t
     assert cut.gives_bias == (kind.evidence.startswith("gradient") and not kind.title.endswith(SMOOTH))
     if cut.gives_bias:
         logits = active_pieces.logits(answers(cut, model, "evidence"), answers(cut, model, "bias"), classes)
-        print(
-            "RES", kind, np.abs(cam.activate(logits, cut.activation) - answer.scores).max(), np.abs(answer.scores).max()
-        )
         assert np.abs(cam.activate(logits, cut.activation) - answer.scores).max() <= COMPLETENESS
 
 
@@ -129,5 +126,39 @@ def test_what_is_no_classifier_is_refused_with_a_remedy(kind: OnnxRefusal, tmp_p
     told = onnx_files.refusal(kind, tmp_path)
 
     assert "\n" not in told
-    remedies = ("export", "give ", "save it", "copy", "convert", "--layer", "--size", "expected", "camlite explains")
+    remedies = (
+        "export",
+        "give ",
+        "save it",
+        "copy",
+        "convert",
+        "--layer",
+        "--size",
+        "expected",
+        "report it",
+        "camlite explains",
+    )
     assert any(remedy in told for remedy in remedies), told
+
+
+def test_what_hides_a_transformer_is_no_reason_to_export_it_again(tmp_path: Path) -> None:
+    (kind,) = (kind for kind in REFUSALS if kind.title == "a transformer whose paddings depend on what it sees")
+
+    told = onnx_files.refusal(kind, tmp_path)
+
+    assert "(Pad): input 1 is no list of integers that is fixed; it has attention ('mixed')" in told
+    assert "again" not in told
+
+
+def test_a_file_that_nothing_loads_is_told_to_be_one(tmp_path: Path) -> None:
+    """As tf2onnx 1.17 makes of keras.applications' ConvNeXt."""
+    import onnxruntime
+
+    (kind,) = (kind for kind in REFUSALS if kind.title == "operators of TensorFlow, as tf2onnx leaves them")
+    kind.make(tmp_path / "model.onnx")
+
+    with pytest.raises(Exception, match=r"Erfc|PartitionedCall"):
+        onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    told = onnx_files.refusal(kind, tmp_path)
+    assert "ONNX has no operator Erfc, PartitionedCall, so that onnxruntime cannot load it either" in told
+    assert "camlite export MODEL.keras" in told

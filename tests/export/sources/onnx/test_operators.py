@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from camlite.errors import ClassifierError
 from camlite.soundness import onnx_model
 from camlite_export.sources.onnx import onnx_graph
+from camlite_export.sources.onnx.call import Call
 from camlite_export.sources.onnx.operators import TWINS
 from support.fresh_process import fresh_process
 from support.onnx_models import model, node
@@ -206,7 +208,33 @@ def test_a_twin_takes_images_one_by_one_and_together(case):
 def test_every_operator_that_classifiers_are_made_of_has_a_twin():
     tried = {case.kind for case in CASES}
     of_constants = {"And", "Cast", "ConstantOfShape", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Or"}
-    of_constants |= {"Not", "Where", "Log", "Reciprocal", "Sqrt", "Upsample"}
+    of_constants |= {"IsNaN", "Not", "Where", "Log", "Reciprocal", "Sqrt", "Upsample"}
     quantized = {"DequantizeLinear", "QLinearConv", "QLinearMatMul", "QuantizeLinear"}
 
     assert set(TWINS) == tried | of_constants | quantized
+
+
+def test_what_has_no_batch_is_expanded_as_well():
+    """A table of positions, as ConViT has one."""
+    column = floats(6, 1)
+
+    found = TWINS["Expand"](Call({}, [(6, 1), (2,)], [(6, 5)], ["float32"], 17), [column, ints(6, 5)])
+
+    np.testing.assert_array_equal(found, np.broadcast_to(column, (6, 5)))
+
+
+def test_what_tensorflow_refuses_is_told_as_what_cannot_be_followed(monkeypatch):
+    """Not as a bug of camlite: its errors are no ValueErrors."""
+    import tensorflow as tf
+
+    def failing(*_):
+        raise tf.errors.InvalidArgumentError(None, None, "Value for attr\nis not allowed")
+
+    monkeypatch.setitem(onnx_graph.TWINS, "Relu", failing)
+    written = content(Case("Relu"))
+    graph = onnx_graph.read(onnx.load_from_string(written), onnx_model.tensors(written), "file.onnx")
+
+    with pytest.raises(
+        ClassifierError, match=r"\(Relu\) is of a kind that camlite cannot follow: Value for attr is not"
+    ):
+        graph.compute({"image": tf.constant(IMAGE)}, ["y"])
