@@ -279,7 +279,9 @@ def weights_of_dense_read_apart(graph: Any, dense: int) -> bool:
                 continue
             if tensor not in apart:
                 one = graph.graph.tensors[tensor]
-                apart[tensor] = graph.add_tensor(one.name + b"_apart", one.shape, one.type, one.buffer, one.quantization)
+                apart[tensor] = graph.add_tensor(
+                    one.name + b"_apart", one.shape, one.type, one.buffer, one.quantization
+                )
             operator.inputs[place] = apart[tensor]
     return bool(apart)
 
