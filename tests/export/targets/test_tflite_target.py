@@ -62,6 +62,14 @@ def test_they_are_in_the_file_once() -> None:
         assert theirs.buffer == one.buffer
 
 
+@pytest.mark.parametrize("title", ["MaxPooling2D, Flatten, Dense", "global max pooling, Dense"])
+def test_the_bias_behind_a_maximum_of_the_features_can_be_written_in_8_bits(title: str) -> None:
+    """It is that of the layers behind; none of features over how many are the largest is no number of 8 bits."""
+    graph = TfliteGraph(tflite_target.convert(cut(title), "int8", inputs_of(IMAGES, PIXELS)))
+
+    assert "bias" in graph.outputs
+
+
 def test_a_file_that_litert_would_not_load_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workarounds, "weights_of_dense_read_apart", lambda *_: False)
 
