@@ -256,6 +256,37 @@ def tensors_left_in_float32(names_of: Callable[[bytes], list[str]]) -> Iterator[
         lite._mlir_quantize = quantize
 
 
+def weights_of_dense_read_apart(graph: Any, dense: int) -> bool:
+    """Let nothing but layers of Dense read the tensor of a layer's weights in an opened TFLite model in 8 bits.
+
+    XNNPACK in ai-edge-litert 2.3 gives such a tensor a scale for each unit, and then refuses the whole model where an
+    operator behind the layer reads it, too, as the gradient of a normalization does: "unsupported quantization type 1".
+    The others get a tensor of their own on the same bytes. Ends when LiteRT changes a copy.
+
+    Args:
+        graph: a `camlite_export.targets.tflite_editing.TfliteGraph`.
+        dense: the number of the operator.
+
+    Returns:
+        Whether there was any.
+    """
+    operators = graph.graph.operators
+    weights = {int(operator.inputs[1]) for operator in operators if graph.kind(operator) == dense}
+    apart: dict[int, int] = {}
+    for operator in operators:
+        for place, tensor in enumerate(map(int, operator.inputs)):
+            own = graph.kind(operator) == dense and place == 1
+            if own or tensor not in weights or graph.constant(tensor) is None:
+                continue
+            if tensor not in apart:
+                one = graph.graph.tensors[tensor]
+                apart[tensor] = graph.add_tensor(
+                    one.name + b"_apart", one.shape, one.type, one.buffer, one.quantization
+                )
+            operator.inputs[place] = apart[tensor]
+    return bool(apart)
+
+
 @contextlib.contextmanager
 def no_statistics_expected() -> Iterator[None]:
     """Convert to integers without a warning that statistics of the inputs are missing; for converting in one thread.

@@ -894,14 +894,16 @@ def _applications() -> Any:
     yield from inspect.cleandoc("""
         With random weights, normalizations that normalize and 1,000 classes, at their own input size; four images.
         The largest differences from Keras in float32, over three backends: of a score, of evidence (of the image's
-        largest), and of what evidence adds up to. In the last column, where it was measured, the correlation of fine
-        maps (LayerCAM at two earlier layers, 96 x 96 pixels) with Keras's own, of the least alike image and backend.
-        `pytest -m applications` measures them.
+        largest), and of what evidence adds up to. In the last three columns, where they were measured, the correlation
+        of maps with Keras's own, of the least alike image and backend, for images of 96 x 96 pixels (InceptionV3:
+        128 x 128): of fine maps (LayerCAM at two earlier layers; NASNetMobile has one) in float32 and in int8, and of
+        plain maps, few cells at this size, in int8. Eight bits change what an untrained network sees, and both maps
+        with it; for trained networks see [Fine maps](fine-maps.md). `pytest -m applications` measures all of it.
     """).splitlines()
     yield ""
     yield from (
-        "| network | cut at | features | method | scores | evidence | completeness | fine maps |",
-        "|---|---|---|---|---|---|---|---|",
+        "| network | cut at | features | method | scores | evidence | completeness | fine | fine, int8 | plain, int8 |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     )
     for name, measured in json.loads(APPLICATION_FIGURES.read_text()).items():
         backends = [one for one in measured.values() if isinstance(one, dict)]
@@ -909,12 +911,22 @@ def _applications() -> Any:
         whole = [one["completeness"] for one in backends if one["completeness"] is not None]
         figures = " | ".join(f"{cell:.0e}" for cell in (*cells, *([max(whole)] if whole else [])))
         features = " x ".join(map(str, measured["features"]))
-        alike = [one for key, one in measured.items() if key.startswith("fine float32 ")]
-        fine = f"{min(alike):.6f}" if alike else ""
-        row = (name, measured["layer"], features, measured["method"], figures + ("" if whole else " | "), fine)
+        maps = [_least(measured, kind, form) for kind, form in _MAPS.items()]
+        row = (name, measured["layer"], features, measured["method"], figures + ("" if whole else " | "), *maps)
         yield f"| {' | '.join(row)} |"
     yield ""
     yield from _converted_networks()
+
+
+# Maps whose correlation is shown, by the first words of their figures, and how many digits that has.
+_MAPS = {"fine float32 ": ".6f", "fine int8 ": ".2f", "plain int8 ": ".2f"}
+
+
+def _least(measured: Mapping[str, Any], kind: str, form: str) -> str:
+    """Of all backends; nothing where it was not measured on each that gave scores."""
+    found = [one for key, one in measured.items() if key.startswith(kind)]
+    backends = [one for one in measured.values() if isinstance(one, dict)]
+    return f"{min(found):{form}}" if len(found) == len(backends) else ""
 
 
 def _converted_networks() -> Any:

@@ -207,6 +207,8 @@ def _extreme(operation: Any, active: Active) -> Any:
     import tensorflow as tf
 
     values, axes = operation.inputs[0], reduced_axes(operation)
+    if _is_zeros(active(0)):
+        return tf.zeros_like(operation.outputs[0])
     are_it = tf.cast(tf.equal(values, expanded(operation, operation.outputs[0])), values.dtype)
     kept = operation.get_attr("keep_dims")
     count = tf.reduce_sum(are_it, axes, keepdims=kept)
@@ -214,10 +216,22 @@ def _extreme(operation: Any, active: Active) -> Any:
 
 
 def _max_pool(operation: Any, active: Active) -> Any:
+    import tensorflow as tf
+
+    if _is_zeros(active(0)):
+        return tf.zeros_like(operation.outputs[0])
     found = plain_windows.at_the_largest(operation, active(0))
     if found is None:
         raise NotPiecewiseLinearError(operation.type)
     return found
+
+
+def _is_zeros(values: Any) -> bool:
+    """Whether it is the features themselves, where none of them is left: 0 over a count has no scale in 8 bits."""
+    import tensorflow as tf
+
+    known = tf.get_static_value(values)
+    return values.op.type == "ZerosLike" if known is None else not known.any()
 
 
 _BENDS: Mapping[str, Callable[[Any, Active], Any]] = {

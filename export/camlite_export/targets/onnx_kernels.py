@@ -1,7 +1,8 @@
 """Weights that the way back through an ONNX model shares with the forward pass, so that the file has them once.
 
 On the way back a convolution is one by its own kernel, turned around and with inputs for outputs. ConvTranspose takes
-the kernel as it is. The weights of one class are a column of the matrix of which the forward pass takes all.
+the kernel as it is. A product with a matrix is one with the same turned around. The weights of one class are a column
+of the matrix of which the forward pass takes all.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _LARGE = 1024
 
 
-_FORWARD = ("features", "scores")
+_FORWARD, _GUIDE = ("features", "scores"), "guide"
 
 
 def not_needed_for(graph: onnx.GraphProto, outputs: Sequence[str]) -> set[str]:
@@ -39,13 +40,15 @@ def share(model: onnx.ModelProto) -> None:
     """Let the way back, of evidence and guide, take the weights of the forward pass, wherever they are the same.
 
     Args:
-        model: float32. Depthwise convolutions stay: a ConvTranspose of groups is slow, and their kernels are small.
+        model: float32. Depthwise convolutions stay: a ConvTranspose of groups is slow, and their kernels are small. So
+            do the matrices of evidence, which are in 8 bits where the model is.
     """
     from onnx import numpy_helper
 
     graph = model.graph
     constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
     back = not_needed_for(graph, _FORWARD)  # for evidence and guide
+    guide = not_needed_for(graph, [one.name for one in graph.output if one.name != _GUIDE])
     known = {
         (kind, constants[node.input[1]].tobytes()): node.input[1]
         for node in graph.node
@@ -53,6 +56,8 @@ def share(model: onnx.ModelProto) -> None:
     }
     nodes: list[Any] = []
     for node in graph.node:
+        if node.output[0] in guide and node.op_type == "MatMul":
+            nodes += _share_matrix(node, constants, known)
         nodes.append(node)
         if node.output[0] in back and node.op_type == "Conv":
             _share_kernel(node, constants, known)
@@ -82,6 +87,23 @@ def _share_kernel(node: onnx.NodeProto, constants: Mapping[str, NDArray[Any]], k
     found = known.get(("Conv", np.ascontiguousarray(turned).tobytes()))
     if found is not None and constants[found].shape == turned.shape:
         _become_transposed(node, found, kernel.shape[2:])
+
+
+def _share_matrix(
+    node: onnx.NodeProto, constants: Mapping[str, NDArray[Any]], known: Mapping[Any, str]
+) -> list[onnx.NodeProto]:
+    """Take a matrix the other way round; returns what turns it, which interpreters do once, as they load the model."""
+    from onnx import helper
+
+    matrix = constants.get(node.input[1])
+    if matrix is None or matrix.ndim != 2 or matrix.size < _LARGE:
+        return []
+    found = known.get(("MatMul", np.ascontiguousarray(matrix.T).tobytes()))
+    if found is None or constants[found].shape != matrix.T.shape:
+        return []
+    turned = f"{node.output[0]}.turned"
+    node.input[1] = turned
+    return [helper.make_node("Transpose", [found], [turned], turned, perm=[1, 0])]
 
 
 def _share_column(

@@ -131,7 +131,7 @@ def _is_plain_product(graph: TfliteGraph, operator: Any) -> bool:
         if bias is None or bias.any():
             return False
     if graph.kind(operator) == FULLY_CONNECTED:
-        return not (options.weightsFormat or options.keepNumDims)
+        return not options.weightsFormat
     sides = (*tensors[operator.inputs[1]].shape[1:3], options.strideH, options.strideW)
     return all(side == 1 for side in sides)
 

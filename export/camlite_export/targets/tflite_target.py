@@ -18,6 +18,7 @@ from camlite_export.cutting.cut import TraceableCut
 from camlite_export.precisions import PRECISIONS, Tflite
 from camlite_export.sources.tflite import flatbuffer
 from camlite_export.targets import rounding, tflite_ends, tflite_guide
+from camlite_export.targets.tflite_editing import FULLY_CONNECTED, TfliteGraph
 
 
 def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32] | None) -> bytes:
@@ -51,6 +52,8 @@ def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32]
     model = _with_named_ends(model, names)
     if cut.guide_layers is not None:
         model = tflite_guide.finished(model, has_floating_guide)
+    if traits.tflite.integer_ends:
+        model = _loadable_by_litert(model)
     try:
         tflite_model.verify(model)
     except ValueError as error:
@@ -59,6 +62,11 @@ def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32]
             f"choose other --precisions or --formats onnx"
         ) from None
     return model
+
+
+def _loadable_by_litert(model: bytes) -> bytes:
+    graph = TfliteGraph(model)
+    return graph.to_bytes() if workarounds.weights_of_dense_read_apart(graph, FULLY_CONNECTED) else model
 
 
 def _traced(cut: TraceableCut) -> Any:

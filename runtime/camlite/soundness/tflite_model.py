@@ -130,6 +130,8 @@ def _check_operator(
     known.update(outputs)
     if rule.options == "ArgExtreme" and given[0] is not None:  # it counts along one of the axes
         tensors[outputs[0]] = tensors[outputs[0]]._replace(below=max(given[0].shape))
+    if rule.name == "FULLY_CONNECTED":
+        tensors[inputs[1]] = tflite_rules.as_weights_of_dense(*map(tensors.__getitem__, inputs[:2]))
     return taken
 
 

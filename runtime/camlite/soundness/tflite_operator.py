@@ -18,6 +18,8 @@ class Tensor(NamedTuple):
     """A tensor as an operator meets it; `data` is None where it is computed.
 
     Its integers are known to be 0 or more, and less than `below`, where that is not 0.
+    `per_unit`: a layer of Dense has taken it for its weights before, and an interpreter may since have a scale for each
+    unit where the file has one.
     """
 
     shape: Shape
@@ -25,6 +27,7 @@ class Tensor(NamedTuple):
     data: memoryview | None
     scales: tuple[float, ...]
     below: int = 0
+    per_unit: bool = False
 
 
 class Operator(NamedTuple):

@@ -125,6 +125,22 @@ def test_peak_shift_is_in_cells_along_the_straight_line() -> None:
     assert measured(evidence=evidence).peak_shift.tolist() == [np.sqrt(2), 1]
 
 
+def test_where_cells_are_the_highest_alike_the_peak_is_at_any_of_them() -> None:
+    """As in a picture of one colour: which of them is first is decided by the last bit."""
+
+    def shift(expected: list[float], received: list[float]) -> float:
+        maps = [np.array(values, np.float32).reshape(1, 1, -1) for values in (expected, received)]
+        one = Reference(np.ones((1, 1), np.float32), np.array([0]), maps[0])
+        given = Answers(one.scores, one.classes, maps[1], np.zeros(1), np.array([True]))
+        return float(measure(one, given).peak_shift[0])
+
+    assert shift([4, 4, 4, 0], [3.998, 3.998, 4.001, 0]) == 0
+    assert shift([4, 0, 4 * (1 - 1e-7), 0], [0, 0, 4, 0]) == 0
+    assert shift([4, 0, 3.999, 0], [0, 0, 4, 0]) == 2
+    assert shift([4, 4, 0, 0], [0, 0, 0, 1]) == 2
+    assert shift([0, 0, 0, 0], [0, 0, 1, 0]) == 0
+
+
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", ["scores", "evidence"])
 def test_a_number_that_is_not_finite_leaves_that_image_without_figures(name: str, number: float) -> None:

@@ -255,6 +255,47 @@ def test_scales_that_are_no_multiplier_of_integers_are_told(operator, scales, sa
     verify(operator, [one._replace(scales=(0.5,)) for one in inputs], [output._replace(scales=(0.5,))])
 
 
+def weights8(units: int, scales: int = 1) -> Tensor:
+    data = memoryview(bytes(units * 8))
+    return Tensor((units, 8), NUMBERS["c"], data, (0.1,) * scales)
+
+
+# What ai-edge-litert 2.3 loads, and what not.
+@pytest.mark.parametrize(
+    ("given", "weights", "refused"),
+    [
+        (bytes8(1, 8), weights8(5), True),
+        (floats(1, 8), weights8(5), True),
+        (Tensor((1, 8), NUMBERS["s"], None, (0.1,)), weights8(5), False),
+        (bytes8(1, 8), weights8(1), False),
+        (bytes8(1, 8), weights8(5, scales=5), False),
+        (bytes8(1, 8), bytes8(5, 8), False),
+    ],
+    ids=["int8", "float32", "int16", "one unit", "a scale per unit", "computed"],
+)
+def test_weights_of_a_dense_layer_are_not_read_by_one_scale_behind_it(given, weights, refused):
+    read = tflite_rules.as_weights_of_dense(given, weights)
+
+    assert read.per_unit == refused
+    assert tflite_rules.as_weights_of_dense(given, read) == read
+    others = bytes8(*weights.shape)
+    for operator in ("MUL", "ADD", "SUB"):
+        verify(operator, [others, weights], [others])
+        if refused:
+            with pytest.raises(ValueError, match="input 1 is the weights of a layer of Dense in front of it"):
+                verify(operator, [others, read], [others])
+    verify("MAXIMUM", [others, read], [others])
+    verify("GATHER", [read, integers(0)], [bytes8(1, 8)])
+
+
+def test_dense_layers_may_share_weights_and_not_take_them_for_their_input():
+    read = tflite_rules.as_weights_of_dense(bytes8(1, 8), weights8(5))
+
+    verify("FULLY_CONNECTED", [bytes8(1, 8), read], [bytes8(1, 5)])
+    with pytest.raises(ValueError, match="input 0 is the weights"):
+        verify("FULLY_CONNECTED", [read, weights8(3)], [bytes8(5, 3)])
+
+
 def test_a_mean_may_be_near_0_and_not_beyond_what_kernels_get_right():
     image, axes = bytes8(1, 9, 12, 4, scale=1.0), integers(1, 2)
 
