@@ -117,7 +117,7 @@ def test_a_conversion_leaves_the_weights_as_they_were() -> None:
 class Counting(layers.Layer):
     """Counts how often it ran, as layers do that gather statistics."""
 
-    def build(self, shape: tuple[int | None, ...]) -> None:
+    def build(self, _: tuple[int | None, ...]) -> None:
         self.runs = self.add_weight(shape=(), initializer="zeros", trainable=False)
 
     def call(self, image: tf.Tensor) -> tf.Tensor:
