@@ -26,8 +26,8 @@ def mend(model: Any) -> tuple[bool, tuple[str, ...]]:
     axes = list(_axes_of_one_dimension(graph))
     if axes:
         lines.append(
-            f"mended: {len(axes)} tensors, as {axes[0]!r}, name an axis of quantization that they have not; it is their "
-            f"only one"
+            f"mended: {len(axes)} tensors, as {axes[0]!r}, name an axis of quantization that they have not; it is "
+            f"their only one"
         )
     fixed = shapes.fix(model)
     return bool(lines) or fixed, tuple(lines)

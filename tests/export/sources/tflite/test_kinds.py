@@ -76,6 +76,7 @@ def test_the_artifact_is_the_same_classifier_with_its_evidence(kind: TfliteKind,
         assert np.abs(scores - answer.scores).max() <= COMPLETENESS[kind.precision]
 
 
+@pytest.mark.filterwarnings("ignore::camlite_export.sources.opening.MendedWarning")
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.exact], ids=str)
 def test_evidence_is_that_of_the_classifier_it_was_converted_from(kind: TfliteKind, tmp_path: Path) -> None:
     cut, original = opened(kind, tmp_path), two_output.cut(tflite_files.classifier(kind))
