@@ -66,8 +66,8 @@ def _told_apart(inputs: Sequence[Any], outputs: Sequence[Any]) -> Iterator[None]
             if id(tensor) in seen:
                 continue
             seen.add(id(tensor))
-            operation, node, _ = tensor._keras_history
-            waiting += operation._inbound_nodes[node].input_tensors
+            operation = tensor._keras_history.operation
+            waiting += inputs_of(tensor)
             if id(operation) in known:
                 continue
             known.add(id(operation))
@@ -79,6 +79,15 @@ def _told_apart(inputs: Sequence[Any], outputs: Sequence[Any]) -> Iterator[None]
     finally:
         for operation, name in before.values():
             operation.name = name
+
+
+def inputs_of(tensor: Any) -> list[Any]:
+    """The symbolic tensors of Keras 3 that were given to the call that gave this one.
+
+    Keras 3.15 has no public way from a tensor to what it was made of. Ends when it does.
+    """
+    operation, node, _ = tensor._keras_history
+    return list(operation._inbound_nodes[node].input_tensors)
 
 
 def in_structure(model: Any, image: Any) -> Any:
