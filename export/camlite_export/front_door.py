@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import threading
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, ParamSpec, TypeVar, get_args
 
 from camlite.artifact import Container
 from camlite.artifact.card import ChannelOrder, Fit, Preprocessing
@@ -62,7 +64,25 @@ _NO_CLASSES = (
     "`classes`"
 )
 
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+_WORKING = threading.RLock()
 
+
+def _one_at_a_time(function: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
+    """In several threads, one after the other: converters are led and silenced by what a process has once, such as its
+    standard error and TensorFlow's functions, which two would not give back as they were.
+    """
+
+    @functools.wraps(function)
+    def alone(*arguments: _Parameters.args, **options: _Parameters.kwargs) -> _Result:
+        with _WORKING:
+            return function(*arguments, **options)
+
+    return alone
+
+
+@_one_at_a_time
 def export(
     classifier: Any,
     output: str | Path | None = None,
@@ -252,6 +272,7 @@ def export(
     return Export(tuple(exported), folder, picture, missing, pixels, labels_from, notes, refused, unread, older, path)
 
 
+@_one_at_a_time
 def inspect(
     classifier: Any,
     *,
@@ -301,6 +322,7 @@ def _pixels_of(source: Source) -> Decision:
     return decide(view_of(source), None, (), given).told_by(told.reason)
 
 
+@_one_at_a_time
 def parity(
     classifier: Any,
     artifacts: str | Path | Sequence[str | Path],

@@ -10,7 +10,7 @@ import math
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,63 @@ def run_through_graph(model: Any, inputs: Any, visit: Callable[..., Any]) -> Any
     """
     functional = getattr(model, "_functional", None) or model
     return functional._run_through_graph(inputs, operation_fn=lambda operation: operation, call_fn=visit)
+
+
+def functional_model(inputs: Any, outputs: Any, name: str | None = None) -> Any:
+    """``keras.Model``, of layers of which several may have one name.
+
+    A model inside another has names of its own, so that walked through as one graph two layers may be called the same,
+    or like the image. Keras 3.15 refuses that, for its files refer to layers by name; nothing made here becomes one.
+    Ends when Keras does not mind.
+
+    Raises:
+        ValueError: the outputs do not follow from the inputs.
+    """
+    import keras
+
+    with _told_apart(keras.tree.flatten(inputs), keras.tree.flatten(outputs)):
+        return keras.Model(inputs, outputs, name=name)
+
+
+@contextlib.contextmanager
+def _told_apart(inputs: Sequence[Any], outputs: Sequence[Any]) -> Iterator[None]:
+    """While it lasts, the operations between symbolic tensors of Keras 3 have names of their own."""
+    taken: set[str] = set()
+    before: dict[int, tuple[Any, str]] = {}
+    seen, waiting = {id(one) for one in inputs}, list(outputs)
+    known: set[int] = set()
+    for tensor in inputs:
+        operation = tensor._keras_history.operation
+        known.add(id(operation))
+        taken.add(operation.name)
+    try:
+        while waiting:
+            tensor = waiting.pop()
+            if id(tensor) in seen:
+                continue
+            seen.add(id(tensor))
+            operation = tensor._keras_history.operation
+            waiting += inputs_of(tensor)
+            if id(operation) in known:
+                continue
+            known.add(id(operation))
+            if operation.name in taken:
+                before[id(operation)] = operation, operation.name
+                operation.name = f"{operation.name}/{len(before)} of one name"
+            taken.add(operation.name)
+        yield
+    finally:
+        for operation, name in before.values():
+            operation.name = name
+
+
+def inputs_of(tensor: Any) -> list[Any]:
+    """The symbolic tensors of Keras 3 that were given to the call that gave this one.
+
+    Keras 3.15 has no public way from a tensor to what it was made of. Ends when it does.
+    """
+    operation, node, _ = tensor._keras_history
+    return list(operation._inbound_nodes[node].input_tensors)
 
 
 def in_structure(model: Any, image: Any) -> Any:

@@ -8,6 +8,8 @@ import inspect
 import json
 import subprocess
 import sys
+import threading
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -344,6 +346,8 @@ def test_options_are_those_of_the_command(function: Any, module: str) -> None:
 
 SCRIPT = """
 import sys
+import threading
+import time
 import camlite_export
 from support.tiny_classifiers import striped_images
 
@@ -369,3 +373,32 @@ def test_a_script_without_a_main_guard_does_not_start_itself_again(tiny: Path, t
 def test_what_is_exported_is_explained_on_the_spot(exported: Any) -> None:
     explanation = camlite.load(exported.paths["float32.onnx"]).explain(IMAGES[0])
     assert explanation.label == STRIPES[CLASSES[0]]
+
+
+# --- Threads --------------------------------------------------------------------------------------------------------
+
+
+def test_in_two_threads_one_works_after_the_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What a process has once is changed while one works, and two would not give it back as it was."""
+    working: list[int] = []
+    most = []
+
+    def opening(*_: Any, **__: Any) -> Any:
+        working.append(1)
+        time.sleep(0.05)
+        most.append(len(working))
+        working.pop()
+        raise CamliteError("enough")
+
+    def work(function: Any, *arguments: Any) -> None:
+        with pytest.raises(CamliteError, match="enough"):
+            function(*arguments)
+
+    monkeypatch.setattr(front_door, "open_source", opening)
+    calls = [(camlite_export.export, stripes(), tmp_path), (camlite_export.inspect, stripes())] * 2
+    threads = [threading.Thread(target=work, args=call) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * len(calls)

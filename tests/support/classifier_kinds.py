@@ -308,6 +308,16 @@ SHAPES = (
         layer="top_activation",
     ),
     Kind(
+        "layers of one name, in a model and in a model inside it; or of the name `image`",
+        lambda k, ls: _sequential(
+            k,
+            k.Sequential([ls.Rescaling(1 / 255, name="image"), _conv(ls)], name="first"),
+            k.Sequential([_conv(ls), ls.GlobalAveragePooling2D(name="image")], name="second"),
+            _softmax(ls),
+        ),
+        layer="last_conv",
+    ),
+    Kind(
         'a backbone that pools by itself (`include_top=False, pooling="avg"`)',
         lambda k, ls: _sequential(k, _backbone(k, ls, pooling=True), _softmax(ls)),
         layer="top_activation",

@@ -99,6 +99,16 @@ def _as_old_files(model: Any) -> None:
         code.deprecatedBuiltinCode, code.builtinCode = code.builtinCode, 0
 
 
+def _stripped(model: Any) -> None:
+    """As TensorFlow's own tool (strip_strings) does it for a microcontroller; one name is left, and is no text."""
+    model.signatureDefs = model.metadata = model.description = None
+    (graph,) = model.subgraphs
+    graph.name = None
+    for tensor in graph.tensors:
+        tensor.name = None
+    graph.tensors[-1].name = b"sch\xf6n"
+
+
 def _as_person_detect(model: Any) -> None:
     """The axis of a bias is that of its weights, which it has not."""
     for tensor in model.subgraphs[0].tensors:
@@ -109,6 +119,7 @@ def _as_person_detect(model: Any) -> None:
 KINDS = (
     TfliteKind("float32, global pooling and a dense layer", _pooled),
     TfliteKind("old: no signature, operators in the schema's first field", _pooled, change=_as_old_files),
+    TfliteKind("tensors without names, stripped for a microcontroller", _pooled, change=_stripped),
     TfliteKind(
         "a dense layer of all places (Flatten), whose shape is computed in the file",
         lambda _, ls: _body(ls, ls.Flatten(), ls.Dense(CLASSES, activation="softmax")),

@@ -415,10 +415,13 @@ def _places_are_kept(source: FileSource, steps: Sequence[GraphStep], known: dict
         known: what was found before, by the map that was looked at; filled. Many maps have the same in front.
     """
     known = {} if known is None else known
-    moving = [i for i, one in enumerate(steps) if not one.node.is_local and one.shape[1:3] != (1, 1)]
+    ends = {one.key: one for one in steps}
+    leading = places.leading_to(steps[-1], lambda one: (ends.get(key) for key in one.node.inputs if key is not None))
+    those = [one for one in steps if id(one) in leading]
+    moving = [i for i, one in enumerate(those) if not one.node.is_local and one.shape[1:3] != (1, 1)]
     if not moving:
         return True
-    step = next(one for one in steps[moving[-1] :] if len(one.shape) == 4)
+    step = next(one for one in those[moving[-1] :] if len(one.shape) == 4)
     if step.key not in known:
         known[step.key] = places.follow_halves(
             lambda images: source.features(images, step), source.image_shape, step.shape

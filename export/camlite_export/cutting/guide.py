@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from camlite.artifact.map_choice import GuideMethod
 from camlite.errors import ClassifierError
 from camlite.texts import printable
+from camlite_export import workarounds
 from camlite_export.cutting.plain_operators import plain_operators, shared_by_all_largest
 from camlite_export.cutting.plain_windows import shared_by_nearly_largest
 from camlite_export.sources.journey import KerasStep
@@ -125,10 +126,9 @@ Part = Callable[..., Any]
 
 def parts_of_keras(image: Any, steps: Sequence[KerasStep], features: Any) -> list[Part]:
     """See `Guided`; image and features are symbolic."""
-    import keras
 
     ends = [image, *(step.output for step in steps), features]
-    return [keras.Model(*pair) for pair in itertools.pairwise(ends)]
+    return [workarounds.functional_model(*pair) for pair in itertools.pairwise(ends)]
 
 
 class Guided:

@@ -6,11 +6,18 @@ Reshape anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 
+from camlite_export import workarounds
 from camlite_export.sources.source import Floats, Source, Step
+
+if TYPE_CHECKING:
+    from camlite_export.sources.journey import KerasStep
+
+S = TypeVar("S", bound=Step)
 
 # Layers that leave each place where it is, or that mix it with its neighbours; by parts of their names.
 _LOCAL = (
@@ -36,20 +43,45 @@ def are_kept(source: Source, steps: Sequence[Step], known: dict[int, bool] | Non
     Args:
         source: the classifier, which is asked.
         steps: those of it from the image to the feature map.
-        known: what was found before, by the number of the last such step; filled. Many maps have the same in front.
+        known: what was found before, by the number of the map that was looked at; filled. Many have the same in front.
     """
     known = {} if known is None else known
-    moving = _moving(steps)
+    ends = {id(one.output): one for one in cast("Sequence[KerasStep]", steps)}
+    leading = leading_to(
+        cast("KerasStep", steps[-1]), lambda one: (ends.get(id(x)) for x in workarounds.inputs_of(one.output))
+    )
+    moving = [i for i in _moving(steps) if id(steps[i]) in leading]
     if not moving:
         return True
-    step = next(step for step in steps[moving[-1] :] if len(step.shape) == 4)
+    behind = next(i for i in range(moving[-1], len(steps)) if len(steps[i].shape) == 4 and id(steps[i]) in leading)
+    step = steps[behind]
 
     def features_of(images: Floats) -> Floats:
         return source.answer(images, step).features
 
-    if moving[-1] not in known:
-        known[moving[-1]] = follow_halves(features_of, source.image_shape, step.shape)
-    return known[moving[-1]]
+    if behind not in known:
+        known[behind] = follow_halves(features_of, source.image_shape, step.shape)
+    return known[behind]
+
+
+def leading_to(last: S, makers_of: Callable[[S], Iterable[S | None]]) -> set[int]:
+    """The steps through which a map has places: by their ids, itself included.
+
+    What comes through one place, as the gates of squeeze and excitation, of split attention and of global context do,
+    puts nothing anywhere, wherever it was before.
+
+    Args:
+        last: the step whose map it is.
+        makers_of: the steps that a step takes from; None for what is none.
+    """
+    leading: set[int] = set()
+    waiting = [last]
+    while waiting:
+        step = waiting.pop()
+        if id(step) not in leading:
+            leading.add(id(step))
+            waiting += [one for one in makers_of(step) if one is not None and not _is_one(one)]
+    return leading
 
 
 def follow_halves(

@@ -51,7 +51,8 @@ def prove(source: Keras3Source, step: KerasStep, model: keras.Model, head: keras
         )
     received = {name: np.asarray(value, np.float32) for name, value in model(inputs, training=False).items()}
     logits = np.asarray(head(received["features"], training=False))
-    joined = np.asarray(cam.activate(logits, source.activation), np.float32)
+    with np.errstate(invalid="ignore"):  # an image whose numbers are not finite does not count
+        joined = np.asarray(cam.activate(logits, source.activation), np.float32)
 
     def noise() -> Mapping[str, Floats]:
         return same_answers.moved_by_rounding(model, inputs, source.dtype)

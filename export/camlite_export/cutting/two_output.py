@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from camlite.artifact.evidence_methods import EvidenceMethod
 from camlite.artifact.map_choice import GuideMethod
 from camlite.errors import ClassifierError
+from camlite_export import workarounds
 from camlite_export.cutting import (
     convolutions,
     evidence,
@@ -78,11 +79,10 @@ class TwoOutputModel(Halves):
         return self._guided(tuple(steps)).raw(inputs, classes, methods)
 
     def _guided(self, steps: tuple[KerasStep, ...]) -> guide.Guided:
-        import keras
 
         if steps not in self._made:
             parts = guide.parts_of_keras(self.source.journey.image, steps, self.step.output)
-            scores = keras.Model(self.step.output, self.source.scores)
+            scores = workarounds.functional_model(self.step.output, self.source.scores)
             self._made[steps] = guide.Guided(parts, self.head, scores)
         return self._made[steps]
 
@@ -185,7 +185,6 @@ def cut(
         ClassifierError: the classifier has no feature map, the layer is unknown, or the scores do not
             follow from its output alone.
     """
-    import keras
 
     source = classifier if isinstance(classifier, Keras3Source) else Keras3Source(classifier, size)
     if layer is None:
@@ -199,7 +198,7 @@ def cut(
                 f"image: its axes were moved on the way; cut at an earlier --layer"
             )
     outputs = {"features": step.output, "scores": source.scores}
-    model = keras.Model(source.journey.image, outputs, name=source.name)
+    model = workarounds.functional_model(source.journey.image, outputs, name=source.name)
     probes = proof.probes(source)
     proof.prove(source, step, model, head, probes)
     affine = heads.derive(head)

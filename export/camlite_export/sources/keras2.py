@@ -117,7 +117,7 @@ def rebuild(model: Any, where: str) -> Rebuilt:
     shape = tuple(model.inputs[0].shape[1:])
     image = keras.Input(shape, name="image")
     rebuilding = _Rebuilding(where, fixed_batches.of(model))
-    rebuilt = keras.Model(image, rebuilding.call(model, image), name=model.name)
+    rebuilt = workarounds.functional_model(image, rebuilding.call(model, image), name=model.name)
     sides = [side or _PROBE for side in shape]
     bounds.check_graph(where, rebuilt, sides)
     _prove(model, rebuilt, sides, where)

@@ -115,12 +115,11 @@ class Keras3Source:
         return KnownPixels("unit", "it does not scale them itself")
 
     def _scales_pixels(self) -> bool:
-        import keras
 
         learned = next(i for i, step in enumerate(self.steps) if step.parameters > 0 and step.kind != "Normalization")
         if learned == 0:
             return False
-        front = keras.Model(self.journey.image, self.steps[learned - 1].output)
+        front = workarounds.functional_model(self.journey.image, self.steps[learned - 1].output)
         seen = np.asarray(front(np.full((1, *self.image_shape), _WHITE, np.float32), training=False), np.float32)
         return not np.isclose(seen.max(), _WHITE)
 
@@ -194,10 +193,9 @@ class Keras3Source:
 
     def head(self, step: KerasStep) -> keras.Model | None:
         """The model from a step's output to the logits, or None where the logits need more than that."""
-        import keras
 
         try:
-            return keras.Model(step.output, self.logits_of_image, name="head")
+            return workarounds.functional_model(step.output, self.logits_of_image, name="head")
         except ValueError:  # Keras: "not connected to `inputs`"
             return None
 

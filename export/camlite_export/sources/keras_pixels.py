@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from camlite_export import workarounds
 from camlite_export.sources.journey import KerasStep
 from camlite_export.sources.keras3 import Keras3Source
 from camlite_export.sources.known_families import Family, family_of
@@ -50,13 +51,12 @@ class KerasPixels:
 
     @cached_property
     def _front(self) -> Any:
-        import keras
 
         learned = next((step for step in self._source.steps if step.parameters and step.kind != "Normalization"), None)
         entrance = _input_of(learned) if learned else None
         if entrance is None or entrance is self._image:
             return None
-        return keras.Model(self._image, entrance)
+        return workarounds.functional_model(self._image, entrance)
 
     @cached_property
     def _normalization(self) -> tuple[Any, list[Remembered]]:
@@ -69,7 +69,8 @@ class KerasPixels:
             entrance, memory = _input_of(step), _remembered(step)
             if entrance is not None and memory is not None:
                 # A layer of its own, as a model may not begin and end with the same tensor.
-                return keras.Model(self._image, keras.layers.Identity(dtype=entrance.dtype)(entrance)), [memory]
+                same = keras.layers.Identity(dtype=entrance.dtype)(entrance)
+                return workarounds.functional_model(self._image, same), [memory]
         return None, []
 
     @property

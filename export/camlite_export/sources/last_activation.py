@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from camlite.artifact.card import Activation
 from camlite.errors import ClassifierError
+from camlite_export import workarounds
 
 if TYPE_CHECKING:
     import keras
@@ -194,12 +195,11 @@ def _inputs(tensor: Any) -> list[Any]:
 
 def _between(tensor: Any, scores: Any) -> _Run | None:
     """What makes scores of a tensor; None where they need more than that."""
-    import keras
 
     if "float" not in str(tensor.dtype):
         return None
     try:
-        return keras.Model(tensor, scores)  # type: ignore[no-any-return]
+        return workarounds.functional_model(tensor, scores)  # type: ignore[no-any-return]
     except ValueError:  # Keras: "not connected to `inputs`"
         return None
 

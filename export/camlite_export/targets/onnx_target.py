@@ -14,7 +14,7 @@ from camlite.soundness import onnx_model
 from camlite_export import workarounds
 from camlite_export.cutting.cut import TraceableCut
 from camlite_export.precisions import PRECISIONS, Rounding
-from camlite_export.targets import onnx_kernels, quantize_onnx, rounding
+from camlite_export.targets import frozen_variables, onnx_kernels, quantize_onnx, rounding
 
 if TYPE_CHECKING:
     import onnx
@@ -81,7 +81,12 @@ def _trace(cut: TraceableCut) -> onnx.ModelProto:
     model: onnx.ModelProto
     quiet = workarounds.silent_native_code(), workarounds.silent_log("tf2onnx")
     with quiet[0], quiet[1], workarounds.copies_collected(), workarounds.signs_transposed():
-        model, _ = tf2onnx.convert.from_function(function, signature, opset=_OPSET)
+        try:
+            model, _ = tf2onnx.convert.from_function(function, signature, opset=_OPSET)
+        except ValueError as error:
+            if (reason := frozen_variables.why(error)) is None:
+                raise
+            raise ClassifierError(f"ONNX cannot express this classifier: {reason}") from error
     workarounds.constants_for_captured_tensors(model, function.get_concrete_function())
     model.ir_version = _IR_VERSION
     try:

@@ -17,7 +17,7 @@ from camlite_export import workarounds
 from camlite_export.cutting.cut import TraceableCut
 from camlite_export.precisions import PRECISIONS, Tflite
 from camlite_export.sources.tflite import flatbuffer
-from camlite_export.targets import rounding, tflite_ends, tflite_guide
+from camlite_export.targets import frozen_variables, rounding, tflite_ends, tflite_guide
 from camlite_export.targets.tflite_editing import FULLY_CONNECTED, TfliteGraph
 
 
@@ -46,10 +46,8 @@ def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32]
             with quiet[0], quiet[1], workarounds.new_objects_alone_collected(), partly:
                 model: bytes = converter.convert()
         except Exception as error:  # the converter raises Exception, RuntimeError and its own ConverterError
-            missing = re.search(r"TF Select ops: ([\w, ]+)|operation '(?:tf\.)?(\w+)'", str(error))
-            reason = f"it has no operator {missing[1] or missing[2]}" if missing else " ".join(str(error).split())[:300]
-            raise ClassifierError(f"TFLite cannot express this classifier in {precision}: {reason}") from error
-    model = _with_named_ends(model, names)
+            raise ClassifierError(f"TFLite cannot express this classifier in {precision}: {_why(error)}") from error
+    model = _with_named_ends(model, names, precision)
     if cut.guide_layers is not None:
         model = tflite_guide.finished(model, has_floating_guide)
     if traits.tflite.integer_ends:
@@ -62,6 +60,16 @@ def convert(cut: TraceableCut, precision: Precision, images: NDArray[np.float32]
             f"choose other --precisions or --formats onnx"
         ) from None
     return model
+
+
+_NO_OPERATOR = re.compile(r"TF Select ops: ([\w, ]+)|operation '(?:tf\.)?(\w+)'|'tf\.(\w+)' op is neither a custom op")
+
+
+def _why(error: Exception) -> str:
+    """What of a classifier the converter cannot express."""
+    if missing := _NO_OPERATOR.search(str(error)):
+        return f"it has no operator {missing[1] or missing[2] or missing[3]}"
+    return frozen_variables.why(error) or " ".join(str(error).split())[:300]
 
 
 def _loadable_by_litert(model: bytes) -> bytes:
@@ -77,13 +85,21 @@ def _traced(cut: TraceableCut) -> Any:
     return tf.function(cut.function(), input_signature=signature, autograph=False).get_concrete_function()
 
 
-def _with_named_ends(model: bytes, names: Sequence[str]) -> bytes:
+def _with_named_ends(model: bytes, names: Sequence[str], precision: Precision) -> bytes:
     """The ends named, in the file's signature and in the graph.
 
     Args:
         names: of the outputs, in the order in which the converter gives them.
+
+    Raises:
+        ClassifierError: it has branches or loops, which are graphs of their own.
     """
     objects = flatbuffer.read(model)
+    if len(objects.subgraphs) != 1:
+        raise ClassifierError(
+            f"camlite's safety check rejects this classifier in {precision} as TFLite: it decides or repeats something "
+            f"while it runs (tf.cond, tf.while_loop), so that nobody knows its work beforehand; build it without"
+        )
     (graph,) = objects.subgraphs
     outputs = {name: int(index) for name, index in zip(names, graph.outputs, strict=True)}
     for name, index in outputs.items():

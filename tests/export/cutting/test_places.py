@@ -94,3 +94,31 @@ def test_features_that_no_pixel_moves_say_nothing_against_their_places() -> None
     model = keras.Sequential([keras.Input((16, 20, 3)), layers.Conv2D(4, 3, kernel_initializer="zeros")])
 
     assert own_share(model, 1) == 1.0
+
+
+def _split_attention(x: Any) -> Any:
+    """As ResNeSt and SKNet have it: which share of each channel comes from which branch."""
+    shares = layers.Reshape((1, 2, 6))(layers.GlobalAveragePooling2D(keepdims=True)(x))
+    shares = layers.Softmax(axis=2)(layers.Permute((1, 2, 3))(shares))
+    return layers.Multiply(name="gated")([x, layers.Reshape((1, 1, 12))(shares)])
+
+
+def _global_context(x: Any) -> Any:
+    """As GCNet has it: one vector of all places, by a softmax over them, which is added to each."""
+    shares = layers.Softmax(axis=1)(layers.Reshape((320, 1))(layers.Conv2D(1, 1)(x)))
+    context = layers.Reshape((12, 1, 1))(layers.Dot(axes=1)([layers.Reshape((320, 12))(x), shares]))
+    return layers.Add(name="gated")([x, layers.Conv2D(12, 1)(layers.Permute((2, 3, 1))(context))])
+
+
+@pytest.mark.parametrize("block", [_split_attention, _global_context])
+def test_what_comes_through_one_place_moves_no_places_whatever_was_done_to_it(block: Any, tmp_path: Path) -> None:
+    image = keras.Input((16, 20, 3))
+    gated = block(layers.Conv2D(12, 3, padding="same", activation="relu", name="first")(image))
+    scores = layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(gated))
+    model = kinds.lively(keras.Model(image, scores))
+    (path := tmp_path / "classifier.tflite").write_bytes(tflite_files.converted(model))
+
+    assert two_output.cut(model).layer == "gated"
+    of_the_file = file_cut.cut(open_source(path))
+    assert of_the_file.step.kind == {_split_attention: "MUL", _global_context: "ADD"}[block]
+    assert of_the_file.affine is not None

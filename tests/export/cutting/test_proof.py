@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import keras
@@ -70,3 +71,19 @@ def test_integers_are_probed_as_pixels() -> None:
     probes = proof.probes(Keras3Source(keras.Model(image, layers.Dense(2)(x))))
     assert probes.max() > 200
     np.testing.assert_array_equal(probes, np.rint(probes))
+
+
+class Exponential(layers.Layer):
+    """The mean of exp(z): too large for float32 where pixels are 0..255."""
+
+    def call(self, image: Any) -> Any:
+        return keras.ops.mean(keras.ops.exp(image), axis=(1, 2))
+
+
+def test_images_whose_logits_are_too_large_for_float32_do_not_count_and_nothing_is_warned_of() -> None:
+    keras.utils.set_random_seed(0)
+    parts = [layers.Conv2D(1, 3, kernel_initializer="ones"), Exponential(), layers.Dense(3, "softmax")]
+    model = keras.Sequential([keras.Input((8, 8, 3)), *parts])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert two_output.cut(model).affine is None

@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from camlite.artifact.precisions import Precision
@@ -111,3 +112,52 @@ def test_a_conversion_leaves_the_weights_as_they_were() -> None:
     before = tflite_target.convert(classifier(), "float32", INPUTS)
     tflite_target.convert(classifier(), "int8", INPUTS)
     assert tflite_target.convert(classifier(), "float32", INPUTS) == before
+
+
+class Counting(layers.Layer):
+    """Counts how often it ran, as layers do that gather statistics."""
+
+    def build(self, _: tuple[int | None, ...]) -> None:
+        self.runs = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def call(self, image: tf.Tensor) -> tf.Tensor:
+        self.runs.assign_add(1.0)
+        return image
+
+
+class Deciding(layers.Layer):
+    """Does one thing or the other, by what it sees."""
+
+    def call(self, image: tf.Tensor) -> tf.Tensor:
+        return tf.cond(tf.reduce_mean(image) > 0.1, lambda: image * 2.0, lambda: image)
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return shape
+
+
+class Outside(layers.Layer):
+    """Leaves TensorFlow for Python."""
+
+    def call(self, image: tf.Tensor) -> tf.Tensor:
+        return tf.ensure_shape(tf.numpy_function(lambda values: values, [image], tf.float32), image.shape)
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return shape
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        (Counting, "a layer changes a variable while it runs"),
+        (Deciding, "it decides or repeats something while it runs (tf.cond, tf.while_loop)"),
+        (Outside, "it has no operator PyFunc"),
+    ],
+)
+def test_what_tflite_cannot_do_is_one_line(layer: type[layers.Layer], reason: str) -> None:
+    parts = [layers.Conv2D(4, 3), layer(), layers.GlobalAveragePooling2D(), layers.Dense(3, "softmax")]
+    made = two_output.cut(keras.Sequential([keras.Input((12, 12, 3)), *parts]))
+    with pytest.raises(ClassifierError) as raised:
+        tflite_target.convert(made, "float32", None)
+    assert reason in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert "site-packages" not in str(raised.value)

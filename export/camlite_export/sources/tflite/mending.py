@@ -19,14 +19,41 @@ def mend(model: Any) -> tuple[bool, tuple[str, ...]]:
     no fault, and not told.
     """
     (graph,) = model.subgraphs
+    lines = []
+    named = _give_names(graph)
+    if named:
+        lines.append(f"mended: {named} tensors have no name, or one that is no text; they are called by their numbers")
     axes = list(_axes_of_one_dimension(graph))
-    lines = (
-        f"mended: {len(axes)} tensors, as {axes[0]!r}, name an axis of quantization that they have not; it is their "
-        f"only one"
-        for _ in axes[:1]
-    )
+    if axes:
+        lines.append(
+            f"mended: {len(axes)} tensors, as {axes[0]!r}, name an axis of quantization that they have not; it is "
+            f"their only one"
+        )
     fixed = shapes.fix(model)
-    return bool(axes) or fixed, tuple(lines)
+    return bool(lines) or fixed, tuple(lines)
+
+
+def _give_names(graph: Any) -> int:
+    """To how many tensors: files for microcontrollers have their strings stripped, and not all are written as UTF-8."""
+    taken = {tensor.name for tensor in graph.tensors}
+    found = 0
+    for index, tensor in enumerate(graph.tensors):
+        if tensor.name is not None and _is_text(tensor.name):
+            continue
+        found += 1
+        tensor.name = f"tensor {index}".encode()
+        while tensor.name in taken:
+            tensor.name += b"'"
+        taken.add(tensor.name)
+    return found
+
+
+def _is_text(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _axes_of_one_dimension(graph: Any) -> Iterator[str]:
