@@ -171,7 +171,8 @@ def _print(report: Report, whole: bool) -> None:
     rows = [[one.package.name, one.version or "", one.state, one.package.use] for one in report.packages]
     rows += [[f"camlite[{one.extra}]", "", _state(one), one.use] for one in report.groups]
     say.table(["package", "version", "", "for"], rows)
-    say.line("", *_addable(report))
+    addable = list(_addable(report))
+    say.line("", *addable, *([""] if addable and (report.trials or whole) else []))
     if report.trials:
         say.table(["artifact", "backend", "ms an image", ""], [_row(one) for one in report.trials])
     elif whole and report.packages[0].state == "ok":
