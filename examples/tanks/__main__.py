@@ -27,11 +27,15 @@ def main() -> int:
     arguments = parser.parse_args()
     workarounds.quieten_tensorflow()
     found, start = [], time.perf_counter()
+
+    def begins(what: str) -> None:
+        print(f"{time.perf_counter() - start:5.0f} s  {what}", file=sys.stderr, flush=True)
+
     try:
         for seed in range(1, arguments.seeds + 1):
-            for one in rebuild(arguments.output / str(seed), seed):
-                found.append(one)
-                print(f"{time.perf_counter() - start:.0f} s  {'  '.join(row(one))}", file=sys.stderr, flush=True)
+            if arguments.seeds > 1:
+                begins(f"seed {seed} of {arguments.seeds}")
+            found += rebuild(arguments.output / str(seed), seed, begins)
         if arguments.picture:
             from tanks import side_by_side
 
