@@ -28,14 +28,16 @@ def main() -> int:
     workarounds.quieten_tensorflow()
     found, start = [], time.perf_counter()
 
-    def begins(what: str) -> None:
+    def tell(what: str) -> None:
         print(f"{time.perf_counter() - start:5.0f} s  {what}", file=sys.stderr, flush=True)
 
     try:
         for seed in range(1, arguments.seeds + 1):
             if arguments.seeds > 1:
-                begins(f"seed {seed} of {arguments.seeds}")
-            found += rebuild(arguments.output / str(seed), seed, begins)
+                tell(f"seed {seed} of {arguments.seeds}")
+            for one in rebuild(arguments.output / str(seed), seed, tell):
+                found.append(one)
+                tell(f"  {'  '.join(row(one)[3:])}")
         if arguments.picture:
             from tanks import side_by_side
 
