@@ -82,8 +82,8 @@ def seen(certificate: Path, secured: ssl.SSLContext) -> Seen:
         for side in 2 * sides:
             with contextlib.suppress(ssl.SSLWantReadError):
                 side.do_handshake()
-        named = (sides[0].getpeercert() or {}).get("subjectAltName", ())
-        return Seen(names=tuple(str(name) for _, name in named if _NAME.fullmatch(str(name))))
+        entries = (sides[0].getpeercert() or {}).get("subjectAltName", ())
+        return Seen(names=tuple(name for name in (str(entry[1]) for entry in entries) if _NAME.fullmatch(name)))
     except ssl.SSLCertVerificationError as error:
         if error.verify_code == _EXPIRED:
             return Seen(
