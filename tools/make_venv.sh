@@ -6,8 +6,9 @@ venv=$1
 log=$venv/setup.log
 packages=$(grep -c == constraints.txt)
 
+# Not what Ray carries inside itself.
 installed() {
-    find "$venv" -name '*.dist-info' -prune ! -name 'pip-*' ! -name 'camlite-*'
+    find "$venv" -maxdepth 4 -name '*.dist-info' ! -name 'pip-*' ! -name 'camlite-*'
 }
 
 # The installer's large downloads and its summaries; and in every quiet quarter of a minute, how far it is.

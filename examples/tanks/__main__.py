@@ -27,11 +27,17 @@ def main() -> int:
     arguments = parser.parse_args()
     workarounds.quieten_tensorflow()
     found, start = [], time.perf_counter()
+
+    def tell(what: str) -> None:
+        print(f"{time.perf_counter() - start:5.0f} s  {what}", file=sys.stderr, flush=True)
+
     try:
         for seed in range(1, arguments.seeds + 1):
-            for one in rebuild(arguments.output / str(seed), seed):
+            if arguments.seeds > 1:
+                tell(f"seed {seed} of {arguments.seeds}")
+            for one in rebuild(arguments.output / str(seed), seed, tell):
                 found.append(one)
-                print(f"{time.perf_counter() - start:.0f} s  {'  '.join(row(one))}", file=sys.stderr, flush=True)
+                tell(f"  {'  '.join(row(one)[3:])}")
         if arguments.picture:
             from tanks import side_by_side
 

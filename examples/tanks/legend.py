@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,16 +49,23 @@ class Audited:
         return told == {("context", "sky") if NAMES[self.name] else ("object", None)}
 
 
-def rebuild(folder: Path, seed: int) -> Iterator[Audited]:
+def rebuild(folder: Path, seed: int, begins: Callable[[str], None]) -> Iterator[Audited]:
     """Draw, train, export and audit both classifiers; everything lands in the folder.
+
+    Args:
+        begins: called with each step, in a few words, when it begins.
 
     Raises:
         CamliteError: the folder cannot be written to.
     """
+    begins("drawing the pictures of the field")
     field = write(folder / "field", scenes(FIELD, field_seed(seed), confounded=False))
     for number, (name, confounded) in enumerate(NAMES.items(), 1):
+        begins(f"drawing the validation pictures of {name}")
         validation = write(folder / name / "validation", scenes(VALIDATION, _seed(seed, number), confounded=confounded))
+        begins(f"training and exporting {name}")
         for precision, artifact in _train(folder / name, name, _seed(seed, 10 * number), confounded).items():
+            begins(f"auditing {artifact.name}")
             with interpreter_process() as process:
                 right, verdicts = process.submit(_audit, artifact, validation).result()
                 right_in_field, _ = process.submit(_audit, artifact, field).result()

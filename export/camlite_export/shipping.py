@@ -102,7 +102,7 @@ def _named_right(one: Exported) -> str:
     known = 0 if one.measurement is None else int(np.isfinite(one.measurement.correct).sum())
     if not known:
         return ""
-    return f"{_count(one, 'accuracy')} {'' if known == one.images else f'of {known} '}named right"
+    return f"{_count(one, 'accuracy')} {'' if known == one.images else f'of {known} '}classified correctly"
 
 
 def _correlation(one: Exported) -> str:

@@ -54,7 +54,7 @@ def in_folder(folder: Path) -> Folder:
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries if not files.is_folder(entry.path))
     except OSError as error:
-        raise ArtifactError(f"{folder}: cannot read this folder ({error.strerror}); check it") from None
+        raise ArtifactError(f"{folder}: cannot read this folder ({error.strerror}); check its permissions") from None
     models = [folder / name for name in names if not name.startswith(".") and _is_model(name)]
     ours = [_NAME.search(path.name) is not None or artifact.has_seal(path) for path in models]
     return Folder(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -36,9 +37,9 @@ def expand(argument: str) -> list[str]:
         try:
             names = [str(file) for file in sorted(path.iterdir()) if is_picture(file)]
         except OSError as error:
-            raise ImageError(f"{argument}: cannot read this folder ({error.strerror}); check it") from None
+            raise ImageError(f"{argument}: cannot read this folder ({error.strerror}); check its permissions") from None
         if not names:
-            raise ImageError(f"{argument}: no pictures in this folder; expected files such as {_examples()}")
+            raise ImageError(f"{argument}: no pictures in this folder; {_hint(path)}")
         return names
     if os.path.lexists(path):
         return [argument]
@@ -51,6 +52,17 @@ def expand(argument: str) -> list[str]:
             raise ImageError(f"{argument}: no file matches this pattern; check it")
         return names
     return [argument]
+
+
+def _hint(folder: Path) -> str:
+    """What to give in place of a folder without pictures: those of its folders, as calibration pictures have them."""
+    import shlex
+
+    for inner in sorted(filter(files.is_folder, folder.iterdir())):
+        with contextlib.suppress(OSError):  # it may not be read
+            for file in filter(is_picture, inner.iterdir()):
+                return f"for those in the folders below it, give {shlex.quote(f'{folder}/**/*{file.suffix}')}"
+    return f"expected files such as {_examples()}"
 
 
 def is_picture(file: Path) -> bool:

@@ -294,7 +294,7 @@ def test_the_line_on_what_to_ship_says_on_how_few_images_it_was_checked(few: Map
     assert " pictures of the calibration, on 20 of which it was calibrated, too, " in next(shipping.lines([some]))
     golden = dataclasses.replace(one, pictures=None)
     first, second, _ = shipping.lines([golden])
-    assert "the original's class on 1 of 1 golden sample, 1 named right" in first
+    assert "the original's class on 1 of 1 golden sample, 1 classified correctly" in first
     assert second.startswith("checked on 1 golden sample only, ")
 
 

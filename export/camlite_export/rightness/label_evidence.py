@@ -13,9 +13,9 @@ from camlite.texts import counted
 Counts = NDArray[np.int64]
 
 # At chance: chance explains the pictures, and being half-way from chance to perfect does not. Three pictures that are
-# all named right are explained by both, and nothing is said of them.
+# all classified correctly are explained by both, and nothing is said of them.
 _UNLIKELY = 0.05
-# Far better under another order: of the pictures of the labels that change places, so many more are named right, and
+# Far better under another order: of the pictures of the labels that change places, so many more are right, and
 # chance would not do that once in a hundred tries of every order there is.
 _FAR_BETTER = 0.25
 _ONCE_IN = 0.01
@@ -28,7 +28,7 @@ class LabelVerdict:
     """What labelled pictures say of the labels.
 
     Attributes:
-        accuracy: share of the pictures that are named right.
+        accuracy: share of the pictures that are classified correctly.
         failures: what is wrong, each one line; empty where nothing is.
     """
 
@@ -128,6 +128,6 @@ def _permuted(ring: list[int], counts: Counts, labels: Sequence[str]) -> str:
     )
     before, better = (int(counts[ring, to].sum()) / int(counts[ring].sum()) for to in (ring, following))
     return (
-        f"the classifier names pictures of {shown}: of their pictures {before:.0%} are named right, {better:.0%} if "
-        f"these labels changed places; the labels, or the classes of the images, are in another order"
+        f"the classifier names pictures of {shown}: of their pictures {before:.0%} are classified correctly, "
+        f"{better:.0%} if these labels changed places; the labels, or the classes of the images, are in another order"
     )

@@ -118,7 +118,7 @@ def of_the_family(view: View, targets: Targets, family: Family | None) -> Eviden
 def of_the_accuracy(
     scores: Mapping[str, NDArray[np.float32]], targets: Targets, decoys: Sequence[str], truth: NDArray[np.int64] | None
 ) -> Evidence:
-    """How often the labelled pictures are named right, picture by picture.
+    """How often the labelled pictures are classified correctly, picture by picture.
 
     Pixels are one question and the order of the labels is another. Where the labels in another order make more
     pictures right than any convention does in theirs, the conventions are compared in that order.
@@ -154,12 +154,12 @@ def _of_the_named(
         return silent("accuracy", targets, "the pictures' labels are met by chance under every convention", figures)
     odd = next((name for name in decoys if _worse(right[best], right[name])), None)
     if odd:
-        reason = f"more pictures are named right as {odd} ({accuracy[odd]:.0%}) than in any range with a name"
+        reason = f"more pictures are classified correctly as {odd} ({accuracy[odd]:.0%}) than in any range with a name"
         return Evidence("accuracy", frozenset(), f"{reason} (at most {accuracy[best]:.0%})", figures)
     excluded = frozenset(name for name in targets if name != best and _worse(right[name], right[best]))
     order = " if some labels changed places" if reordered else ""
     shown = candidates.shown(best)
-    reason = f"{accuracy[best]:.0%} of {len(truth)} labelled pictures are named right as {shown}{order}"
+    reason = f"{accuracy[best]:.0%} of {len(truth)} labelled pictures are classified correctly as {shown}{order}"
     if excluded:
         reason += f", at most {max(accuracy[name] for name in excluded):.0%} otherwise"
     return Evidence("accuracy", frozenset(targets) - excluded, reason, figures, reordered=reordered or {})

@@ -46,7 +46,9 @@ def of_the_statistics(view: View, targets: Targets, decoys: Targets, raw: NDArra
         return _of_others(what, targets, decoys, figures, much_further)
     centred, own = (figures.get(name, np.inf) for name in (candidates.CENTRED, candidates.OWN))
     if figures[best] > further(centred):
-        reason = f"{what} remembers what these pictures give as {candidates.CENTRED} (distance {centred:.3f}"
+        reason = (
+            f"{what} stored the statistics that these pictures have as {candidates.CENTRED} (distance {centred:.3f}"
+        )
         reason += f", in any range with a name {figures[best]:.3f} or more)"
         return Evidence("statistics", frozenset(), reason, figures)
     if figures[best] > further(own):  # that follows the pictures wherever they go, and so is no proof of itself
@@ -63,7 +65,8 @@ def _of_the_nearest(
     kept = {usual} if figures.get(usual, np.inf) <= FITS else set[str]()
     excluded = much_further - kept
     shown = candidates.shown(best if best == usual or not kept else usual)
-    reason = f"{what} remembers what these pictures give as {shown} (distance {figures[usual if kept else best]:.3f}"
+    nearest = figures[usual if kept else best]
+    reason = f"{what} stored the statistics that these pictures have as {shown} (distance {nearest:.3f}"
     others = [figures[name] for name in excluded]
     reason += f", otherwise {min(others):.3f} or more)" if others else ")"
     return Evidence("statistics", frozenset(targets) - excluded, reason, figures)

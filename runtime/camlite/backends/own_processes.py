@@ -58,9 +58,15 @@ class OwnProcesses:
         except TimeoutError:
             self._of.pop(interpreter).shutdown()
             self._hung[interpreter] = path
-            raise BackendError(f"{path}: {interpreter} did not answer within {LONGEST:g} s and was stopped") from None
+            raise BackendError(
+                f"{path}: {interpreter} did not answer within {LONGEST:g} s and was stopped; "
+                f"update {interpreter}, or use another backend"
+            ) from None
         except BrokenExecutor:
             self._of.pop(interpreter).shutdown()
-            raise BackendError(f"{path}: {interpreter} crashes on it, and its process with it") from None
+            raise BackendError(
+                f"{path}: {interpreter} crashes on it, and its process with it; "
+                f"update {interpreter}, or use another backend"
+            ) from None
         self._answered.add(interpreter)
         return found

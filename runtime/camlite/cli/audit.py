@@ -11,7 +11,7 @@ from typing import Any
 from camlite.audit import engine as engines
 from camlite.audit.counterfactual import KINDS
 from camlite.audit.regions import REGIONS
-from camlite.audit.verdict import JUDGED, ClassVerdict, judge
+from camlite.audit.verdict import JUDGED, LEAST_IMAGES, ClassVerdict, judge
 from camlite.cli import options
 from camlite.confidence import Interval
 from camlite.images.masked_source import Source
@@ -117,11 +117,15 @@ def _print(arguments: argparse.Namespace, verdicts: Sequence[ClassVerdict]) -> N
     if masked:
         header = ["class", "images", "verdict", "evidence on the object", "its share", "peak", "score follows it"]
     else:
-        header = ["class", "images", "look at", *(f"score follows {name}" for name in REGIONS)]
+        header = ["class", "images", "suspect region", *(f"score follows {name}" for name in REGIONS)]
     say.table([*header, "evidence in sky, ground, border, corners, less their share"], rows)
     notes = [f"{one.label}: {one.reason}" for one in verdicts if one.reason and one.verdict == "undecided"]
     if masked and any(not one.objects for one in verdicts):
         notes.append("* shows no object: judged by the counterfactual only")
+    if not masked:
+        notes.append("no masks, so no verdict: a suspect region is one that the score follows more than all the rest")
+    if any(one.images != one.of for one in verdicts):
+        notes.append("images: only those count that the artifact classifies correctly")
     say.line(*notes)
     if arguments.report:
         say.line(str(arguments.report / "index.html"))
@@ -134,7 +138,8 @@ def _row(one: ClassVerdict, masked: bool) -> list[str]:
     images = str(one.images) if one.images == one.of else f"{one.images} of {one.of}"
     if not masked:
         follows = ["" if math.isnan(of.mean) else f"{of.mean:+.2f}" for of in one.region_follows.values()]
-        return [one.label, images, one.region or "", *follows, regions]
+        found = one.region or ("none" if one.images >= LEAST_IMAGES else "too few images")
+        return [one.label, images, found, *follows, regions]
     return [
         one.label,
         images,

@@ -171,11 +171,13 @@ def _print(report: Report, whole: bool) -> None:
     rows = [[one.package.name, one.version or "", one.state, one.package.use] for one in report.packages]
     rows += [[f"camlite[{one.extra}]", "", _state(one), one.use] for one in report.groups]
     say.table(["package", "version", "", "for"], rows)
-    say.line("", *_addable(report))
+    if addable := list(_addable(report)):
+        say.line("", *addable)
     if report.trials:
+        say.line("")
         say.table(["artifact", "backend", "ms an image", ""], [_row(one) for one in report.trials])
     elif whole and report.packages[0].state == "ok":
-        say.line("no artifacts here: camlite doctor FOLDER tries those in a folder")
+        say.line("", "no artifacts here: camlite doctor FOLDER tries those in a folder")
     if report.to_do:
         say.line("", "to do:", *(f"  {line}" for line in report.to_do))
     elif report.status == 0:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from camlite import artifact
 from camlite.artifact import Artifact, map_choice
-from camlite.artifact.card import WHOLE, Window, as_dict
+from camlite.artifact.card import WHOLE, Preprocessing, Window, as_dict
 from camlite.artifact.container import CARD_ENTRY, CARD_KEY, SEAL_MARK, container_of
 from camlite.artifact.map_choice import Guide, MapChoice
 from camlite.cli import options
@@ -102,7 +102,7 @@ def _lines(read: Artifact) -> list[tuple[str, str]]:
         ("classifier", f"{card.name}, weights sha256 {card.classifier_sha256[:16]}"),
         ("labels", f"{len(card.labels)}: {shown}"),
         ("image", f"{target.height} x {target.width} x {target.channels}, fit: {target.fit}"),
-        ("pixels", f"pixel * {_numbers(target.scale)} + {_numbers(target.offset)}"),
+        ("pixels", _pixels(target)),
         *([("reason", card.pixels)] if card.pixels else []),
         ("features", f"{head.height} x {head.width} x {head.channels}, layer {head.layer}"),
         *([("cells", _cells(head.window))] if head.window != WHOLE else []),
@@ -147,6 +147,17 @@ def _signature(read: Artifact) -> str:
 def _cells(window: Window) -> str:
     down, across = (f"{100 * start:.4g} to {100 * stop:.4g} %" for start, stop in (window[::2], window[1::2]))
     return f"over {down} of the image from top to bottom, {across} from left to right"
+
+
+def _pixels(target: Preprocessing) -> str:
+    """What the classifier's input is made of."""
+    if set(target.scale) == {1} and set(target.offset) == {0}:
+        return "0..255, as they are in the picture"
+    formula = f"pixel * {_numbers(target.scale)} + {_numbers(target.offset)}"
+    if len(set(target.scale)) > 1 or len(set(target.offset)) > 1:
+        return formula
+    low, high = target.offset[0], 255 * target.scale[0] + target.offset[0]
+    return f"{low:.4g}..{high:.4g}: {formula}"
 
 
 def _numbers(numbers: tuple[float, ...]) -> str:

@@ -126,8 +126,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.camera is not None:
         _check_camera(arguments.camera)
     secured = certificates.context(arguments.certificate, arguments.key)
-    if secured is not None and (trouble := certificates.trouble(arguments.certificate, secured)):
-        say.notice(trouble)
+    certificate = None if secured is None else certificates.seen(arguments.certificate, secured)
+    if certificate is not None and certificate.trouble:
+        say.notice(certificate.trouble)
     large_blocks.return_when_freed()
     workers = arguments.workers or min(4, os.cpu_count() or 1)
     checked, *explainers = (options.open_explainer(arguments, arguments.artifact) for _ in range(workers + 1))
@@ -144,7 +145,7 @@ def run(arguments: argparse.Namespace) -> int:
     view, browser = _live_view(arguments), _browser_files(arguments)
 
     def listening(_address: str, port: int) -> None:
-        _say_where(arguments, addresses.urls(host, port, "http" if secured is None else "https"), token)
+        _say_where(arguments, addresses.urls(host, port, "http" if secured is None else "https"), token, certificate)
 
     application = Application(explainers, checked, allowed, token, view, browser)
     http_server.serve(application, str(host), arguments.port, listening, secured)
@@ -152,15 +153,29 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _say_where(arguments: argparse.Namespace, urls: Sequence[str], token: str | None) -> None:
+def _say_where(
+    arguments: argparse.Namespace, urls: Sequence[str], token: str | None, certificate: certificates.Seen | None
+) -> None:
     """The addresses, and a line for the terminal that explains one of the artifact's own samples."""
     say.line(f"serving {arguments.artifact} on {urls[0]}", *(f"also on {url}" for url in urls[1:]))
-    curl = "curl -s" if arguments.certificate is None else f"curl -s --cacert {shlex.quote(str(arguments.certificate))}"
+    curl, url = "curl -sS", urls[0]
+    if certificate is not None:
+        scheme, _, place = url.partition("://")
+        address, _, port = place.rpartition(":")
+        name = certificate.name_for(address.strip("[]"))
+        if name and token is None:  # the application answers only to names of this machine
+            curl += " --insecure"
+        else:
+            curl += f" --cacert {shlex.quote(str(arguments.certificate))}"
+        if name and token is not None:
+            url = f"{scheme}://{name}:{port}"
+            say.line(f"the certificate is for {name}: where this name leads here, open {url}")
+            curl += " --resolve " + shlex.quote(f"{name}:{port}:{address}")
     if token is not None:
         stored = arguments.token_file
         told = f"$(cat {shlex.quote(str(stored))})" if stored is not None else f"${_TOKEN_VARIABLE}"
         curl += f' -H "Authorization: Bearer {told}"'
-    sample, explain = (shlex.quote(f"{urls[0]}/{path}") for path in ("sample.png", "explain"))  # zsh obeys [::1]
+    sample, explain = (shlex.quote(f"{url}/{path}") for path in ("sample.png", "explain"))  # zsh obeys [::1]
     say.line(f"try it: {curl} {sample} | {curl} --data-binary @- -H 'Content-Type: image/png' {explain}")
 
 

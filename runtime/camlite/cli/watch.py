@@ -115,7 +115,7 @@ def _watch_folder(arguments: argparse.Namespace, desk: _Desk) -> int:
         try:
             status = max(status, desk.settle(*arrival))
         except OSError as error:
-            folder.skip(arrival.name, f"cannot write its result ({error.strerror or error}); it is tried again")
+            folder.skip(arrival.name, f"cannot write its result ({error.strerror or error}); trying again")
         del arrival  # its pixels, before those of the next are read
     return max(status, 2 if folder.skipped else 0)
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import ssl
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 
 from camlite.artifact.signature import read_key_file
 from camlite.errors import CamliteError
 
 _NOT_YET, _EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL
+_NAME = re.compile(r"[0-9A-Za-z.:-]+")  # of a host, or an address
 _OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -42,11 +45,29 @@ def context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None
     return secured
 
 
-def trouble(certificate: Path, secured: ssl.SSLContext) -> str | None:
-    """Why browsers refuse a certificate at this time, in one line; None where its time is right.
+@dataclass(frozen=True)
+class Seen:
+    """A certificate, as a client sees it that trusts it.
 
-    Python tells the dates of a certificate only of a peer that it trusts. So one that trusts this one connects, in
-    memory.
+    Attributes:
+        trouble: why browsers refuse it at this time, in one line; None where its time is right.
+        names: the names and addresses that it is for, without those that stand for many (``*.example.org``); empty
+            where it has none or its time is wrong.
+    """
+
+    trouble: str | None = None
+    names: tuple[str, ...] = ()
+
+    def name_for(self, address: str) -> str | None:
+        """The name by which clients must ask for the server at an address; None where the address does as well."""
+        return None if address in self.names or not self.names else self.names[0]
+
+
+def seen(certificate: Path, secured: ssl.SSLContext) -> Seen:
+    """What a client sees of a certificate.
+
+    Python tells the dates and names of a certificate only of a peer that it trusts. So one that trusts this one
+    connects, in memory.
 
     Args:
         certificate: the file; secured: `context` of it.
@@ -61,11 +82,15 @@ def trouble(certificate: Path, secured: ssl.SSLContext) -> str | None:
         for side in 2 * sides:
             with contextlib.suppress(ssl.SSLWantReadError):
                 side.do_handshake()
+        entries = (sides[0].getpeercert() or {}).get("subjectAltName", ())
+        return Seen(names=tuple(name for name in (str(entry[1]) for entry in entries) if _NAME.fullmatch(name)))
     except ssl.SSLCertVerificationError as error:
         if error.verify_code == _EXPIRED:
-            return f"--certificate {certificate}: has expired, and browsers refuse it; make a new one (docs/device.md)"
+            return Seen(
+                f"--certificate {certificate}: has expired, and browsers refuse it; make a new one (docs/device.md)"
+            )
         if error.verify_code == _NOT_YET:
-            return f"--certificate {certificate}: is not valid yet; check the clock of this machine"
-    except ssl.SSLError:  # whatever else a browser may think of it
+            return Seen(f"--certificate {certificate}: is not valid yet; check the clock of this machine")
+    except (ssl.SSLError, ValueError):  # whatever else a browser may think of it; no handshake, no certificate
         pass
-    return None
+    return Seen()

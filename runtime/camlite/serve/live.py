@@ -215,9 +215,9 @@ class Live:
 
     def _tell_lost(self, reason: str) -> None:
         if not self._lost:
-            self._log(message=f"camera {self._name}: {reason}; it is tried again")
+            self._log(message=f"camera {self._name}: {reason}; trying again")
         self._lost = True
-        self._send("lost", message=f"The camera {reason}; it is tried again.")
+        self._send("lost", message=f"The camera {reason}; trying again.")
 
     def _explain(self, picture: NDArray[np.uint8]) -> None:
         if self._lost:

@@ -139,7 +139,7 @@ class Folder:
         except FileNotFoundError:  # deleted, or renamed, meanwhile
             return None
         except OSError as error:
-            self.skip(name, f"cannot read it ({error.strerror or error}); it is tried again")
+            self.skip(name, f"cannot read it ({error.strerror or error}); trying again")
             return None
         if unchanged:
             return Arrival(name, identity, picture)

@@ -202,7 +202,7 @@ function tell(time) {
   const quarters = Object.entries(one.quadrants || {}).sort((a, b) => b[1] - a[1]);
   element("where").textContent = !quarters.length ? `Nothing in the picture speaks for ${one.label}.`
     : quarters[0][1] < 0.35 ? `What speaks for ${one.label} is spread over the picture.`
-    : `What speaks for ${one.label} is mostly in the ${NAMES[quarters[0][0]]} (${Math.round(quarters[0][1] * 100)}\u00a0%).`;
+    : `What speaks for ${one.label} is strongest in the ${NAMES[quarters[0][0]]} (${Math.round(quarters[0][1] * 100)}\u00a0%).`;
   view.setAttribute("aria-label", `${answer.label}, ${answer.score.toFixed(3)}. ${element("where").textContent}`);
   const ranked = Object.entries(answer.scores).sort((a, b) => b[1] - a[1]).slice(0, MOST_CLASSES);
   const list = element("scores"), largest = Math.max(1, ...ranked.map(([, score]) => score));
@@ -278,7 +278,7 @@ function showLive(picture, { explanation, ms }) {
   stale(false);
   say("");
   draw();
-  tell(`Live from the server's camera; one explanation for all who look, in ${Math.round(ms)} ms.`);
+  tell(`Live from the server's camera, explained once for all viewers in ${Math.round(ms)} ms.`);
 }
 
 function closeLive() {

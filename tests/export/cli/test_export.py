@@ -77,7 +77,7 @@ def test_the_command_ends_with_a_row_an_artifact_and_the_picture(tmp_path):
     assert lines[1].split()[3:] == ["92.50%", "100.00%", "1.000000", "fit"]
     assert str(tmp_path / "heatmaps.png") in lines
     (ship,) = [line for line in lines if line.startswith("ship mine.float32.onnx: ")]
-    assert f"the original's class on 200 of 200 pictures of {PROTOTYPES}, 185 named right, evidence " in ship
+    assert f"the original's class on 200 of 200 pictures of {PROTOTYPES}, 185 classified correctly, evidence " in ship
     assert lines[-2].split()[:4] == ["camlite", "check", "mine.float32.onnx", "#"]
     assert lines[-1].split()[:3] == ["camlite", "explain", "mine.float32.onnx"]
 

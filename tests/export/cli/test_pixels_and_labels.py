@@ -100,7 +100,7 @@ def test_permuted_labels_are_said_and_do_not_hide_the_pixels_where_only_accuracy
 
     said = capsys.readouterr().out
     assert "pixels 0..255, because " in said
-    assert "labelled pictures are named right as 0..255 if some labels changed places" in said
+    assert "labelled pictures are classified correctly as 0..255 if some labels changed places" in said
     assert "% if these labels changed places; the labels, or the classes of the images, are in another order" in said
 
 
@@ -229,7 +229,7 @@ def test_accuracy_is_measured_on_the_pictures_whose_class_is_known(
     said = capsys.readouterr().out
     assert float(said.splitlines()[1].split()[3].rstrip("%")) > 80
     assert "pixels 0..255, because" in said
-    assert "of 40 labelled pictures are named right" in said
+    assert "of 40 labelled pictures are classified correctly" in said
     assert "'test', 'train' are read as one set of pictures" in said
     assert "accuracy is measured on the 40 of 42 pictures whose class is known" in said
     path = str(tmp_path / "out" / "plain.float32.onnx")

@@ -40,7 +40,9 @@ def test_labels_in_another_order_are_found(order: list[int]) -> None:
 def test_the_message_names_the_labels_that_change_places() -> None:
     (failure,) = pictures(90, 1.0, [1, 0, 2]).failures
 
-    assert failure.startswith("the classifier names pictures of 'a' as 'b', 'b' as 'a': of their pictures 0% are named")
+    assert failure.startswith(
+        "the classifier names pictures of 'a' as 'b', 'b' as 'a': of their pictures 0% are classified"
+    )
 
 
 def test_numbered_folders_in_numerical_order_where_keras_sorts_names() -> None:

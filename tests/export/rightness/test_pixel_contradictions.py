@@ -159,7 +159,7 @@ def test_labelled_pictures_against_a_family_are_asked_about() -> None:
 
     assert decision.name is None
     assert "the evidence contradicts itself: its layers are built like MobileNetV2's" in decision.reason
-    assert "labelled pictures are named right as 0.." in decision.reason  # no biases: any multiple is as good
+    assert "labelled pictures are classified correctly as 0.." in decision.reason  # no biases: any multiple is as good
 
 
 @pytest.mark.parametrize("given", [as_given(IMAGES), None], ids=["pictures", "no pictures"])

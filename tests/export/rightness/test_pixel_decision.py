@@ -32,8 +32,8 @@ def test_the_reason_says_what_was_decided_and_from_what() -> None:
     decision = decided(trained("normalized", "signed"), as_given(IMAGES, CLASSES))
 
     assert decision.reason.startswith("pixels -1..1, because BatchNormalization 'batch_normalization")
-    assert "remembers what these pictures give as -1..1 (distance 0.0" in decision.reason
-    assert "labelled pictures are named right as -1..1" in decision.reason
+    assert "stored the statistics that these pictures have as -1..1 (distance 0.0" in decision.reason
+    assert "labelled pictures are classified correctly as -1..1" in decision.reason
     assert decision.target == preprocessing(SHAPE, "signed")
     assert decision.labels is not None
     assert decision.labels.accuracy > 0.8
@@ -146,7 +146,9 @@ def test_a_family_against_the_measurements_is_asked_about() -> None:
     decision = decide(view_of(open_source(model)), as_given(IMAGES), SHAPES)
     assert decision.name is None
     assert "the evidence contradicts itself: its layers are built like MobileNetV2's" in decision.reason
-    assert "but BatchNormalization 'bn_Conv1' remembers what these pictures give as 0..255" in decision.reason
+    assert (
+        "but BatchNormalization 'bn_Conv1' stored the statistics that these pictures have as 0..255" in decision.reason
+    )
 
 
 def _at(side: int) -> list[np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -63,6 +64,15 @@ def test_without_masks_it_gives_no_verdict(tiny, data):
 
     assert finished.returncode == 0
     assert {one["verdict"] for one in json.loads(finished.stdout)["classes"]} == {"no masks"}
+
+
+def test_without_masks_the_table_says_what_it_holds_in_place_of_a_verdict(tiny, data):
+    printed = run_camlite("audit", tiny / "stripes" / "stripes.float32.tflite", data / "beside" / "images").stdout
+
+    header, *rows, note, _ = printed.splitlines()
+    assert re.split("  +", header)[2] == "suspect region"
+    assert all(re.split("  +", row)[2] in ("sky", "ground", "border", "corners", "none") for row in rows)
+    assert note == ("no masks, so no verdict: a suspect region is one that the score follows more than all the rest")
 
 
 def test_images_without_classes_are_audited_for_the_class_that_is_named(tiny, tmp_path):

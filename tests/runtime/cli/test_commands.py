@@ -34,6 +34,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "text.txt").write_text("neither a picture nor an artifact")
     (tmp_path / "empty").touch()
     (tmp_path / "nothing").mkdir()
+    (tmp_path / "classes" / "plain").mkdir(parents=True)
+    picture_files.write(tmp_path / "classes" / "plain" / "1.png", STRIPES)
     return tmp_path
 
 
@@ -75,6 +77,9 @@ BAD_INPUT = {
     "explain a.tflite broken.png": "broken.png: cannot read it as an image (",
     "explain a.tflite new": "new: no such file; check the path",
     "explain a.tflite nothing": "nothing: no pictures in this folder; expected files such as",
+    "explain a.tflite classes": (
+        "classes: no pictures in this folder; for those in the folders below it, give 'classes/**/*.png'"
+    ),
     "explain a.tflite *.jpg": "*.jpg: no file matches this pattern; check it",
     "explain a.tflite picture.png --classes diagonal": "class 'diagonal' is unknown; expected 0 to 2 or a label",
     "explain a.tflite picture.png --classes 3": "class 3 is unknown; expected 0 to 2 or a label",

@@ -311,7 +311,7 @@ def test_inspect_prints_what_the_card_says(name, tiny, tmp_path):
     assert lines["artifact"] == f"{path} ({precision}, {container}), verified"
     assert lines["labels"] == "3: horizontal, vertical, plain"
     assert lines["image"] == "16 x 24 x 1, fit: stretch"
-    assert lines["pixels"] == "pixel * 0.00392157 + 0"
+    assert lines["pixels"] == "0..1: pixel * 0.00392157 + 0"
     assert lines["reason"] == "pixels 0..1, as was asked for"
     assert lines["features"] == "8 x 12 x 4, layer blurred"
     assert lines["evidence"].startswith(

@@ -71,8 +71,14 @@ _FAILS = {
     "    def __init__(self, *_, **__): os.abort()\n",
 }
 _SAID = {
-    ("check", "hangs"): "onnxruntime did not answer within 10 s and was stopped",
-    ("check", "crashes"): "onnxruntime crashes on it, and its process with it",
+    (
+        "check",
+        "hangs",
+    ): "onnxruntime did not answer within 10 s and was stopped; update onnxruntime, or use another backend",
+    (
+        "check",
+        "crashes",
+    ): "onnxruntime crashes on it, and its process with it; update onnxruntime, or use another backend",
     ("bench", "hangs"): "onnxruntime hangs on it and was stopped; run `camlite check` on it",
     ("bench", "crashes"): "its interpreter crashed, and its process with it; run `camlite check` on it",
 }

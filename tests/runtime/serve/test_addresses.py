@@ -151,6 +151,25 @@ def test_with_a_certificate_it_speaks_https_and_nothing_else(artifact, pair, tmp
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
+def test_where_the_certificate_is_for_another_name_the_line_asks_by_it(artifact, tmp_path):
+    """As the command of docs/device.md makes it: for raspberrypi.local, which need not lead here."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl")
+    named = [*NEW_PAIR, "-addext", "subjectAltName=DNS:raspberrypi.local", "-keyout", "named.key", "-out", "named.pem"]
+    subprocess.run(named, cwd=tmp_path, check=True, capture_output=True)
+
+    (tmp_path / "token").write_text(TOKEN)
+    (tmp_path / "token").chmod(0o600)
+    options = ("--certificate=named.pem", "--key=named.key")
+
+    with serving(artifact, tmp_path, *options, "--token-file=token") as (address, name, trial):
+        url = f"https://raspberrypi.local:{address.rpartition(':')[2]}"
+        assert name == f"the certificate is for raspberrypi.local: where this name leads here, open {url}"
+        assert answer_of(trial, tmp_path)["width"] > 0
+    with serving(artifact, tmp_path, *options) as (_, trial):  # only names of this machine are answered
+        assert answer_of(trial, tmp_path)["width"] > 0
+
+
 def made_with(folder: Path, name: str, first: timedelta, last: timedelta) -> Path:
     """A certificate for the key of `pair`, of no authority, that is valid from and until so long after now."""
     from cryptography import x509

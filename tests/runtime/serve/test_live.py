@@ -128,7 +128,7 @@ def test_a_camera_that_is_lost_is_said_to_all_and_found_again(server, camera):
     with looking(server) as seen, looking(server) as other:
         the_next(seen, "picture")
         camera.unplug()
-        assert the_next(seen, "lost")["message"] == "The camera gives no picture; it is tried again."
+        assert the_next(seen, "lost")["message"] == "The camera gives no picture; trying again."
         the_next(other, "lost")
         with looking(server) as late:
             the_next(late, "lost")
@@ -138,7 +138,7 @@ def test_a_camera_that_is_lost_is_said_to_all_and_found_again(server, camera):
         again.unplug()
 
     name = f"camera {camera.url}"
-    expected = [f"{name}: 240 x 160 pixels", f"{name}: gives no picture; it is tried again", f"{name}: is there again"]
+    expected = [f"{name}: 240 x 160 pixels", f"{name}: gives no picture; trying again", f"{name}: is there again"]
     assert messages(server)[:3] == expected
 
 
@@ -156,7 +156,7 @@ def test_what_the_camera_should_not_show_is_said_and_outlived(frame, reason, ser
     assert eventually(lambda: camera.opened > 0 and camera.watching == 0)
     camera.frame = frame
     with looking(server) as seen:
-        assert the_next(seen, "lost")["message"] == f"The camera {reason}; it is tried again."
+        assert the_next(seen, "lost")["message"] == f"The camera {reason}; trying again."
         camera.frame = jpeg(LARGE["horizontal"])
         assert the_next(seen, "picture")["explanation"]["label"] == "horizontal"
 
@@ -237,7 +237,7 @@ def test_a_camera_that_sends_without_end_is_said_and_takes_none_of_the_servers_m
             said = the_next(seen, "lost")["message"]
             assert re.fullmatch(
                 r"The camera needs more memory than the stream of a camera does \(limit: [0-9]+ MiB\); "
-                r"check its address; it is tried again\.",
+                r"check its address; trying again\.",
                 said,
             )
             the_next(seen, "picture")

@@ -205,7 +205,7 @@ def test_the_camera_of_the_server_is_shown_live_and_what_becomes_of_it(tiny, pag
 
         camera.unplug()
         page.wait("document.getElementById('message').classList.contains('bad')")
-        assert text(page, "message") == "The camera gives no picture; it is tried again."
+        assert text(page, "message") == "The camera gives no picture; trying again."
         assert page.evaluate("document.getElementById('stage').classList.contains('stale')")
         keep(page, "phone-live-lost", tmp_path)
         again = NetworkCamera(camera.server_port, camera.frame)

@@ -151,7 +151,7 @@ def test_what_is_no_file_is_passed_over(artifact, source):
     finished = once(artifact, source, status=2)
 
     assert results(source).keys() == {"0.png", "~.png", "linked.png"}
-    assert finished.stderr == f"camlite: {source}/long.png: cannot read it (File name too long); it is tried again\n"
+    assert finished.stderr == f"camlite: {source}/long.png: cannot read it (File name too long); trying again\n"
 
 
 def test_a_picture_without_permission_is_one_line_and_the_others_are_done(artifact, source):
@@ -163,7 +163,7 @@ def test_a_picture_without_permission_is_one_line_and_the_others_are_done(artifa
     finished = subprocess.run(command, capture_output=True, text=True, timeout=300, preexec_fn=as_others)
 
     assert finished.returncode == 2
-    assert finished.stderr == f"camlite: {source}/secret.png: cannot read it (Permission denied); it is tried again\n"
+    assert finished.stderr == f"camlite: {source}/secret.png: cannot read it (Permission denied); trying again\n"
     assert results(source).keys() == {"0.png", "~.png"}
 
 
@@ -181,9 +181,7 @@ def test_a_result_that_cannot_be_written_is_one_line_and_never_waited_for(artifa
 
     finished = once(artifact, source, status=2)
 
-    assert (
-        finished.stderr == f"camlite: {source}/taken.png: cannot write its result (Is a directory); it is tried again\n"
-    )
+    assert finished.stderr == f"camlite: {source}/taken.png: cannot write its result (Is a directory); trying again\n"
 
 
 def test_a_result_that_is_no_file_of_json_is_not_believed(artifact, source):
