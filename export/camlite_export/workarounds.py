@@ -33,12 +33,16 @@ def run_through_graph(model: Any, inputs: Any, visit: Callable[..., Any]) -> Any
     return functional._run_through_graph(inputs, operation_fn=lambda operation: operation, call_fn=visit)
 
 
-def functional_model(inputs: Any, outputs: Any, name: str | None = None) -> Any:
+def functional_model(inputs: Any, outputs: Any, name: str = "part") -> Any:
     """``keras.Model``, of layers of which several may have one name.
 
     A model inside another has names of its own, so that walked through as one graph two layers may be called the same,
     or like the image. Keras 3.15 refuses that, for its files refer to layers by name; nothing made here becomes one.
     Ends when Keras does not mind.
+
+    Args:
+        name: in the names of tensors. Keras would number models as they are made, so that a second export in one
+            process would give other bytes.
 
     Raises:
         ValueError: the outputs do not follow from the inputs.

@@ -180,6 +180,15 @@ def test_on_every_backend_fine_evidence_is_that_of_keras(
             assert max(sample.completeness for sample in found.samples) < 1e-5
 
 
+def test_a_second_export_in_one_process_gives_the_same_bytes(tmp_path: Path) -> None:
+    """Keras numbers what it makes, and names of tensors are made of that."""
+    cut = cut_of("mobile")
+    kind: tuple[Container, Precision] = ("tflite", "float32")
+    (first,) = exported(cut, tmp_path / "first", kind)
+    (second,) = exported(two_output.cut(cut.source), tmp_path / "second", kind)
+    assert first.read_bytes() == second.read_bytes()
+
+
 @pytest.mark.parametrize("container", ["tflite", "onnx"])
 def test_in_eight_bits_the_guide_is_near(
     container: Container, tmp_path: Path, interpreters: Mapping[str, Executor]
