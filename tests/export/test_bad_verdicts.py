@@ -279,7 +279,8 @@ def test_the_line_on_what_to_ship_says_on_how_few_images_it_was_checked(few: Map
     one, many = few[1], few[FEWEST_IMAGES - 1]
     first, second, third = shipping.lines([one], Path("my flowers.keras"))
     assert (
-        "the original's class on 1 of 1 picture of the calibration, on which it was calibrated, too, 1 named" in first
+        "the original's class on 1 of 1 picture of the calibration, on which it was calibrated, too, 1 classified"
+        in first
     )
     assert re.search(r", evidence correlation at least 0\.\d{6}$", first)
     needed = f"but a verdict needs {FEWEST_IMAGES} different ones: "
