@@ -33,7 +33,7 @@ def of_the_statistics(view: View, targets: Targets, decoys: Targets, raw: NDArra
         raw: the pictures, see `candidates.resized`; where there are none or few, their prior takes their place.
     """
     if not view.remembered:
-        return silent("statistics", targets, "no normalization remembers them")
+        return silent("statistics", targets, "no normalization stored statistics of them")
     if raw is None or len(raw) < _FEWEST_PICTURES:
         return _of_the_training(view, targets)
     first = view.remembered[0]
@@ -52,7 +52,7 @@ def of_the_statistics(view: View, targets: Targets, decoys: Targets, raw: NDArra
         reason += f", in any range with a name {figures[best]:.3f} or more)"
         return Evidence("statistics", frozenset(), reason, figures)
     if figures[best] > further(own):  # that follows the pictures wherever they go, and so is no proof of itself
-        reason = f"{what} remembers pixels like {candidates.OWN}, which have no name here"
+        reason = f"{what} stored the statistics of pixels like {candidates.OWN}, which have no name here"
         return Evidence("statistics", frozenset(targets), reason, figures, warning=reason)
     return _of_the_nearest(what, best, targets, figures, much_further)
 
@@ -77,8 +77,8 @@ def _of_others(
 ) -> Evidence:
     """No convention with a name fits: doubts about all of them, and more about those that fit worst."""
     least = min(targets, key=lambda name: figures[name])
-    reason = f"{what} remembers other pictures than these, or other pixels: the nearest is {candidates.shown(least)}, "
-    reason += f"at a distance of {figures[least]:.3f}, expected at most {FITS}"
+    reason = f"{what} stored the statistics of other pictures than these, or of other pixels: the nearest is "
+    reason += f"{candidates.shown(least)}, at a distance of {figures[least]:.3f}, expected at most {FITS}"
     fitting = [name for name in decoys if figures[name] <= FITS]
     if fitting:
         best = min(
@@ -161,12 +161,14 @@ def _of_the_training(view: View, targets: Targets) -> Evidence:
     """
     found = training_pictures.estimate(view)
     if found is None:
-        return silent("statistics", targets, "what its normalizations remember tells nothing without pictures")
+        return silent(
+            "statistics", targets, "the statistics that its normalizations stored tell nothing without pictures"
+        )
     given = {"given": targets["given"]} if "given" in targets else {}
     likely = training_pictures.likelihoods(found, {**candidates.usual(view.image_shape), **given})
     possible = [name for name, share in likely.items() if share > 1 - _SURE]
-    remembered = f"{view.remembered[0].kind} {view.remembered[0].name!r} remembers inputs of mean {found.mean:.3g} and "
-    remembered += f"deviation {found.deviation:.3g}"
+    remembered = f"{view.remembered[0].kind} {view.remembered[0].name!r} stored statistics of inputs of mean "
+    remembered += f"{found.mean:.3g} and deviation {found.deviation:.3g}"
     permits = candidates.in_any_order(possible, targets)
     figures = {name: likely[candidates.convention(name)] for name in targets if candidates.convention(name) in likely}
     if not permits:

@@ -276,7 +276,7 @@ def test_a_doubt_is_printed_repeated_and_kept_on_the_card(
     cli.main(["export", str(folder / "scaling.keras"), *options, "--output", str(tmp_path / "out")])
 
     said = capsys.readouterr()
-    doubt = "remembers other pictures than these, or other pixels"
+    doubt = "stored the statistics of other pictures than these, or of other pixels"
     assert doubt in said.err
     assert doubt in said.out
     assert doubt in artifact.read(tmp_path / "out" / "scaling.float32.onnx").card.pixels

@@ -61,7 +61,7 @@ def test_pictures_that_are_not_those_of_the_training_are_said_where_layers_decid
 
     assert decision.name == "raw"
     (warning,) = decision.warnings
-    assert "remembers other pictures than these, or other pixels" in warning
+    assert "stored the statistics of other pictures than these, or of other pixels" in warning
     assert "expected at most 0.05" in warning
     assert decided(remembering(IMAGES, layers.Rescaling(1 / 255)), as_given(IMAGES)).warnings == ()
 
