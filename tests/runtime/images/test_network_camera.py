@@ -83,15 +83,18 @@ def test_a_server_that_sends_without_end_is_left_when_it_has_taken_the_memory_of
         picture(reader)
         (process,) = children() - before
         usual, most = peak(process), 0
-        while not reader.lost:
+        told = "needs more memory than the stream of a camera does (limit: 192 MiB); check its address"
+        end = time.monotonic() + 60
+        # Where the machine is busy, FFmpeg may give up before it has taken enough to be told of, and is tried again.
+        while reader.lost != told and time.monotonic() < end:
             with contextlib.suppress(OSError, TypeError):  # it has ended
                 most = max(most, peak(process))
             reader.take(0.05)
         said, sent = reader.lost, camera.sent
 
-        assert said == "needs more memory than the stream of a camera does (limit: 192 MiB); check its address"
+        assert said == told
         assert most - usual < limit
-        assert sent < 4 * limit
+        assert sent < 4 * limit * camera.opened
         picture(reader)  # it is tried again
 
 
