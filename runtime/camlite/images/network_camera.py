@@ -119,12 +119,11 @@ class _Memory:
     """A limit on what this process takes from now on, where the system has one: Linux 4.7 and later."""
 
     def __init__(self, most: int) -> None:
-        self._most, self._before = most, _resident()
+        self._most, self._before = most, _bytes_of("VmHWM")
         if sys.platform == "linux":
             import resource
 
-            found = re.search(r"VmData:\s*([0-9]+)", Path("/proc/self/status").read_text())
-            wanted = most + (1024 * int(found[1]) if found else 0)
+            wanted = most + _bytes_of("VmData")
             hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
             resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard < 0 else min(wanted, hard), hard))
             with contextlib.suppress(OSError):  # where the whole machine is short of memory, this process goes first
@@ -132,16 +131,18 @@ class _Memory:
 
     def check(self) -> None:
         """See, after a failure, whether it was for want of memory."""
-        if _resident() - self._before > _TOOK_MUCH * self._most:
+        if _bytes_of("VmHWM") - self._before > _TOOK_MUCH * self._most:
             raise TooLargeError(
                 f"needs more memory than the stream of a camera does (limit: {self._most >> 20} MiB); check its address"
             )
 
 
-def _resident() -> int:
-    """The most memory that this process had so far, in bytes; 0 where the system does not say."""
+def _bytes_of(figure: str) -> int:
+    """Of this process: ``VmHWM``, the most memory that it had so far, or ``VmData``; 0 where the system does not say.
+
+    Not that of `resource.getrusage`, which begins at what the process had that started this one.
+    """
     if sys.platform != "linux":
         return 0
-    import resource
-
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = re.search(rf"{figure}:\s*([0-9]+)", Path("/proc/self/status").read_text())
+    return 1024 * int(found[1]) if found else 0
