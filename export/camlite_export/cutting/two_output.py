@@ -79,7 +79,6 @@ class TwoOutputModel(Halves):
         return self._guided(tuple(steps)).raw(inputs, classes, methods)
 
     def _guided(self, steps: tuple[KerasStep, ...]) -> guide.Guided:
-
         if steps not in self._made:
             parts = guide.parts_of_keras(self.source.journey.image, steps, self.step.output)
             scores = workarounds.functional_model(self.step.output, self.source.scores)
@@ -185,7 +184,6 @@ def cut(
         ClassifierError: the classifier has no feature map, the layer is unknown, or the scores do not
             follow from its output alone.
     """
-
     source = classifier if isinstance(classifier, Keras3Source) else Keras3Source(classifier, size)
     if layer is None:
         step, head = _last_feature_map(source)

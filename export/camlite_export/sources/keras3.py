@@ -115,7 +115,6 @@ class Keras3Source:
         return KnownPixels("unit", "it does not scale them itself")
 
     def _scales_pixels(self) -> bool:
-
         learned = next(i for i, step in enumerate(self.steps) if step.parameters > 0 and step.kind != "Normalization")
         if learned == 0:
             return False

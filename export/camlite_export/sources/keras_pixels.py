@@ -51,7 +51,6 @@ class KerasPixels:
 
     @cached_property
     def _front(self) -> Any:
-
         learned = next((step for step in self._source.steps if step.parameters and step.kind != "Normalization"), None)
         entrance = _input_of(learned) if learned else None
         if entrance is None or entrance is self._image:

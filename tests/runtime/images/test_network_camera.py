@@ -36,6 +36,16 @@ def shown(kind: type[NetworkCamera]) -> Iterator[NetworkCamera]:
             camera.unplug()
 
 
+@contextlib.contextmanager
+def read(kind: type[NetworkCamera], *limit: int) -> Iterator[tuple[NetworkCamera, Reader, int]]:
+    """A camera, who reads it, and the process that does so, after the first picture."""
+    with shown(kind) as camera, contextlib.closing(Reader(camera.url, 5.0, PIXELS, *limit)) as reader:
+        before = children()
+        picture(reader)
+        (process,) = children() - before
+        yield camera, reader, process
+
+
 def picture(reader: cameras.Camera, seconds: float = 60) -> np.ndarray:
     """The next one."""
     end = time.monotonic() + seconds
@@ -79,10 +89,7 @@ def test_a_stream_is_read_by_another_process_and_gives_its_pictures():
 def test_a_server_that_sends_without_end_is_left_when_it_has_taken_the_memory_of_a_stream():
     limit = 192 << 20  # FFmpeg takes 50 MB at a time
     large = b"\1" * (2 * limit)  # as a program is that starts the process
-    with shown(EndlessCamera) as camera, contextlib.closing(Reader(camera.url, 5.0, PIXELS, limit)) as reader:
-        before = children()
-        picture(reader)
-        (process,) = children() - before
+    with read(EndlessCamera, limit) as (camera, reader, process):
         usual, most = peak(process), 0
         told = "needs more memory than the stream of a camera does (limit: 192 MiB); check its address"
         while not reader.lost:
@@ -100,10 +107,7 @@ def test_a_server_that_sends_without_end_is_left_when_it_has_taken_the_memory_of
 
 @on_linux
 def test_a_process_that_the_system_ends_is_said_and_started_again():
-    with shown(NetworkCamera) as camera, contextlib.closing(Reader(camera.url, 5.0, PIXELS)) as reader:
-        before = children()
-        picture(reader)
-        (process,) = children() - before
+    with read(NetworkCamera) as (_, reader, process):
         os.kill(process, signal.SIGKILL)
 
         assert lost(reader) == f"gives no picture: process {process} ended with -9"
@@ -113,11 +117,7 @@ def test_a_process_that_the_system_ends_is_said_and_started_again():
 
 @on_linux
 def test_it_goes_before_others_where_the_machine_has_no_memory():
-    with shown(NetworkCamera) as camera, contextlib.closing(Reader(camera.url, 5.0, PIXELS)) as reader:
-        before = children()
-        picture(reader)
-        (process,) = children() - before
-
+    with read(NetworkCamera) as (_, _, process):
         assert int(Path(f"/proc/{process}/oom_score_adj").read_text()) >= 500
 
 
