@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import importlib.metadata
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -29,6 +28,7 @@ from camlite_export.agreement import fine_reference, interpreter_process
 from camlite_export.agreement.expected import Expected
 from camlite_export.agreement.fitness import Judgement, judge_all
 from camlite_export.agreement.gates import FEWEST_IMAGES, OF_FINE_MAPS
+from camlite_export.agreement.interpreter_process import InterpreterProcess
 from camlite_export.agreement.judging import Progress as Judging
 from camlite_export.agreement.measurement import Measurement
 from camlite_export.agreement.reference import Reference, inputs_of, reference_of
@@ -253,7 +253,7 @@ class _Making:
         self,
         models: Mapping[Kind, bytes],
         images: LabelledImages,
-        process_of: Callable[[Container], Executor],
+        process_of: Callable[[Container], InterpreterProcess],
         progress: Judging = lambda _done, _all: None,
     ) -> dict[Kind, Judgement]:
         """Sealed, with their errors on golden samples, and judged by the original."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from camlite.images import preprocessing
 from camlite.images.labelled_images import LabelledImages
 from camlite.maps import resize
 from camlite.system.files import scratch
+from camlite_export.agreement.interpreter_process import InterpreterProcess
 from camlite_export.agreement.reference import inputs_of, reference_of
 from camlite_export.agreement.runner import Runner
 from camlite_export.cutting.cut import Cut
@@ -76,7 +76,7 @@ def _largest_side(cut: Cut) -> int:
 
 def carry_errors(
     files: Mapping[str, bytes],
-    process_of: Callable[[Container], Executor],
+    process_of: Callable[[Container], InterpreterProcess],
     sign: Sign | None = None,
     least: Tolerance = _NONE,
 ) -> dict[str, bytes]:

@@ -6,7 +6,6 @@ They are judged as `camlite parity` judges them, by the same gates, so that the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from camlite import artifact, backends
@@ -16,6 +15,7 @@ from camlite.images.labelled_images import LabelledImages
 from camlite.system.files import scratch
 from camlite.texts import one_line
 from camlite_export.agreement.expected import Expected
+from camlite_export.agreement.interpreter_process import InterpreterProcess
 from camlite_export.agreement.judging import Progress, Result, Tensors, judge
 from camlite_export.agreement.measurement import Measurement
 from camlite_export.agreement.runner import Runner
@@ -46,7 +46,7 @@ def judge_all(
     files: Mapping[str, bytes],
     expected: Expected,
     images: LabelledImages,
-    process_of: Callable[[Container], Executor],
+    process_of: Callable[[Container], InterpreterProcess],
     *,
     ours: bool,
     sign: Sign | None = None,

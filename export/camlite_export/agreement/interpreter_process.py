@@ -54,19 +54,27 @@ class Answers:
     fine: NDArray[np.float32] | None = None
 
 
-class _Revived(Executor):
+class InterpreterProcess(Executor):
     """A fresh process, and another one in its place after it has died: one artifact must not take the others along."""
 
     def __init__(self) -> None:
         self._process = FreshProcess()
 
     def submit(self, function: Callable[_P, _T], /, *arguments: _P.args, **options: _P.kwargs) -> Future[_T]:
+        """See `FreshProcess.submit`."""
+        return self.submit_within(None, function, *arguments, **options)
+
+    def submit_within(
+        self, seconds: float | None, function: Callable[_P, _T], /, *arguments: _P.args, **options: _P.kwargs
+    ) -> Future[_T]:
+        """See `FreshProcess.submit_within`."""
         if self._process.died:
             self._process.shutdown()
             self._process = FreshProcess()
-        return self._process.submit(function, *arguments, **options)
+        return self._process.submit_within(seconds, function, *arguments, **options)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """See `FreshProcess.shutdown`."""
         self._process.shutdown(wait, cancel_futures=cancel_futures)
 
     def __exit__(
@@ -76,14 +84,14 @@ class _Revived(Executor):
 
 
 @contextmanager
-def interpreter_process() -> Iterator[Executor]:
+def interpreter_process() -> Iterator[InterpreterProcess]:
     """One fresh process; submit `tensors`, `answer` and `check` to it. Where it dies, the next call starts another."""
-    with _Revived() as process:
+    with InterpreterProcess() as process:
         yield process
 
 
 @contextmanager
-def interpreter_processes(soon: Iterable[Container] = ()) -> Iterator[Callable[[Container], Executor]]:
+def interpreter_processes(soon: Iterable[Container] = ()) -> Iterator[Callable[[Container], InterpreterProcess]]:
     """One fresh process for the interpreter of each container, started when it is first asked for.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Executor
+from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple, ParamSpec, TypeVar
@@ -15,11 +15,12 @@ import camlite
 from camlite import backends
 from camlite.artifact import Artifact
 from camlite.artifact.card import Preprocessing
+from camlite.backends import own_processes
 from camlite.backends.interpreter import Tensor
 from camlite.errors import BackendError, CamliteError, ImageError
 from camlite.images.labelled_images import LabelledImages
 from camlite_export.agreement import interpreter_process
-from camlite_export.agreement.interpreter_process import Answers
+from camlite_export.agreement.interpreter_process import Answers, InterpreterProcess
 
 # A batch ends at so many images, or at so many bytes of them: as they were read, or as float32 inputs.
 _MOST_IMAGES = 256
@@ -40,42 +41,51 @@ class Runner:
 
     artifact: Artifact
     backend: str
-    process: Executor
+    process: InterpreterProcess
 
     def tensors(self) -> Callable[[], tuple[Tensor, Mapping[str, Tensor]]]:
         """Begin to look at input and outputs, see `camlite_export.agreement.interpreter_process.tensors`."""
-        return self.begin(interpreter_process.tensors, self.artifact.path, self.backend)
+        return self.begin(0, interpreter_process.tensors, self.artifact.path, self.backend)
 
     def check(self) -> Callable[[], camlite.Check]:
         """Begin to run the golden samples, see `camlite.check`."""
-        return self.begin(interpreter_process.check, self.artifact.path, self.backend)
+        return self.begin(0, interpreter_process.check, self.artifact.path, self.backend)
 
     def answer(self, images: Sequence[NDArray[np.uint8]], classes: NDArray[np.int64]) -> Callable[[], Answers]:
         """Begin to answer images for the classes beside them."""
         given = (self.artifact.path, self.backend, list(images), classes.tolist())
-        return self.begin(interpreter_process.answer, *given)
+        return self.begin(len(images), interpreter_process.answer, *given)
 
-    def begin(self, function: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs) -> Callable[[], _T]:
+    def begin(
+        self, images: int, function: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs
+    ) -> Callable[[], _T]:
         """Begin a function in the process; the result waits for it.
 
+        Args:
+            images: how many it answers; 0 where it answers golden samples, or none.
+            function, arguments, options: see `concurrent.futures.Executor.submit`.
+
         Raises:
-            BackendError: (the result) the interpreter fails, or dies.
+            BackendError: (the result) the interpreter fails, dies, or hangs: see `own_processes.longest`.
         """
-        future = self.process.submit(function, *arguments, **options)
+        seconds = own_processes.longest(images)
+        future = self.process.submit_within(seconds, function, *arguments, **options)
 
         def result() -> _T:
             try:
                 return future.result()
             except BrokenExecutor:  # another artifact may have taken the process along: once more, by itself
-                return self.process.submit(function, *arguments, **options).result()
+                return self.process.submit_within(seconds, function, *arguments, **options).result()
 
-        return lambda: self._result(result)
+        return lambda: self._result(result, seconds)
 
-    def _result(self, result: Callable[[], _T]) -> _T:
+    def _result(self, result: Callable[[], _T], seconds: float) -> _T:
         try:
             return result()
         except CamliteError:
             raise
+        except TimeoutError:
+            raise BackendError(own_processes.did_not_answer(self.artifact.path, self.backend, seconds)) from None
         except BrokenExecutor:
             raise BackendError(f"{self.artifact.path}: {self.backend} crashed, and its process with it") from None
         except (RuntimeError, ValueError) as error:
@@ -86,7 +96,7 @@ class Runner:
 def runners(read: Sequence[Artifact], backend: str | None) -> Iterator[list[Runner]]:
     """One runner an artifact; artifacts of one backend share a process."""
     with ExitStack() as stack:
-        processes: dict[str, Executor] = {}
+        processes: dict[str, InterpreterProcess] = {}
         found = []
         for artifact in read:
             name = backend or next(iter(backends.installed(artifact.container)), artifact.container)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camlite.artifact import Container
+from camlite.backends import own_processes
 from camlite.errors import ClassifierError
 from camlite.system.fresh_process import FreshProcess
 from camlite_export.sources.graph import Key
@@ -53,13 +54,18 @@ class Process:
             For each output its values (N, *shape without the batch), as they are stored.
 
         Raises:
-            ClassifierError: the interpreter cannot run it.
+            ClassifierError: the interpreter cannot run it, or hangs.
         """
         digest = hashlib.sha256(model).hexdigest()
         try:
             found = self._submit(backend, digest, None, tuple(outputs), images)
             if found is None:
                 found = self._submit(backend, digest, model, tuple(outputs), images)
+        except TimeoutError as error:
+            raise ClassifierError(
+                f"{name}: {backend} hangs on the file as it is ({error}), and was stopped; try another interpreter, "
+                f"or export the file again where it was made"
+            ) from None
         except BrokenExecutor:
             raise ClassifierError(
                 f"{name}: {backend} crashed on the file as it is, and its process with it; try another interpreter, "
@@ -76,7 +82,8 @@ class Process:
         if self._process is None or self._process.died:
             self.end()
             self._process = FreshProcess()
-        return self._process.wait_for(None, _answer, *arguments)
+        longest = own_processes.longest(len(arguments[-1]))
+        return self._process.wait_for(longest, _answer, *arguments)
 
     def end(self) -> None:
         """End the process, if there is one."""

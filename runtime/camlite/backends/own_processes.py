@@ -15,6 +15,21 @@ _T = TypeVar("_T")
 
 # Seconds that the golden samples of an artifact may take: a large network on a slow board needs minutes.
 LONGEST = 300.0
+# How many they are, at the most.
+_SAMPLES = 4
+
+
+def longest(images: int) -> float:
+    """Seconds that an interpreter may take for so many images: as long for each as for a golden sample."""
+    return LONGEST * max(1, images / _SAMPLES)
+
+
+def did_not_answer(path: object, interpreter: str, seconds: float) -> str:
+    """What is told of an artifact on which an interpreter hung."""
+    return (
+        f"{path}: {interpreter} did not answer within {seconds:g} s and was stopped; "
+        f"update {interpreter}, or use another backend"
+    )
 
 
 class OwnProcesses:
@@ -58,10 +73,7 @@ class OwnProcesses:
         except TimeoutError:
             self._of.pop(interpreter).shutdown()
             self._hung[interpreter] = path
-            raise BackendError(
-                f"{path}: {interpreter} did not answer within {LONGEST:g} s and was stopped; "
-                f"update {interpreter}, or use another backend"
-            ) from None
+            raise BackendError(did_not_answer(path, interpreter, LONGEST)) from None
         except BrokenExecutor:
             self._of.pop(interpreter).shutdown()
             raise BackendError(

@@ -17,7 +17,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as TimeLimit  # the built-in one since Python 3.11
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
@@ -42,7 +41,19 @@ class FreshProcess(Executor):
 
     def submit(self, function: Callable[_P, _T], /, *arguments: _P.args, **options: _P.kwargs) -> Future[_T]:
         """Begin to run a function; the future's result raises what the function raises, or BrokenExecutor."""
-        return self._waiting.submit(self._call, pickle.dumps((function, arguments, options)))
+        return self.submit_within(None, function, *arguments, **options)
+
+    def submit_within(
+        self, seconds: float | None, function: Callable[_P, _T], /, *arguments: _P.args, **options: _P.kwargs
+    ) -> Future[_T]:
+        """Begin to run a function that may hang.
+
+        Args:
+            seconds: the most that it may take from its own start, after those that were submitted before it. Then the
+                process is ended, and the future's result raises TimeoutError. None where there is no limit.
+            function, arguments, options: see `submit`.
+        """
+        return self._waiting.submit(self._call, seconds, pickle.dumps((function, arguments, options)))
 
     def wait_for(
         self, seconds: float | None, function: Callable[_P, _T], /, *arguments: _P.args, **options: _P.kwargs
@@ -57,15 +68,12 @@ class FreshProcess(Executor):
             TimeoutError: it takes longer.
             BaseException: what the function raises, or BrokenExecutor.
         """
-        future = self.submit(function, *arguments, **options)
+        future = self.submit_within(seconds, function, *arguments, **options)
         try:
-            return future.result(seconds)
-        except BaseException as error:
-            if future.done():
-                raise
-            self.kill()  # it may hang, and whoever waits for its thread would, too
-            if isinstance(error, TimeLimit):
-                raise TimeoutError(f"no answer within {seconds:g} s") from None
+            return future.result()
+        except BaseException:
+            if not future.done():
+                self.kill()  # it may hang, and whoever waits for its thread would, too
             raise
 
     def kill(self) -> None:
@@ -94,16 +102,31 @@ class FreshProcess(Executor):
             self.kill()
         self.shutdown(cancel_futures=kind is not None)
 
-    def _call(self, request: bytes) -> Any:
+    def _call(self, seconds: float | None, request: bytes) -> Any:
         requests, replies = self._process.stdin, self._process.stdout
         if requests is None or replies is None:
             raise BrokenExecutor("no pipes")
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            self.kill()
+
+        limit = threading.Timer(seconds or 0, stop)
+        limit.daemon = True
+        if seconds is not None:
+            limit.start()
         try:
             requests.write(request)
             requests.flush()
             succeeded, result = pickle.load(replies)  # noqa: S301 - of a process of ours
         except (OSError, EOFError, pickle.UnpicklingError):  # the last one: it died in the middle of its answer
-            raise BrokenExecutor(f"process {self._process.pid} ended with {self._process.wait()}") from None
+            ended = self._process.wait()
+            if late.is_set():
+                raise TimeoutError(f"no answer within {seconds:g} s") from None
+            raise BrokenExecutor(f"process {self._process.pid} ended with {ended}") from None
+        finally:
+            limit.cancel()
         if not succeeded:
             raise result
         return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from camlite import ArtifactError, BackendError, ImageError, artifact
 from camlite.artifact.card import Preprocessing
+from camlite.backends import own_processes
 from camlite.images.labelled_images import LabelledImages
 from camlite_export.agreement.runner import batches, runners
 
@@ -71,8 +73,28 @@ def test_an_image_that_cannot_be_read_is_left_out_and_told() -> None:
 def test_an_interpreter_that_dies_is_one_line(tiny: Path) -> None:
     with runners([artifact.read(tiny / "stripes" / "stripes.float32.tflite")], None) as (runner,):
         with pytest.raises(BackendError, match="ai-edge-litert crashed, and its process with it"):
-            runner.begin(os._exit, 1)()
+            runner.begin(0, os._exit, 1)()
         assert runner.check()().passed  # in another process
+
+
+def test_an_interpreter_that_hangs_is_stopped_and_takes_no_others_along(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tiny / "stripes" / "stripes.float32.tflite"
+    with runners([artifact.read(path), artifact.read(path)], None) as (hanging, other):
+        assert other.check()().passed
+        with monkeypatch.context() as patched:
+            patched.setattr(own_processes, "LONGEST", 0.5)
+            hangs = hanging.begin(0, time.sleep, 600)
+        lives = other.check()
+        with pytest.raises(BackendError, match=r"ai-edge-litert did not answer within 0\.5 s and was stopped; update"):
+            hangs()
+        assert lives().passed
+
+
+def test_images_may_take_as_long_as_golden_samples() -> None:
+    assert own_processes.longest(0) == own_processes.longest(4) == own_processes.LONGEST
+    assert own_processes.longest(256) == 64 * own_processes.LONGEST
 
 
 def test_an_artifact_that_kills_the_process_does_not_take_others_along(tiny: Path) -> None:
@@ -80,7 +102,7 @@ def test_an_artifact_that_kills_the_process_does_not_take_others_along(tiny: Pat
     path = tiny / "stripes" / "stripes.float32.tflite"
     with runners([artifact.read(path), artifact.read(path)], None) as (deadly, other):
         assert deadly.process is other.process
-        dies, lives = deadly.begin(os._exit, 1), other.answer([np.zeros((28, 28, 1), np.uint8)], np.array([0]))
+        dies, lives = deadly.begin(0, os._exit, 1), other.answer([np.zeros((28, 28, 1), np.uint8)], np.array([0]))
         with pytest.raises(BackendError):
             dies()
         assert lives().scores.shape == (1, 3)

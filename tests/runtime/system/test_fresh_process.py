@@ -86,6 +86,18 @@ def test_a_function_that_takes_too_long_is_ended_with_its_process():
         assert time.monotonic() - start < 30
 
 
+def test_a_limit_is_on_the_function_and_not_on_those_before_it():
+    with FreshProcess() as process:
+        process.submit(time.sleep, 1.5)
+        assert process.submit_within(1.0, math.sqrt, 4).result() == 2
+
+        hangs, behind = process.submit_within(0.5, time.sleep, 600), process.submit(math.sqrt, 4)
+        with pytest.raises(TimeoutError):
+            hangs.result()
+        with pytest.raises(BrokenExecutor):
+            behind.result()
+
+
 def test_control_c_ends_a_function_that_hangs():
     with FreshProcess() as process:
         process.submit(os.getpid).result()
