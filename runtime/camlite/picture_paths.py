@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import sys
@@ -27,7 +28,9 @@ def expand(argument: str) -> list[str]:
     """Names of the pictures that an argument of the command line stands for, in order.
 
     A folder stands for the picture files in it, without those that `camlite explain` has drawn; a pattern
-    (``photos/**/*.jpg``) for the files that match it, where the shell has not expanded it.
+    (``photos/**/*.jpg``) for the files that match it, where the shell has not expanded it. Drawn ones are left out,
+    unless it matches nothing else. Folders that cannot be read are named, too, so that nobody misses their pictures
+    unawares: see `read`.
 
     Raises:
         ImageError: a folder or a pattern without pictures.
@@ -47,11 +50,25 @@ def expand(argument: str) -> list[str]:
 
     if glob.has_magic(argument):
         found = glob.glob(argument, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-        names = sorted(name for name in found if files.is_file(name))
+        matching = [name for name in found if files.is_file(name)]
+        names = [name for name in matching if not re.search(_DRAWN, name)] or matching
+        if "**" in argument:
+            names += _unreadable_folders(argument)
         if not names:
             raise ImageError(f"{argument}: no file matches this pattern; check it")
-        return names
+        return sorted(names)
     return [argument]
+
+
+def _unreadable_folders(pattern: str) -> Iterator[str]:
+    """Those that ``**`` would look into, but may not; it skips hidden ones."""
+    import glob
+
+    fixed = itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts)
+    closed: list[str] = []
+    for _, folders, _ in os.walk(Path(*fixed), onerror=lambda error: closed.append(error.filename)):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+    return map(str, map(Path, closed))
 
 
 def _hint(folder: Path) -> str:
@@ -74,14 +91,16 @@ def read(name: str) -> NDArray[np.uint8]:
     """The pixels of a file, of a pipe that was named, or of standard input.
 
     Raises:
-        ImageError: see `camlite.images.picture_files.read_image`; or a pipe has more than `_MOST_BYTES`, or standard
-            input is closed.
+        ImageError: see `camlite.images.picture_files.read_image`; or a pipe has more than `_MOST_BYTES`, standard
+            input is closed, or it is a folder that cannot be read.
     """
     if name == STANDARD_INPUT:
         if sys.stdin is None:
             raise ImageError("standard input is closed; expected the bytes of a picture there")
         return _piped(sys.stdin.buffer, "standard input")
     path = Path(name)
+    if files.is_folder(path):  # see `expand`
+        raise ImageError(f"{name}: cannot read this folder; check its permissions, or leave it out")
     try:
         if path.is_fifo():  # as in ``camlite explain ARTIFACT <(curl ...)``
             with path.open("rb") as pipe:

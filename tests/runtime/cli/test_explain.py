@@ -19,6 +19,7 @@ from camlite.images import picture_files
 from camlite.maps import cam
 from camlite.show import colour_bar, drawing, text_strip
 from camlite.show.colours import COLOUR_MAPS
+from support import permissions
 from support.fresh_process import fresh_process, overlay, run_camlite
 from support.small_disk import fill, small_disk
 
@@ -248,6 +249,30 @@ def test_a_pattern_that_the_shell_has_not_expanded_is_expanded(artifact, folder)
     lines = printed("explain", artifact, "**/picture*.png", "--output", "drawn", cwd=folder).splitlines()
 
     assert [line.split()[0] for line in lines[1:]] == ["a/picture.png", "b/picture.png", "c/picture.2.png"]
+
+
+def test_a_pattern_leaves_out_what_was_drawn_before(artifact, folder):
+    for _ in range(2):
+        lines = printed("explain", artifact, "**/*.png", cwd=folder).splitlines()
+        assert [line.split()[0] for line in lines[1:]] == ["a/picture.png", "b/picture.png", "c/picture.2.png"]
+
+    assert "picture.overlay.overlay.png" in printed("explain", artifact, "*.overlay.png", cwd=folder)
+
+
+def test_a_folder_that_a_pattern_may_not_look_into_is_told(artifact, folder):
+    for name in ("b", ".hidden"):
+        (folder / name).mkdir(exist_ok=True)
+        (folder / name).chmod(0)
+    command = [sys.executable, "-m", "camlite", "explain", artifact, "**/*.png", "--output", "drawn"]
+
+    finished = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, preexec_fn=permissions.for_the_next_program, timeout=300
+    )
+    (folder / "b").chmod(0o700)
+
+    assert finished.stderr == "camlite: b: cannot read this folder; check its permissions, or leave it out\n"
+    assert finished.returncode == 2
+    assert [line.split()[0] for line in finished.stdout.splitlines()[1:]] == ["a/picture.png", "c/picture.2.png"]
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(artifact, folder):

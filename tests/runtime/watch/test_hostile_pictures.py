@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import re
@@ -17,7 +16,7 @@ import pytest
 
 from camlite.images import picture_files
 from camlite.system import files
-from support import watched_folder
+from support import permissions, watched_folder
 from support.fresh_process import run_camlite, run_python
 from support.memory_limit import memory_limit
 
@@ -160,19 +159,13 @@ def test_a_picture_without_permission_is_one_line_and_the_others_are_done(artifa
     output = source.parent / "out"
     command = [sys.executable, "-m", "camlite", "watch", artifact, source, "--output", output, "--once"]
 
-    finished = subprocess.run(command, capture_output=True, text=True, timeout=300, preexec_fn=as_others)
+    finished = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, preexec_fn=permissions.for_the_next_program
+    )
 
     assert finished.returncode == 2
     assert finished.stderr == f"camlite: {source}/secret.png: cannot read it (Permission denied); trying again\n"
     assert results(source).keys() == {"0.png", "~.png"}
-
-
-def as_others() -> None:
-    """Root may read everything, until the next program starts without the capabilities for that (Linux)."""
-    if os.getuid() == 0:
-        libc = ctypes.CDLL(None)
-        for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-            libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
 
 
 def test_a_result_that_cannot_be_written_is_one_line_and_never_waited_for(artifact, source):
