@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from camlite.confidence import Interval
 from camlite.faithfulness import summary
+from camlite.faithfulness.measures import MEASURES
 from camlite.faithfulness.measuring import Figures, Measured
 from camlite.faithfulness.summary import LEAST_PICTURES, Summary
 from camlite.texts import counted
@@ -85,11 +86,22 @@ class Found:
                 f"{counted(pictures, 'different picture')}: too few to tell; give it at least {LEAST_PICTURES}",
                 *lines,
             ]
-        judged = [one for one in self.summaries if one.measure.judges and one.pictures >= LEAST_PICTURES]
-        weak = [one.measure.title for one in judged if one.no_better]
-        if not weak:
-            return ["better than a random map by every measure that judges (95 % intervals)", *lines]
-        return [f"not better than a random map: {', '.join(weak)} (95 % intervals)", *lines]
+        return [*self._verdicts(), *lines]
+
+    def _verdicts(self) -> Iterator[str]:
+        """What is known of the measures that judge, and of which of them nothing is."""
+        told = [one for one in self.summaries if one.judged]
+        weak = [one.measure.title for one in told if one.no_better]
+        pictures = {one.measure: one.pictures for one in self.summaries}
+        judging = [one for one in MEASURES if one.judges and (one in pictures or not one.needs_masks)]
+        few = [f"{one.title} ({pictures.get(one, 0)})" for one in judging if pictures.get(one, 0) < LEAST_PICTURES]
+        if weak:
+            yield f"not better than a random map: {', '.join(weak)} (95 % intervals)"
+        elif told:
+            every = "the other measures that judge" if few else "every measure that judges"
+            yield f"better than a random map by {every} (95 % intervals)"
+        if few:
+            yield f"fewer than {LEAST_PICTURES} different pictures have these figures, too few to tell: {', '.join(few)}"
 
     def record(self) -> dict[str, Any]:
         """As JSON has it, see runtime/spec/faithful.schema.json."""

@@ -93,12 +93,6 @@ class Measured:
         picture = self._fitting.picture(pixels)
         return picture, mask, self.explainer.explain(picture)
 
-    def heats(self, index: int, explanation: Explanation) -> NDArray[np.float32]:
-        """The heatmap of an explanation and those of the controls, (3, H, W), see `MAPS`."""
-        heat = explanation.heatmap
-        random = controls.random(heat.shape[0], heat.shape[1], (_RANDOM_MAP, index))
-        return np.stack([heat, random, controls.centred(heat.shape[0], heat.shape[1])])
-
     def run(self, steps: int = STEPS, progress: Progress = lambda _done, _all: None) -> Figures:
         """Measure all pictures; one that cannot be measured is a line, and the others go on.
 
@@ -134,6 +128,15 @@ class Measured:
         picture, mask, explanation = self.look(index)
         scores = self._score.of(explanation)
         named = int(scores.argmax())
-        heats = self.heats(index, explanation)
-        found = one_picture.measure(self._score, picture, heats, named, mask, steps, (_NOISE, index))
+        # Drawn by the picture, not by its place among the others: under another name it has the same figures.
+        drawn_by = copies.checksum(picture, None) % 2**64
+        heats = _heats(explanation, (_RANDOM_MAP, drawn_by))
+        found = one_picture.measure(self._score, picture, heats, named, mask, steps, (_NOISE, drawn_by))
         return named, float(scores[named]), copies.checksum(picture, mask), found
+
+
+def _heats(explanation: Explanation, seed: tuple[int, ...]) -> NDArray[np.float32]:
+    """The heatmap of an explanation and those of the controls, (3, H, W), see `MAPS`."""
+    heat = explanation.heatmap
+    height, width = heat.shape
+    return np.stack([heat, controls.random(height, width, seed), controls.centred(height, width)])

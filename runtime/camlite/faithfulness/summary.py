@@ -36,9 +36,14 @@ class Summary:
     gains: Mapping[str, Interval]
 
     @property
+    def judged(self) -> bool:
+        """Whether it judges, and has enough pictures for that."""
+        return self.measure.judges and self.pictures >= LEAST_PICTURES
+
+    @property
     def no_better(self) -> bool:
         """Whether the map is not certainly better than a random one, where it should be."""
-        return self.measure.judges and self.pictures >= LEAST_PICTURES and not self.gains["random"].low > 0
+        return self.judged and not self.gains["random"].low > 0
 
 
 def summarize(figures: Figures) -> tuple[Summary, ...]:
@@ -50,6 +55,7 @@ def summarize(figures: Figures) -> tuple[Summary, ...]:
 def _summary(figures: Figures, column: int, measure: Measure) -> Summary:
     values = figures.values[:, :, column]
     known = values[copies.first_of_each(figures.seen, ~np.isnan(values).any(axis=1))]
+    known = known[np.lexsort(known.T)]  # resampled by place: the order of the pictures must not change an interval
     own = known[:, :1]
     gains = own - known[:, 1:] if measure.better == "higher" else known[:, 1:] - own
     return Summary(

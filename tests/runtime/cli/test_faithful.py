@@ -141,6 +141,39 @@ def test_a_picture_that_cannot_be_read_is_a_line_and_the_others_are_measured(tin
     assert (found["pictures"], len(found["left_out"])) == (9, 1)
 
 
+def test_the_same_pictures_have_the_same_figures_in_another_order_and_beside_a_bad_one(tiny, data, on, tmp_path):
+    """Random maps, ROAD's noise and the resampling are drawn by the picture, not by its place in a folder."""
+    images, masks = (sorted((data / "on" / kind).rglob("*.png")) for kind in ("images", "masks"))
+    for kind, files in (("images", images), ("masks", masks)):
+        folder = tmp_path / "other" / kind / files[0].parent.name
+        folder.mkdir(parents=True)
+        for number, file in enumerate(reversed(files)):
+            shutil.copy(file, folder / f"z{number}.png")
+        shutil.copy(masks[0], folder / "a bad one.png")
+    next((tmp_path / "other" / "images").rglob("a bad one.png")).write_bytes(b"no picture")
+
+    finished = run_camlite("faithful", tiny / "stripes" / "stripes.float32.tflite", tmp_path / "other", "--json")
+
+    (found,) = json.loads(finished.stdout)["artifacts"]
+    assert len(found["left_out"]) == 1
+    assert found["measures"] == on["artifacts"][0]["measures"]
+
+
+def test_a_measure_of_too_few_pictures_is_none_that_a_map_is_better_by(tiny, tmp_path):
+    """Masks of 3 of 12 pictures: nothing is known of how the map lies on objects."""
+    images, _, masks = patches(12, beside=False)
+    masks[3:] = 0
+    np.savez(tmp_path / "some.npz", images=images, masks=masks)
+    path = tiny / "stripes" / "stripes.float32.tflite"
+
+    finished = run_camlite("faithful", path, tmp_path / "some.npz")
+
+    *_, last = (line for line in finished.stdout.splitlines() if line.startswith(f"{path}: "))
+    expected = "fewer than 10 different pictures have these figures, too few to tell: pointing game (3), "
+    assert last == f"{path}: {expected}heat on the object (3)"
+    assert "every measure that judges" not in finished.stdout
+
+
 def test_an_artifact_that_cannot_be_opened_is_a_line_and_the_others_are_measured(tiny, data):
     finished = run_camlite("faithful", "no.tflite", tiny / "stripes" / "stripes.int8.tflite", data / "on", "--json")
 
