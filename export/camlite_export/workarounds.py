@@ -508,6 +508,33 @@ def signs_transposed() -> Iterator[None]:
         TransposeOptimizer._initialize_handlers = kept
 
 
+@contextlib.contextmanager
+def largest_in_steps_of_all() -> Iterator[None]:
+    """Let onnxruntime round the largest of some numbers by their own steps, as it does behind MaxPool.
+
+    The quantizer of onnxruntime 1.32 has a list of operators whose result keeps the steps of what they are given, in
+    which these are missing: where numbers may be below 0, their largest has other steps, and equals none of them.
+    Ends when they are there.
+    """
+    from onnxruntime.quantization.operators.qdq_base_operator import QDQOperatorBase
+    from onnxruntime.quantization.registry import QDQRegistry
+
+    class Largest(QDQOperatorBase):  # type: ignore[misc]
+        def quantize(self) -> None:
+            given, found = self.node.input[0], self.node.output[0]
+            self.quantizer.quantize_activation_tensor(given)  # who else rounds it may come later
+            if not self.disable_qdq_for_node_output:
+                self.quantizer.quantize_output_same_as_input(found, given, self.node.name)
+
+    missing = [name for name in ("GlobalMaxPool", "ReduceMax") if name not in QDQRegistry]
+    QDQRegistry.update(dict.fromkeys(missing, Largest))
+    try:
+        yield
+    finally:
+        for name in missing:
+            del QDQRegistry[name]
+
+
 def in_canonical_order(model: Any) -> None:
     """Order and name what is inside an ONNX model by the graph alone, so that two exports give the same bytes.
 

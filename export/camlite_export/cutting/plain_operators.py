@@ -210,11 +210,10 @@ def _mean(operation: Any, gradient: Any) -> Any:
 
 
 def _max(operation: Any, gradient: Any) -> Any:
-    """Shared by all that are largest, as TensorFlow does."""
+    """Shared by all that are largest, as TensorFlow does; or nearly, see `plain_windows.shared_by_nearly_largest`."""
     import tensorflow as tf
 
-    values = operation.inputs[0]
-    largest = tf.cast(tf.equal(values, expanded(operation, operation.outputs[0])), values.dtype)
+    largest = plain_windows.how_nearly_largest(operation.inputs[0], expanded(operation, operation.outputs[0]))
     count = tf.reduce_sum(largest, reduced_axes(operation), keepdims=True)
     return largest * expanded(operation, gradient) / count, None
 

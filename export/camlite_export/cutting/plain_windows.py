@@ -250,6 +250,22 @@ def _numbers(windows: _Windows, values: Any) -> Iterator[tuple[Any, NDArray[np.b
         yield padded[:, rows, columns], inside, (row - windows.begin[0], column - windows.begin[1])
 
 
+def how_nearly_largest(values: Any, largest: Any) -> Any:
+    """1 where a number is the largest of all of a channel, else 0; or less the further off, as `_equal` says.
+
+    Where features were rounded, the largest may be that of other steps than they have, and equal none of them. So all
+    are nearly the largest that are within a share of the image's largest number, whatever its sign.
+    """
+    import tensorflow as tf
+
+    within = _WITHIN.get()
+    if not within:
+        return tf.cast(tf.equal(values, largest), values.dtype)
+    every = list(range(1, values.shape.rank))
+    far = tf.maximum(*(tf.reduce_max(one, every, keepdims=True) for one in (values, -values))) * within + _LEAST
+    return tf.nn.relu(1 - tf.maximum(largest - values, 0) * (1 / far))
+
+
 def _equal(values: Any, largest: Any) -> Any:
     """1 where a number is the largest, else 0, or less the further it is off, see `shared_by_nearly_largest`."""
     import tensorflow as tf

@@ -99,7 +99,8 @@ def _quantize(model: Path, calibration: NDArray[np.float32], kept: Iterable[onnx
             return next(self._inputs, None)
 
     path = model.with_name("quantized.onnx")
-    with workarounds.silent_log(None):  # biases that it clips are mended below
+    # Biases that it clips are mended below.
+    with workarounds.silent_log(None), workarounds.largest_in_steps_of_all():
         quantize_static(
             model,
             path,

@@ -72,3 +72,23 @@ def test_a_model_without_a_guide_has_no_such_nodes() -> None:
     cut = two_output.cut(classifier_kinds.lively(keras.Model(image, scores)))
     model = onnx.load_from_string(onnx_target.convert(cut, "float32", None))
     assert onnx_guide.nodes(model.graph) == []
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", None])
+def test_behind_a_maximum_of_rounded_features_its_guide_is_that_of_float32(activation: str | None) -> None:
+    """The largest of the features as they were is none of those that were rounded; the guide is not 0 / 0 there."""
+    image = keras.Input((32, 32, 3))
+    hidden = layers.Conv2D(8, 3, strides=2, padding="same", activation="relu", name="early")(image)
+    hidden = layers.Conv2D(6, 3, strides=2, padding="same", activation=activation, name="last")(hidden)
+    scores = layers.Dense(3, activation="softmax")(layers.GlobalMaxPooling2D()(hidden))
+    cut = two_output.cut(classifier_kinds.lively(keras.Model(image, scores)))
+    guided = cut.guided_by(GuideLayers("layercam", cut.finer_steps[-1:]))
+
+    exact, rounded = (
+        onnxruntime.InferenceSession(
+            onnx_target.convert(guided, precision, IMAGES), providers=["CPUExecutionProvider"]
+        ).run(["guide"], {"image": IMAGES})[0]
+        for precision in ("float32", "int8")
+    )
+
+    assert np.corrcoef(exact.ravel(), rounded.ravel())[0, 1] > 0.9
