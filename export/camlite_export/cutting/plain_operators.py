@@ -30,18 +30,19 @@ _SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 @contextlib.contextmanager
 def shared_by_all_largest() -> Iterator[None]:
-    """While it lasts, only the gradient of max pooling is the one below: TensorFlow's own depends on which of several
-    equal numbers stands first, and flat parts of a picture make many of them.
+    """While it lasts, only the gradients of max pooling, local or global, are those below: TensorFlow's own of the
+    first depends on which of several equal numbers stands first, and flat parts of a picture make many of them.
     """
     from tensorflow.python.framework import ops
 
     registry = ops.gradient_registry._registry
-    kept = registry["MaxPool"]
+    kept = {name: registry[name] for name in ("Max", "MaxPool")}
     try:
-        registry["MaxPool"] = {**kept, "type": plain_windows.max_pool}
+        for name, one in kept.items():
+            registry[name] = {**one, "type": _GRADIENTS[name]}
         yield
     finally:
-        registry["MaxPool"] = kept
+        registry.update(kept)
 
 
 @contextlib.contextmanager

@@ -152,6 +152,22 @@ def test_the_guide_of_the_top_class_is_made_of_kerass_own_gradients(body: str, m
         np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=1e-6)
 
 
+def test_behind_global_maxima_the_guide_is_the_same_in_the_file_and_where_it_is_measured() -> None:
+    """Shared by all places that are nearly the largest, see `plain_windows.shared_by_nearly_largest`."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((32, 40, 3))
+    scores = layers.Dense(3, activation="softmax")(layers.GlobalMaxPooling2D()(mobile(image)))
+    cut = two_output.cut(classifier_kinds.lively(keras.Model(image, scores)))
+    guided = cut.guided_by(GuideLayers("layercam", cut.finer_steps[-1:]))
+
+    found = traced(guided)
+
+    for k in range(3):
+        expected = of_keras(guided, guided.guide_layers, np.full(len(IMAGES), k))
+        assert expected.std() > 0.01
+        np.testing.assert_allclose(found["guide"][..., k : k + 1], expected, atol=ROUNDING)
+
+
 def test_where_classes_are_few_each_has_a_guide() -> None:
     cut = cut_of("pooled", guide.MOST_CLASSES)
     guided = cut.guided_by(GuideLayers("layercam", cut.finer_steps[-1:]))

@@ -169,7 +169,7 @@ def test_a_measure_of_too_few_pictures_is_none_that_a_map_is_better_by(tiny, tmp
     finished = run_camlite("faithful", path, tmp_path / "some.npz")
 
     *_, last = (line for line in finished.stdout.splitlines() if line.startswith(f"{path}: "))
-    expected = "fewer than 10 different pictures have these figures, too few to tell: pointing game (3), "
+    expected = "fewer than 10 different pictures, too few to tell: pointing game (3), "
     assert last == f"{path}: {expected}heat on the object (3)"
     assert "every measure that judges" not in finished.stdout
 

@@ -43,4 +43,4 @@ def test_a_measure_that_few_pictures_have_is_named_with_their_number():
 def test_nothing_is_better_where_no_measure_has_enough_pictures():
     (line,) = lines({measure.name: 12 if measure.needs_masks else 3 for measure in MEASURES if measure.judges})
 
-    assert line.startswith("fewer than 10 different pictures have these figures, too few to tell: insertion (9), ")
+    assert line.startswith("fewer than 10 different pictures, too few to tell: insertion (9), ")
