@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from camlite.artifact.card import Preprocessing, Window
 from camlite.artifact.map_choice import Guide, GuideMethod, MapChoice, MeasuredMap
+from camlite.confidence import intervals
 from camlite.errors import ClassifierError
 from camlite.faithfulness import controls, insertion_deletion
 from camlite.faithfulness.score import Score
+from camlite.faithfulness.summary import LEAST_PICTURES
 from camlite.maps import cam, resize
 from camlite.maps.redistribution import Redistribution
 from camlite.texts import counted
@@ -44,7 +46,7 @@ _TRIED_ON, _FINALISTS = 4, 2
 # a forward pass; on the reference classifier, 3 x 3 and 28 x 28 cells differ by 0.57.
 _WORTH = 0.02
 
-_PLAIN = "cam"
+_PLAIN, _RANDOM = "cam", "random"
 
 
 class Chosen(NamedTuple):
@@ -53,7 +55,7 @@ class Chosen(NamedTuple):
     Attributes:
         layers: that the guide is made of; None where plain maps are given.
         maps: what the artifact says of it.
-        warning: where even the best map is no better than a random one, one line; else empty.
+        warning: where even the best map is not certainly better than a random one, one line; else empty.
     """
 
     layers: GuideLayers | None
@@ -135,16 +137,36 @@ def choose(
     described = {name: _guide(cut, layers, windows) for name, layers in candidates.items()}
     maps = {_PLAIN: resize.heatmap(seen.evidence, grid)}
     maps |= _sharp_maps(cut, target, seen, window, steps, candidates, described)
-    maps["random"] = np.stack([controls.random(target.height, target.width, (0, one)) for one in range(len(inputs))])
-    found = _measured(cut, seen, maps, candidates)
-    *measured, control = found
+    maps[_RANDOM] = np.stack([controls.random(target.height, target.width, (0, one)) for one in range(len(inputs))])
+    figures = _measured(cut, seen, maps, candidates)
+    of = {one: pairs[:, 0] - pairs[:, 1] for one, pairs in figures.items()}
+    measured = [
+        MeasuredMap(one, *(round(float(mean), 4) for mean in pairs.mean(axis=0)))
+        for one, pairs in figures.items()
+        if one != _RANDOM
+    ]
     name = _best(measured, candidates, steps, wanted)
-    of = {one.map: one.insertion - one.deletion for one in found}
-    text = f"{name}: insertion less deletion {of[name]:.2f} on {len(inputs)} {called}, plain maps {of[_PLAIN]:.2f}"
+    plain = of[_PLAIN].mean()
+    text = f"{name}: insertion less deletion {of[name].mean():.2f} on {len(inputs)} {called}, plain maps {plain:.2f}"
     best = MapChoice(described.get(name), tuple(measured), len(inputs), text)
-    poor = of[name] <= of[control.map]
-    warning = f"even the best map, {text}, is no better than a random one, {of[control.map]:.2f}" if poor else ""
-    return Chosen(candidates.get(name), best, warning)
+    return Chosen(candidates.get(name), best, _warning(text, of[name], of[_RANDOM]))
+
+
+def _warning(text: str, best: NDArray[np.float64], random: NDArray[np.float64]) -> str:
+    """Where a map is not certainly better than a random one, as `camlite faithful` says it; else empty.
+
+    Args:
+        text: what the map is, and how good.
+        best, random: insertion less deletion of each picture, (N,).
+    """
+    (gain,) = intervals((best - random)[:, np.newaxis])
+    lost = f"even the best map, {text}, is"
+    if not gain.mean > 0:
+        return f"{lost} no better than a random one, {random.mean():.2f}"
+    if len(best) < LEAST_PICTURES or gain.low > 0:
+        return ""
+    by = f"{random.mean():.2f}: by {gain.mean:.3f} (95 % interval {gain.low:.3f} to {gain.high:.3f})"
+    return f"{lost} not certainly better than a random one, {by}"
 
 
 def _windows(cut: Cut, target: Preprocessing) -> Iterator[tuple[str, Window]]:
@@ -220,16 +242,15 @@ def _wanted_guides(cut: Cut, candidates: Mapping[str, GuideLayers], guide: str |
 
 def _measured(
     cut: Cut, seen: _Pictures, maps: Mapping[str, Floats], candidates: Mapping[str, GuideLayers]
-) -> list[MeasuredMap]:
-    """Mean insertion and deletion over all pictures, of those maps that are among the best on a few."""
+) -> dict[str, NDArray[np.float64]]:
+    """Insertion and deletion of each picture, (N, 2), of those maps that are among the best on a few."""
     count = len(seen.inputs)
     tried, score = _spread(count, _TRIED_ON), _score(cut)
     figures = {name: np.full((count, 2), np.nan) for name in maps}
     _measure(score, seen, maps, figures, tried)
     finalists = {name: heats for name, heats in maps.items() if name in _finalists(figures, candidates)}
     _measure(score, seen, finalists, figures, np.setdiff1d(np.arange(count), tried))
-    means = {name: figures[name].mean(axis=0) for name in finalists}
-    return [MeasuredMap(name, *(round(float(one), 4) for one in pair)) for name, pair in means.items()]
+    return {name: figures[name] for name in finalists}
 
 
 def _score(cut: Cut) -> Score:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from camlite.artifact import Artifact
 from camlite.cli import options, several
 from camlite.cli.several import Several
 from camlite.confidence import Interval
@@ -65,8 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     found: list[Found] = []
     for path in artifacts.each("opening"):
         with artifacts.one(path):
-            one = _measure(arguments, path)
-            one = replace(one, sanity=sanity.of(one) if sanity else None)
+            one = _measure(arguments, path, sanity)
             found.append(one)
             for line in one.figures.bad:
                 say.notice(f"left out: {line}")
@@ -92,13 +91,13 @@ class _Sanity:
         self._randomized = extension("randomized_weights")
         self._known: dict[object, Sanity] = {}
 
-    def of(self, one: Found) -> Sanity:
-        card = one.measured.explainer.artifact.card
+    def of(self, artifact: Artifact) -> Sanity:
+        card = artifact.card
         key = (card.classifier_sha256, card.head.layer, card.preprocessing, card.labels)
         if key not in self._known:
             say.progress(f"{self._arguments.model.name}: randomizing its weights", last=True)
             source = _source(self._arguments)
-            self._known[key] = self._randomized.measure(self._arguments.model, one.path, source)
+            self._known[key] = self._randomized.measure(self._arguments.model, artifact.path, source)
         return self._known[key]
 
 
@@ -106,15 +105,16 @@ def _source(arguments: argparse.Namespace) -> Source:
     return Source(arguments.data, arguments.images, arguments.masks)
 
 
-def _measure(arguments: argparse.Namespace, path: Path) -> Found:
+def _measure(arguments: argparse.Namespace, path: Path, sanity: _Sanity | None) -> Found:
     explainer = options.open_explainer(arguments, path)
     measured = Measured(explainer, _source(arguments).open(explainer.labels))
+    randomized = sanity.of(explainer.artifact) if sanity else None  # first: it tells whether --model is the right one
 
     def progress(done: int, of_all: int) -> None:
         say.progress(f"{path.name}: {done:,} of {counted(of_all, 'picture')}", done == of_all)
 
     figures = measured.run(arguments.steps, progress)
-    return Found(measured, figures, summary.summarize(figures))
+    return Found(measured, figures, summary.summarize(figures), randomized)
 
 
 def _record(arguments: argparse.Namespace, found: Sequence[Found]) -> dict[str, Any]:

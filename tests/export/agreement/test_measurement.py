@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -105,6 +107,17 @@ def test_correlation_of_a_map_without_structure_is_0_unless_both_have_none() -> 
     assert measured(evidence=flat).correlation.tolist() == [0, 0]
     both = measure(Reference(REFERENCE.scores, REFERENCE.classes, flat), answers(evidence=flat + 1))
     assert both.correlation.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(("level", "off"), [(0, 1e-9), (2000, 1e-3)])
+def test_a_map_without_structure_is_the_same_but_for_rounding(level: float, off: float) -> None:
+    """A black picture gives no evidence, and 1e-9 of it where features are integers: that is no structure."""
+    even = np.stack([np.full((2, 2), level, np.float32), REFERENCE.evidence[1]])
+    reference = dataclasses.replace(REFERENCE, evidence=even)
+    near, far = (changed(even, ((0, 0, 1), level + times * off)) for times in (1, 1e4))
+
+    assert measure(reference, answers(evidence=near)).correlation.tolist() == [1, 1]
+    assert measure(reference, answers(evidence=far)).correlation.tolist() == [0, 1]
 
 
 def test_overlap_is_of_the_top_fifths() -> None:

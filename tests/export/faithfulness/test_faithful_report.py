@@ -69,6 +69,14 @@ def test_another_classifier_than_the_artifacts_is_one_line(tiny: Path, tmp_path:
     assert "another classifier" in one_line(finished)
 
 
+def test_it_is_told_before_pictures_are_measured(tiny: Path, tmp_path: Path) -> None:
+    """Of the two faults the one that takes no time to find; measuring may take an hour."""
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    artifact = tiny / "stripes" / "stripes.float32.tflite"
+    finished = run_camlite("faithful", artifact, tmp_path, "--model", tiny / "hidden.keras")
+    assert "another classifier" in one_line(finished)
+
+
 def test_another_folder_is_left_alone(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
     complaint = one_line(

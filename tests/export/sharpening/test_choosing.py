@@ -14,6 +14,7 @@ from camlite.artifact.card import WHOLE
 from camlite.errors import ClassifierError
 from camlite.faithfulness import insertion_deletion
 from camlite_export.cutting import cutter, two_output
+from camlite_export.sharpening import choosing
 from camlite_export.sharpening.choosing import Chosen, Maps, choose
 from camlite_export.sources.opening import open_source
 from camlite_export.sources.pixel_conventions import preprocessing
@@ -94,6 +95,27 @@ def test_a_classifier_of_logits_is_measured_by_its_probabilities():
     found = choose(cut, preprocessing(cut.image_shape), WHOLE, NOISE, "auto").maps
 
     assert all(np.isfinite([one.insertion, one.deletion]).all() for one in found.measured)
+
+
+@pytest.mark.parametrize(
+    ("gains", "count", "said"),
+    [
+        ((0.4, 0.2), 16, ""),
+        ((0.05, -0.04), 16, "not certainly better than a random one, 0.10: by 0.005 (95 % interval -0.0"),
+        ((0.0, 0.0), 16, "is no better than a random one, 0.10"),
+        ((-0.4, 0.2), 16, "is no better than a random one, 0.10"),
+        ((0.05, -0.04), 4, ""),  # too few for an interval
+        ((-0.05, 0.04), 4, "is no better than a random one, 0.10"),
+    ],
+)
+def test_a_map_is_better_than_a_random_one_only_where_that_is_no_accident(gains, count, said):
+    """By the same rule as `camlite faithful`, so that it does not take back what an export has said."""
+    random = np.full(count, 0.1)
+
+    line = choosing._warning("a map", random + np.resize(gains, count), random)
+
+    assert line.startswith("even the best map, a map, is") == bool(said)
+    assert said in line
 
 
 def test_pictures_are_taken_from_all_folders_not_from_the_first():
