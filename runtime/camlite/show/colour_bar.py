@@ -22,13 +22,13 @@ def bar(colours: Pixels, peak: float, width: int, panel: int) -> Pixels:
         width: of the result in pixels.
         panel: width of the panels above, at least `text_strip.NARROWEST`; bar and text are made for one of them.
     """
-    if not peak > 0:
-        return _low(text_strip.strip("no evidence for it", width))
     size = min(panel, _WIDEST)
+    if not peak > 0:
+        return _low(_widened(text_strip.strip("no evidence for it", size), width))
     left, right = (_cut(text_strip.strip(text, size)) for text in ("0", f"{_short(peak)} logits"))
     start, stop = left.shape[1], size - right.shape[1]
     if stop - start < _SHORTEST:
-        return _low(_above(colours, text_strip.strip(f"0 to {_short(peak)} logits", width)))
+        return _low(_widened(_above(colours, text_strip.strip(f"0 to {_short(peak)} logits", size)), width))
     height = max(left.shape[0], right.shape[0])
     sheet = _paper(height, width)
     sheet[: left.shape[0], :start] = left
@@ -47,6 +47,13 @@ def _above(colours: Pixels, strip: Pixels) -> Pixels:
 
 def _paper(height: int, width: int) -> Pixels:
     return np.full((height, width, 3), text_strip.PAPER, np.uint8)
+
+
+def _widened(sheet: Pixels, width: int) -> Pixels:
+    """A sheet on paper of a width; its text is as large as that of a panel, however many panels there are."""
+    wider = _paper(len(sheet), width)
+    wider[:, : sheet.shape[1]] = sheet
+    return wider
 
 
 def _stretched(colours: Pixels, width: int) -> Pixels:

@@ -42,3 +42,12 @@ def test_where_nothing_speaks_for_any_class_there_is_no_scale_but_words():
     bar = colour_bar.bar(RAMP, 0.0, 224, 224)
 
     np.testing.assert_array_equal(bar, text_strip.strip("no evidence for it", 224)[: colour_bar.HIGHEST])
+
+
+@pytest.mark.parametrize(("peak", "panel"), [(0.0, 224), (3.26, 112), (3.26, 224)])
+def test_its_text_is_as_large_below_several_panels_as_below_one(peak, panel):
+    one, several = (colour_bar.bar(RAMP, peak, width, panel) for width in (panel, 4 * panel))
+
+    assert several.shape == (one.shape[0], 4 * panel, 3)
+    np.testing.assert_array_equal(several[:, :panel], one)
+    assert (several[:, panel:] == text_strip.PAPER).all()
