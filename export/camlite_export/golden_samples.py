@@ -12,11 +12,12 @@ from camlite import artifact, backends
 from camlite.artifact import Container, Sign
 from camlite.artifact.card import Preprocessing
 from camlite.artifact.precisions import Tolerance
-from camlite.errors import CamliteError
+from camlite.errors import CamliteError, ClassifierError
 from camlite.images import preprocessing
 from camlite.images.labelled_images import LabelledImages
 from camlite.maps import resize
 from camlite.system.files import scratch
+from camlite.texts import counted
 from camlite_export.agreement.interpreter_process import InterpreterProcess
 from camlite_export.agreement.reference import inputs_of, reference_of
 from camlite_export.agreement.runner import Runner
@@ -36,7 +37,11 @@ def choose(calibration: LabelledImages | None, target: Preprocessing, cut: Cut) 
     """Golden images, uint8 (N, H, W, channels), at most 48 pixels a side: the device resizes them as any image.
 
     Calibration images that the classifier gives to different classes, and those of which it is the least sure:
-    scores near 0 and 1 hardly move, whatever is wrong. Seeded random fields where there are no images.
+    scores near 0 and 1 hardly move, whatever is wrong. None that the classifier gives no numbers to: one that divides
+    by an image's contrast gives none to a black one. Seeded random fields where there are no images.
+
+    Raises:
+        ClassifierError: it gives numbers to none.
     """
     largest = _largest_side(cut)
     height, width = min(target.height, largest), min(target.width, largest)
@@ -48,7 +53,15 @@ def choose(calibration: LabelledImages | None, target: Preprocessing, cut: Cut) 
     spread = np.linspace(0, len(calibration) - 1, min(_CANDIDATES, len(calibration))).astype(int)
     prepared = (preprocessing.prepare(calibration[int(i)], small) for i in spread)
     candidates = np.stack([np.rint(pixels).clip(0, 255).astype(np.uint8) for pixels in prepared])
-    scores = reference_of(cut, inputs_of(list(candidates), target)).scores
+    answers = reference_of(cut, inputs_of(list(candidates), target))
+    known = np.isfinite(answers.scores).all(axis=1) & np.isfinite(answers.evidence).all(axis=(1, 2))
+    if not known.any():
+        tried = counted(len(known), "calibration picture")
+        raise ClassifierError(
+            f"{cut.source.name}: its answers to {tried} that were tried are not finite numbers; expected pictures of "
+            f"its classes, with pixels as it was trained on"
+        )
+    candidates, scores = candidates[known], answers.scores[known]
     unsure_first = scores.max(axis=1).argsort(kind="stable")
     _, firsts = np.unique(scores[unsure_first].argmax(axis=1), return_index=True)
     of_different_classes = unsure_first[np.sort(firsts)]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from camlite.artifact.card import Preprocessing
+from camlite.errors import ClassifierError
 from camlite.images.labelled_images import LabelledImages
 from camlite_export import golden_samples
 from camlite_export.cutting import two_output
@@ -54,6 +55,20 @@ def test_images_of_different_classes_come_first_and_then_the_least_sure() -> Non
     assert set(found[:2, 0, 0, 0].tolist()) == {120, 130}
     assert set(found[2:, 0, 0, 0].tolist()) <= {110, 140}
     assert len(found) == 4
+
+
+def test_an_image_that_the_classifier_gives_no_numbers_to_is_no_sample() -> None:
+    """One that divides by an image's brightness gives none to a black one."""
+    image = keras.Input((8, 8, 3))
+    seen = keras.layers.Conv2D(4, 3)(image / keras.ops.mean(image, axis=(1, 2, 3), keepdims=True))
+    scores = keras.layers.Dense(2, activation="softmax")(keras.layers.GlobalAveragePooling2D()(seen))
+    cut, target = two_output.cut(keras.Model(image, scores)), preprocessing((8, 8, 3))
+
+    found = golden_samples.choose(images_of(shades(3, 8, 8)), target, cut)
+
+    assert sorted(found[:, 0, 0, 0].tolist()) == [10, 20]
+    with pytest.raises(ClassifierError, match=r"its answers to 1 calibration picture that were tried are not finite"):
+        golden_samples.choose(images_of(shades(1, 8, 8)), target, cut)
 
 
 def test_fewer_images_are_fewer_samples() -> None:
