@@ -320,9 +320,9 @@ def _chosen(
 ) -> Chosen:
     """The best maps; plain ones, and why, where nobody insists on sharp ones and nothing can be measured."""
     pictures: Sequence[NDArray[np.uint8]] = calibration or list(golden_images)
-    called = "pictures" if calibration else "golden samples (noise, none of your pictures)"
+    called = ("picture", "") if calibration else ("golden sample", " (noise, none of your pictures)")
     try:
-        return choosing.choose(cut, target, window, pictures, maps, guide, called)
+        return choosing.choose(cut, target, window, pictures, maps, guide, *called)
     except ClassifierError as error:
         if maps == "sharp":
             raise

@@ -22,6 +22,7 @@ from camlite.errors import ClassifierError
 from camlite.faithfulness import controls, insertion_deletion
 from camlite.faithfulness.score import Score
 from camlite.faithfulness.summary import LEAST_PICTURES
+from camlite.images import copies
 from camlite.maps import cam, resize
 from camlite.maps.redistribution import Redistribution
 from camlite.texts import counted
@@ -93,7 +94,8 @@ def choose(
     pictures: Sequence[NDArray[np.uint8]],
     wanted: Maps,
     guide: str | None = None,
-    called: str = "pictures",
+    called: str = "picture",
+    remark: str = "",
 ) -> Chosen:
     """Measure plain maps and guides, and take the best that is worth its cost.
 
@@ -104,9 +106,11 @@ def choose(
         cut: of the classifier, without a guide.
         target: how pixels become its input.
         window: where its features lie.
-        pictures: representative ones; 16 of them are looked at, evenly spread, as folders are sorted by class.
+        pictures: representative ones; 16 of them are looked at, evenly spread, as folders are sorted by class,
+            and copies of one once.
         wanted: ``sharp``: the best of those with a guide; ``auto``: the best of all.
-        called: what the pictures are, for people.
+        called: what one of the pictures is, for people.
+        remark: what else is to be said of them.
         guide: the only one that is looked at, as `GuideLayers` are called: ``layercam conv_32``.
 
     Raises:
@@ -121,7 +125,7 @@ def choose(
             f"follow, so there is no guide for a sharp one; use --maps cam"
         )
     spread = _spread(len(pictures), _MOST_PICTURES)
-    inputs = inputs_of([pictures[int(index)] for index in spread], target)
+    inputs = inputs_of(_different([pictures[int(index)] for index in spread]), target)
     features, scores = cut.answer(inputs)
     says_something = _probabilities(cut, scores).max(axis=1) > 0
     if not says_something.any():
@@ -146,8 +150,8 @@ def choose(
         if one != _RANDOM
     ]
     name = _best(measured, candidates, steps, wanted)
-    plain = of[_PLAIN].mean()
-    text = f"{name}: insertion less deletion {of[name].mean():.2f} on {len(inputs)} {called}, plain maps {plain:.2f}"
+    plain, measured_on = of[_PLAIN].mean(), f"{counted(len(inputs), called)}{remark}"
+    text = f"{name}: insertion less deletion {of[name].mean():.2f} on {measured_on}, plain maps {plain:.2f}"
     best = MapChoice(described.get(name), tuple(measured), len(inputs), text)
     return Chosen(candidates.get(name), best, _warning(text, of[name], of[_RANDOM]))
 
@@ -306,6 +310,11 @@ def _finalists(figures: Mapping[str, NDArray[np.float64]], candidates: Mapping[s
     for group in groups.values():
         found.update(sorted(group, key=difference, reverse=True)[:_FINALISTS])
     return found
+
+
+def _different(pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    """Without copies: sixteen of one picture say no more than that one."""
+    return list({copies.checksum(one, None): one for one in pictures}.values())
 
 
 def _spread(count: int, most: int) -> NDArray[np.intp]:

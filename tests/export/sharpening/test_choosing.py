@@ -71,6 +71,7 @@ def untrained(body: list[layers.Layer], activation: str = "softmax") -> two_outp
 
 
 NOISE = list(np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), np.uint8))
+MUCH_NOISE = list(np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), np.uint8))
 
 
 def test_without_a_finer_layer_no_sharp_map_is_made_and_auto_gives_the_plain_one():
@@ -116,6 +117,19 @@ def test_a_map_is_better_than_a_random_one_only_where_that_is_no_accident(gains,
 
     assert line.startswith("even the best map, a map, is") == bool(said)
     assert said in line
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, " on 1 picture,"), (4, " on 4 pictures,")])
+def test_copies_of_a_picture_count_once(count, said):
+    """What an artifact says it was measured on is what its figures vouch for."""
+    cut = untrained([layers.Conv2D(4, 3, padding="same", activation="relu"), layers.MaxPooling2D(4)])
+    target = preprocessing(cut.image_shape)
+
+    once, often = (choose(cut, target, WHOLE, NOISE[:count] * times, "auto") for times in (1, 4))
+
+    assert often == once
+    assert often.maps.measured_on == count
+    assert said in often.maps.chosen
 
 
 def test_pictures_are_taken_from_all_folders_not_from_the_first():
@@ -173,7 +187,7 @@ def test_only_the_best_guides_of_each_length_are_measured_on_all_pictures(monkey
     monkeypatch.setattr(insertion_deletion, "measure", counted)
     cut = untrained([layer.__class__.from_config(layer.get_config()) for layer in POOLED])
 
-    found = choose(cut, preprocessing(cut.image_shape), WHOLE, NOISE * 5, "sharp")
+    found = choose(cut, preprocessing(cut.image_shape), WHOLE, MUCH_NOISE, "sharp")
 
     assert asked == [14] * 4 + [6] * 12
     assert found.maps.measured_on == 16
