@@ -54,8 +54,10 @@ def summarize(figures: Figures) -> tuple[Summary, ...]:
 
 def _summary(figures: Figures, column: int, measure: Measure) -> Summary:
     values = figures.values[:, :, column]
-    known = values[copies.first_of_each(figures.seen, ~np.isnan(values).any(axis=1))]
-    known = known[np.lexsort(known.T)]  # resampled by place: the order of the pictures must not change an interval
+    chosen = np.flatnonzero(copies.first_of_each(figures.seen, ~np.isnan(values).any(axis=1)))
+    if len(figures.seen):  # resampled by place: the order of the pictures must not change an interval
+        chosen = chosen[np.argsort(figures.seen[chosen], kind="stable")]
+    known = values[chosen]
     own = known[:, :1]
     gains = own - known[:, 1:] if measure.better == "higher" else known[:, 1:] - own
     return Summary(

@@ -83,3 +83,15 @@ def test_copies_of_a_picture_count_once():
     assert {one.pictures for one in summary.summarize(copied)} == {4}
     same = summary.summarize(figures(drawn(20)[:4]))[0]
     assert summary.summarize(copied)[0].figures == same.figures
+
+
+def test_the_order_of_pictures_changes_no_interval_and_two_artifacts_have_one_for_the_random_map():
+    """Resampled are the pictures, not the places in which they stand, nor the figures of one artifact."""
+    first = dataclasses.replace(figures(drawn(20)), seen=np.random.default_rng(1).permutation(20))
+    other = dataclasses.replace(first, values=first.values[::-1], seen=first.seen[::-1])
+    second = dataclasses.replace(first, values=first.values.copy())
+    second.values[:, 0] = np.random.default_rng(2).random((20, len(NAMES)))
+
+    assert summary.summarize(other) == summary.summarize(first)
+    for one, another in zip(summary.summarize(first), summary.summarize(second), strict=True):
+        assert one.figures["random"] == another.figures["random"]
