@@ -32,6 +32,7 @@ KINDS = {
         "camlite_export/rightness/",
         "camlite_export/exporting.py",
         "camlite_export/front_door.py",
+        "camlite_export/golden_samples.py",
         "camlite/images/",
         "camlite_export/artifact_kinds.py",
     ),

@@ -101,7 +101,7 @@ class Found:
             every = "the other measures that judge" if few else "every measure that judges"
             yield f"better than a random map by {every} (95 % intervals)"
         if few:
-            yield f"fewer than {LEAST_PICTURES} different pictures, too few to tell: {', '.join(few)}"
+            yield f"fewer than {counted(LEAST_PICTURES, 'different picture')}, too few to tell: {', '.join(few)}"
 
     def record(self) -> dict[str, Any]:
         """As JSON has it, see runtime/spec/faithful.schema.json."""
