@@ -76,6 +76,14 @@ class Found:
         """Of the artifact."""
         return self.measured.explainer.artifact.path
 
+    @property
+    def map(self) -> str:
+        """Which of its maps was measured, and its cells: ``fine map, 14 x 14``."""
+        guide, head = self.measured.explainer.artifact.arrays.guide, self.measured.explainer.artifact.card.head
+        if guide is None:
+            return f"plain map, {head.height} x {head.width}"
+        return f"fine map, {guide.height} x {guide.width}"
+
     def lines(self) -> list[str]:
         """What a reader of the table must not miss, each in a line."""
         lines = self.sanity.lines() if self.sanity else []
@@ -89,7 +97,8 @@ class Found:
         weak = [one.measure.title for one in judged if one.no_better]
         if not weak:
             return ["better than a random map by every measure that judges (95 % intervals)", *lines]
-        return [f"not better than a random map: {', '.join(weak)} (95 % intervals)", *lines]
+        share = f"{len(weak)} of {counted(len(judged), 'measure')}"
+        return [f"not better than a random map by {share}: {', '.join(weak)} (95 % intervals)", *lines]
 
     def record(self) -> dict[str, Any]:
         """As JSON has it, see runtime/spec/faithful.schema.json."""
