@@ -63,7 +63,7 @@ class Chosen(NamedTuple):
     @property
     def lines(self) -> Iterator[str]:
         """What people are to know of it, each one line."""
-        yield f"maps {self.maps.chosen}"
+        yield f"{'plain maps' if self.layers is None else 'fine maps, guide'} {self.maps.chosen}"
         yield from filter(None, [self.warning])
 
 
@@ -140,7 +140,7 @@ def choose(
     *measured, control = found
     name = _best(measured, candidates, steps, wanted)
     of = {one.map: one.insertion - one.deletion for one in found}
-    text = f"{name}: insertion less deletion {of[name]:.2f} on {len(inputs)} {called}, plain maps {of[_PLAIN]:.2f}"
+    text = f"{name}: insertion - deletion {of[name]:.2f} on {len(inputs)} {called}, plain maps {of[_PLAIN]:.2f}"
     best = MapChoice(described.get(name), tuple(measured), len(inputs), text)
     poor = of[name] <= of[control.map]
     warning = f"even the best map, {text}, is no better than a random one, {of[control.map]:.2f}" if poor else ""
