@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from camlite import artifact_paths
 from camlite.faithfulness.findings import Found
 from camlite.faithfulness.measures import MEASURES, NAMES
 from camlite.faithfulness.measuring import MAPS
@@ -46,6 +47,7 @@ def write(folder: Path, data: str, steps: int, found: Sequence[Found], record: M
     Raises:
         CamliteError: see `camlite_export.reports.page.write`.
     """
+    names = artifact_paths.told_apart(one.path for one in found)
     taken = {summary.measure.name for one in found for summary in one.summaries}
     page.write(
         folder,
@@ -55,14 +57,8 @@ def write(folder: Path, data: str, steps: int, found: Sequence[Found], record: M
         steps=steps,
         measures=[measure for measure in MEASURES if measure.name in taken],
         maps=[(name, _TITLES[name]) for name in MAPS],
-        sections=[_section(one, name) for one, name in zip(found, _names(found), strict=True)],
+        sections=[_section(one, names[one.path]) for one in found],
     )
-
-
-def _names(found: Sequence[Found]) -> list[str]:
-    """The artifacts' file names; their paths if some have the same name in different folders."""
-    names = [one.path.name for one in found]
-    return names if len(set(names)) == len(names) else [str(one.path) for one in found]
 
 
 def _section(one: Found, name: str) -> dict[str, Any]:

@@ -128,9 +128,7 @@ def decide(
     because = f"{_because(evidence, chosen)}{_order(chosen, evidence, targets, order)}{cropped}"
     reason = f"pixels {candidates.shown(chosen)}, because {because}"
     of_labels = verdict(chosen)
-    return Decision(
-        targets[chosen], chosen, reason, doubts + _doubts(evidence, chosen, of_labels), shown, of_labels
-    )
+    return Decision(targets[chosen], chosen, reason, doubts + _doubts(evidence, chosen, of_labels), shown, of_labels)
 
 
 def _doubts(evidence: Sequence[Evidence], chosen: str, labels: LabelVerdict | None) -> tuple[str, ...]:

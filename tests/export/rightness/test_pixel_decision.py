@@ -105,10 +105,11 @@ def test_labels_in_another_order_do_not_hide_the_pixels(convention: str, order: 
 
 
 def test_labels_that_may_be_in_another_order_are_a_warning_where_pictures_are_too_few_to_be_sure() -> None:
-    few = np.concatenate([np.flatnonzero(CLASSES == k)[:5] for k in range(4)])
+    few = np.concatenate([np.flatnonzero(k == CLASSES)[:5] for k in range(4)])
     classifier = trained("normalized", "signed")
 
-    moved, right = (decided(classifier, as_given(IMAGES[few], classes[few])) for classes in (np.array([1, 0, 2, 3])[CLASSES], CLASSES))
+    swapped = np.array([1, 0, 2, 3])[CLASSES]
+    moved, right = (decided(classifier, as_given(IMAGES[few], classes[few])) for classes in (swapped, CLASSES))
 
     assert moved.labels is not None
     assert moved.labels.failures == ()
