@@ -111,9 +111,9 @@ def _row(result: Result, names: Mapping[Path, str]) -> dict[str, Any]:
     """A row of the table: in each cell its figures, each with its gate where it has one."""
     verdicts = {verdict.gate.figure.name: verdict for verdict in result.verdicts}
     cells = []
-    for title, names in _COLUMNS.items():
+    for title, figures in _COLUMNS.items():
         lines = []
-        for what, name in names.items():
+        for what, name in figures.items():
             text = FIGURES[name].text(FIGURES[name].value(result.measurement)) if result.measurement else ""
             if text:
                 lines.append({"what": what, "text": text, "verdict": verdicts.get(name)})
