@@ -184,7 +184,7 @@ def export(
     _one("evidence", evidence, OF_AFFINE_HEADS)
     _one("maps", maps, get_args(Maps))
     if guide is not None and maps != "sharp":
-        raise CamliteError(f"guide {guide!r}: only sharp maps have a guide, and these are {maps!r}; use maps sharp")
+        raise CamliteError(f"guide {guide!r} needs maps 'sharp', received {maps!r}; add --maps sharp, or leave it out")
     if guide is not None:
         guides.check_name(guide)
     _one("outputs", outputs, get_args(Outputs))

@@ -110,3 +110,10 @@ def folders_with_artifacts(folder: Path) -> Iterator[Path]:
 def once(paths: Iterable[Path]) -> list[Path]:
     """Without those that were there before."""
     return list(dict.fromkeys(paths))
+
+
+def told_apart(paths: Iterable[Path]) -> dict[Path, str]:
+    """What tables and pages call artifacts: their file names; their paths if two of the names are the same."""
+    paths = list(paths)
+    distinct = len({path.name for path in paths}) == len(set(paths))
+    return {path: path.name if distinct else str(path) for path in paths}

@@ -95,3 +95,11 @@ def test_a_path_that_nobody_can_look_at_stands_for_itself(tmp_path):
     too_long = tmp_path / ("x" * 300)
 
     assert artifact_paths.expand(too_long).artifacts == (too_long,)
+
+
+def test_artifacts_are_called_by_their_file_names_unless_two_are_the_same():
+    one, other, same = Path("a/x.int8.tflite"), Path("a/x.float32.tflite"), Path("b/x.int8.tflite")
+
+    assert list(artifact_paths.told_apart([one, other]).values()) == ["x.int8.tflite", "x.float32.tflite"]
+    assert artifact_paths.told_apart([one, same]) == {one: str(one), same: str(same)}
+    assert artifact_paths.told_apart([one, one]) == {one: one.name}

@@ -11,6 +11,8 @@ import pytest
 import camlite
 from camlite import AnswerError, ArtifactError, artifact
 from camlite.artifact.card import WHOLE, Window
+from camlite.artifact.map_choice import MeasuredMap
+from camlite.images import picture_files
 from camlite.maps import cam, hot_region, resize
 from camlite.maps.resize import Resizing
 from camlite.show import drawing
@@ -241,6 +243,28 @@ def test_a_guide_is_refused_that_leaves_a_cell_without_a_place(tmp_path):
 
     with pytest.raises(ArtifactError, match=r"a.onnx: row 0 of the evidence has no row of the guide within radius 0.5"):
         camlite.load(path)
+
+
+def test_the_command_line_says_where_maps_are_plain_though_the_artifact_has_fine_ones(tmp_path):
+    picture_files.write(tmp_path / "striped.png", STRIPED)
+
+    def told(*options):
+        return run_camlite("explain", TOP, tmp_path / "striped.png", *options, cwd=tmp_path).stdout
+
+    assert "plain maps" not in told()
+    assert "plain maps where another class" in told("--top", "2")
+    assert "plain maps where another class" in told("--against", "plain")
+
+
+def test_inspect_shows_the_chosen_map_where_others_measured_better(tmp_path):
+    measured = tuple(MeasuredMap(f"guide {name}", 0.9 - place / 100, 0.1) for place, name in enumerate("abcde"))
+    maps = artifact.read(TOP).arrays.maps._replace(measured=measured, chosen="guide e: the cheapest")
+    path = changed(TOP, tmp_path / "a.onnx", maps=maps)
+
+    shown = run_camlite("inspect", path).stdout
+
+    assert [f"guide {name}: insertion" in shown for name in "abcde"] == [True, True, True, False, True]
+    assert "1 other\n" in shown
 
 
 def test_inspect_says_what_guides_it_and_what_was_measured():

@@ -783,6 +783,10 @@ def _page() -> Any:
 
         `camlite inspect MODEL` prints the layers, where the cut is, how the evidence is computed, and which pixels
         camlite believes the classifier takes. `--layer` cuts at another layer.
+
+        The tables call the ways to compute evidence as `inspect` does. `device`: camlite multiplies features by class
+        weights. `gradient`: the artifact multiplies features by the gradient of the logit, for every class;
+        `gradient_top` for the class with the highest score only.
     """).splitlines()
     yield ""
     yield "## What it may be made of"

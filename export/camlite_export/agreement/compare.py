@@ -44,7 +44,7 @@ class Comparison(Compared):
         return f"<Comparison of {counted(count, 'artifact')} with {self.expected.path} on {self.data}: {verdict}>"
 
     def _repr_html_(self) -> str:
-        return notebook.table(summary.HEADER, [summary.row(one) for one in self.results], *summary.lines(self))
+        return notebook.table(summary.HEADER, list(summary.rows(self.results)), *summary.lines(self))
 
 
 def compare(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from camlite import backends
+from camlite import artifact_paths, backends
 from camlite.images.labelled_images import UNKNOWN
 from camlite_export.agreement import report_pictures, summary
 from camlite_export.agreement.compared import Compared
@@ -88,16 +88,18 @@ def write(comparison: Compared, folder: Path) -> None:
     Raises:
         CamliteError: see `camlite_export.reports.page.write`.
     """
+    names = artifact_paths.told_apart(result.artifact.path for result in comparison.results)
     page.write(
         folder,
         _KIND,
         record(comparison),
+        names=names,
         comparison=comparison,
         pixels=summary.of_the_pixels(comparison),
         failed=[result for result in comparison.results if not result.passed],
         columns=list(_COLUMNS),
-        rows=[_row(result) for result in comparison.results],
-        distributions=_distributions([result for result in comparison.results if result.measurement]),
+        rows=[_row(result, names) for result in comparison.results],
+        distributions=_distributions([result for result in comparison.results if result.measurement], names),
         sections=[_section(result, comparison) for result in comparison.results],
         gates=_gates(comparison.results),
         few=any(result.verdict == "checked" for result in comparison.results),
@@ -105,18 +107,18 @@ def write(comparison: Compared, folder: Path) -> None:
     )
 
 
-def _row(result: Result) -> dict[str, Any]:
+def _row(result: Result, names: Mapping[Path, str]) -> dict[str, Any]:
     """A row of the table: in each cell its figures, each with its gate where it has one."""
     verdicts = {verdict.gate.figure.name: verdict for verdict in result.verdicts}
     cells = []
-    for title, names in _COLUMNS.items():
+    for title, figures in _COLUMNS.items():
         lines = []
-        for what, name in names.items():
+        for what, name in figures.items():
             text = FIGURES[name].text(FIGURES[name].value(result.measurement)) if result.measurement else ""
             if text:
                 lines.append({"what": what, "text": text, "verdict": verdicts.get(name)})
         cells.append({"title": title, "lines": lines})
-    return {"result": result, "name": _short(result), "cells": cells}
+    return {"result": result, "name": _short(result, names), "cells": cells}
 
 
 def _gates(results: Sequence[Result]) -> dict[str, list[dict[str, str]]]:
@@ -137,13 +139,13 @@ def _gates(results: Sequence[Result]) -> dict[str, list[dict[str, str]]]:
     return {", ".join(names): gates[name] for name, names in same.items() if name == names[0]}
 
 
-def _distributions(results: Sequence[Result]) -> list[dict[str, str]]:
-    names = [_short(result) for result in results]
+def _distributions(results: Sequence[Result], names: Mapping[Path, str]) -> list[dict[str, str]]:
+    short = [_short(result, names) for result in results]
 
     def chart(title: str, alt: str, gate: str, floor: float, series: list[Floats]) -> dict[str, str]:
         verdicts = [{verdict.gate.figure.name: verdict.limit for verdict in result.verdicts} for result in results]
         limits = [limit.get(gate) for limit in verdicts]
-        return {"title": title, "alt": alt, "uri": report_pictures.distribution(names, series, limits, floor)}
+        return {"title": title, "alt": alt, "uri": report_pictures.distribution(short, series, limits, floor)}
 
     measured: list[Measurement] = [result.measurement for result in results if result.measurement]
     charts = [
@@ -172,9 +174,9 @@ def _distributions(results: Sequence[Result]) -> list[dict[str, str]]:
     return charts if measured else []
 
 
-def _short(result: Result) -> str:
+def _short(result: Result, names: Mapping[Path, str]) -> str:
     """``int8.tflite``: the part of a file's name that tells artifacts of one classifier apart."""
-    return result.artifact.path.name.removeprefix(f"{result.artifact.card.name}.")
+    return names[result.artifact.path].removeprefix(f"{result.artifact.card.name}.")
 
 
 def _section(result: Result, comparison: Compared) -> dict[str, Any]:

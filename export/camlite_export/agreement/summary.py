@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from camlite import artifact_paths
 from camlite_export.agreement.compared import Compared
 from camlite_export.agreement.gates import FEWEST_IMAGES, FIGURES
 from camlite_export.agreement.judging import Result
@@ -13,11 +14,13 @@ _COLUMNS = {name: figure.short for name, figure in FIGURES.items() if figure.sho
 HEADER = ("artifact", *_COLUMNS.values(), "")
 
 
-def row(result: Result) -> list[str]:
-    """One artifact, as text, with the columns of `HEADER`."""
-    measured = result.measurement
-    texts = [FIGURES[name].text(FIGURES[name].value(measured)) if measured else "" for name in _COLUMNS]
-    return [result.artifact.path.name, *texts, result.verdict]
+def rows(results: Sequence[Result]) -> Iterator[list[str]]:
+    """A row per artifact, as text, with the columns of `HEADER`."""
+    names = artifact_paths.told_apart(result.artifact.path for result in results)
+    for result in results:
+        measured = result.measurement
+        texts = [FIGURES[name].text(FIGURES[name].value(measured)) if measured else "" for name in _COLUMNS]
+        yield [names[result.artifact.path], *texts, result.verdict]
 
 
 def lines(comparison: Compared) -> Iterator[str]:

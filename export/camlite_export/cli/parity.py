@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         return artifacts.status
     from camlite_export.agreement import summary
 
-    say.table(summary.HEADER, [summary.row(result) for result in comparison.results])
+    say.table(summary.HEADER, list(summary.rows(comparison.results)))
     say.line("", *summary.lines(comparison))
     if arguments.report:
         say.line(str(arguments.report / "index.html"))

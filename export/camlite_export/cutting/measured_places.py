@@ -192,9 +192,9 @@ def _span(
     if edges is None and found.cells >= one_grid.FEWEST_CELLS:
         way = "from top to bottom" if axis == 0 else "from left to right"
         warnings.warn(
-            f"{name}: {way}, its cells hardly look at places of their own, so where they lie could not be measured; "
-            f"they are taken to lie evenly over what is seen of the image; look at heatmaps of images that you know, "
-            f"or cut it at an earlier --layer",
+            f"{name}: camlite could not measure where the cells of its feature map lie {way}, because they hardly "
+            f"respond to different places; it assumes that they cover what they see of the image evenly; check this on "
+            f"heatmaps of images that you know, or choose an earlier --layer",
             UnknownPlacesWarning,
             stacklevel=5,
         )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from camlite import artifact_paths
 from camlite.faithfulness.findings import Found
 from camlite.faithfulness.measures import MEASURES, NAMES
 from camlite.faithfulness.measuring import MAPS
@@ -46,6 +47,7 @@ def write(folder: Path, data: str, steps: int, found: Sequence[Found], record: M
     Raises:
         CamliteError: see `camlite_export.reports.page.write`.
     """
+    names = artifact_paths.told_apart(one.path for one in found)
     taken = {summary.measure.name for one in found for summary in one.summaries}
     page.write(
         folder,
@@ -55,15 +57,16 @@ def write(folder: Path, data: str, steps: int, found: Sequence[Found], record: M
         steps=steps,
         measures=[measure for measure in MEASURES if measure.name in taken],
         maps=[(name, _TITLES[name]) for name in MAPS],
-        sections=[_section(one) for one in found],
+        sections=[_section(one, names[one.path]) for one in found],
     )
 
 
-def _section(one: Found) -> dict[str, Any]:
+def _section(one: Found, name: str) -> dict[str, Any]:
     names = [_TITLES[name] for name in MAPS]
     curves = one.figures.curves
     return {
-        "name": one.path.name,
+        "name": name,
+        "map": one.map,
         "backend": one.measured.explainer.backend,
         "pictures": len(one.figures.index),
         "left_out": one.figures.bad,
@@ -95,13 +98,13 @@ def _sanity(one: Found) -> dict[str, Any] | None:
 
 
 def _sheets(one: Found) -> list[dict[str, Any]]:
-    """The pictures on which insertion less deletion is lowest, and highest."""
+    """The pictures on which insertion - deletion is highest, and lowest."""
     difference = one.figures.values[:, MAPS.index("artifact"), NAMES.index("difference")]
     known = np.flatnonzero(~np.isnan(difference))
     ordered = known[np.argsort(difference[known], kind="stable")]
     best = ordered[::-1][:_SHOWN]
     worst = ordered[: max(0, min(_SHOWN, len(ordered) - len(best)))]
-    sheets = (("Best maps: insertion minus deletion is highest", best), ("Worst maps", worst))
+    sheets = (("Best maps: insertion - deletion is highest", best), ("Worst maps: it is lowest", worst))
     return [{"title": title, "cases": _cases(one, rows)} for title, rows in sheets if len(rows)]
 
 

@@ -119,14 +119,29 @@ def decide(
         against = [one for one in evidence if name not in one.permits]
         warnings = tuple(f"pixels: {_asked_for(name)}, but {one.reason}" for one in against)
         reason = f"pixels {_asked_for(name)}{ASKED_FOR}"
-        return Decision(given, name, reason, warnings + doubts, shown, verdict(name))
+        of_labels = verdict(name)
+        return Decision(given, name, reason, warnings + doubts + _doubts(evidence, name, of_labels), shown, of_labels)
     chosen = _chosen(evidence, scores, view, targets)
     if chosen is None:
         return Decision(None, None, _missing(evidence, seen, pictures), (), shown)
     cropped = f"; cropped to a square, as {family.name} does" if family and family.fit == fit == "crop" else ""
     because = f"{_because(evidence, chosen)}{_order(chosen, evidence, targets, order)}{cropped}"
     reason = f"pixels {candidates.shown(chosen)}, because {because}"
-    return Decision(targets[chosen], chosen, reason, doubts, shown, verdict(chosen))
+    of_labels = verdict(chosen)
+    return Decision(targets[chosen], chosen, reason, doubts + _doubts(evidence, chosen, of_labels), shown, of_labels)
+
+
+def _doubts(evidence: Sequence[Evidence], chosen: str, labels: LabelVerdict | None) -> tuple[str, ...]:
+    """That the labels may be in another order, where it suits the pictures better and is not certain enough to fail."""
+    if labels is None or labels.failures:
+        return ()
+    return tuple(
+        f"labels: {labels.accuracy:.0%} of the labelled pictures are classified correctly, "
+        f"{one.reordered[chosen]:.0%} if some labels changed places; compare their order with that of the training, "
+        f"and give the right one with --labels"
+        for one in evidence
+        if one.reordered.get(chosen, 0) > labels.accuracy
+    )
 
 
 @dataclass(frozen=True)

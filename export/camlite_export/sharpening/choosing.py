@@ -66,7 +66,7 @@ class Chosen(NamedTuple):
     @property
     def lines(self) -> Iterator[str]:
         """What people are to know of it, each one line."""
-        yield f"maps {self.maps.chosen}"
+        yield f"{'plain maps' if self.layers is None else 'fine maps, guide'} {self.maps.chosen}"
         yield from filter(None, [self.warning])
 
 
@@ -151,7 +151,7 @@ def choose(
     ]
     name = _best(measured, candidates, steps, wanted)
     plain, measured_on = of[_PLAIN].mean(), f"{counted(len(inputs), called)}{remark}"
-    text = f"{name}: insertion less deletion {of[name].mean():.2f} on {measured_on}, plain maps {plain:.2f}"
+    text = f"{name}: insertion - deletion {of[name].mean():.2f} on {measured_on}, plain maps {plain:.2f}"
     best = MapChoice(described.get(name), tuple(measured), len(inputs), text)
     return Chosen(candidates.get(name), best, _warning(text, of[name], of[_RANDOM]))
 
@@ -161,7 +161,7 @@ def _warning(text: str, best: NDArray[np.float64], random: NDArray[np.float64]) 
 
     Args:
         text: what the map is, and how good.
-        best, random: insertion less deletion of each picture, (N,).
+        best, random: insertion - deletion of each picture, (N,).
     """
     (gain,) = intervals((best - random)[:, np.newaxis])
     lost = f"even the best map, {text}, is"

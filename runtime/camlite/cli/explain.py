@@ -21,6 +21,11 @@ from camlite.system import files
 
 _COLUMNS = 56
 
+_PLAIN = (
+    "plain maps where another class than that with the highest score is asked for: the artifact has fine maps of that "
+    "class only"
+)
+
 EXAMPLES = (
     "camlite explain flowers/flowers.int8.tflite photo.jpg",
     "camlite explain flowers/flowers.int8.tflite photos --output heatmaps --json",
@@ -55,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     drawn_names = list(picture_paths.drawn_names(names, arguments.style))
     if folder is not None:
         files.remove_leftovers(folder, set(drawn_names))
-    rows = []
+    rows, plain = [], False
     for number, (name, drawn) in enumerate(zip(names, drawn_names, strict=True), 1):
         if len(names) > 1:
             say.progress(f"explaining {name} ({number:,} of {len(names):,})", last=False)
@@ -67,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         except CamliteError as error:
             status = complain(str(error))
             continue
+        plain |= explanation.finest.kind == "plain"
         target = None if folder is None else _written(folder, drawn, drawing.draw(explanation, drawn_as))
         rows.append([name, explanation.label, f"{explanation.score:.3f}", _explained(explanation, choice), str(target)])
         if arguments.json:
@@ -77,6 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
             _show(name, explanation, drawn_as)
     if rows and not (arguments.json or arguments.ansi):
         _table(rows)
+        if plain and explainer.artifact.arrays.guide is not None:
+            say.line(_PLAIN)
     return status
 
 

@@ -15,14 +15,13 @@ from camlite.confidence import Interval
 from camlite.faithfulness import summary
 from camlite.faithfulness.findings import Found, Sanity
 from camlite.faithfulness.insertion_deletion import STEPS
-from camlite.faithfulness.measures import MEASURES
 from camlite.faithfulness.measuring import MAPS, Measured
 from camlite.images.masked_source import Source
 from camlite.show import say
 from camlite.system.extensions import extension
 from camlite.texts import counted
 
-_ROWS = {"random": "  a random map", "centre": "  the middle"}
+_COLUMNS = {"artifact": "its map", "random": "a random map", "centre": "the middle"}
 
 EXAMPLES = (
     "camlite faithful flowers/flowers.int8.tflite photos",
@@ -127,20 +126,14 @@ def _record(arguments: argparse.Namespace, found: Sequence[Found]) -> dict[str, 
 
 
 def _print(arguments: argparse.Namespace, found: Sequence[Found]) -> None:
-    taken = {of.measure.name for one in found for of in one.summaries}
-    shown = [measure for measure in MEASURES if measure.name in taken]
-    rows = []
+    """A table per artifact, a row per measure: all of them beside one another are too wide for a terminal."""
     for one in found:
-        of = {summary.measure.name: summary for summary in one.summaries}
-        for name in MAPS:
-            cells = [_cell(of[measure.name].figures[name]) if measure.name in of else "" for measure in shown]
-            first = (str(one.path), str(len(one.figures.index))) if name == MAPS[0] else (_ROWS[name], "")
-            rows.append([*first, *cells])
-    say.table(["map", "pictures", *(measure.title for measure in shown)], rows)
-    for way in ("higher", "lower"):
-        say.line(f"{way} is better: {', '.join(measure.title for measure in shown if measure.better == way)}")
-    for one in found:
-        say.line(*(f"{one.path}: {line}" for line in one.lines()))
+        say.line(f"{one.path}: {one.map}, {counted(len(one.figures.index), 'picture')}", "")
+        rows = [
+            [of.measure.title, of.measure.better, *(_cell(of.figures[name]) for name in MAPS)] for of in one.summaries
+        ]
+        say.table(["measure", "better", *(_COLUMNS[name] for name in MAPS)], rows)
+        say.line("", *(f"{one.path}: {line}" for line in one.lines()), "")
     if arguments.report:
         say.line(str(arguments.report / "index.html"))
     else:

@@ -19,7 +19,7 @@ from camlite.texts import counted
 _CLASSIFIERS = (b"\x89HDF", b"PK\x03\x04", b"{")  # HDF5, zip, JSON: a structure, of which the exporter says more
 # What camlite writes behind a model, sound or not; a model that ships has none of it.
 _OF_CAMLITE = (SEAL_MARK, CARD_ENTRY.encode(), CARD_KEY.encode())
-# Of the maps that were measured, the best and the plain one; --json has all.
+# Of the maps that were measured, the best, the chosen and the plain one; --json has all.
 _MOST_MAPS = 3
 
 EXAMPLES = (
@@ -115,7 +115,9 @@ def _lines(read: Artifact) -> list[tuple[str, str]]:
 
 def _maps(choice: MapChoice) -> list[tuple[str, str]]:
     by_difference = sorted(choice.measured, key=lambda one: one.deletion - one.insertion)
-    told = by_difference[:_MOST_MAPS] + [one for one in by_difference[_MOST_MAPS:] if one.map == "cam"]
+    told = by_difference[:_MOST_MAPS] + [
+        one for one in by_difference[_MOST_MAPS:] if one.map == "cam" or choice.chosen.startswith(f"{one.map}: ")
+    ]
     on, others = (
         f", on {counted(choice.measured_on, 'picture')}" if choice.measured_on else "",
         len(choice.measured) - len(told),

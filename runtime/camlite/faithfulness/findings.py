@@ -77,6 +77,14 @@ class Found:
         """Of the artifact."""
         return self.measured.explainer.artifact.path
 
+    @property
+    def map(self) -> str:
+        """Which of its maps was measured, and its cells: ``fine map, 14 x 14``."""
+        guide, head = self.measured.explainer.artifact.arrays.guide, self.measured.explainer.artifact.card.head
+        if guide is None:
+            return f"plain map, {head.height} x {head.width}"
+        return f"fine map, {guide.height} x {guide.width}"
+
     def lines(self) -> list[str]:
         """What a reader of the table must not miss, each in a line."""
         lines = self.sanity.lines() if self.sanity else []
@@ -96,7 +104,8 @@ class Found:
         judging = [one for one in MEASURES if one.judges and (one in pictures or not one.needs_masks)]
         few = [f"{one.title} ({pictures.get(one, 0)})" for one in judging if pictures.get(one, 0) < LEAST_PICTURES]
         if weak:
-            yield f"not better than a random map: {', '.join(weak)} (95 % intervals)"
+            share = f"{len(weak)} of {counted(len(told), 'measure')}"
+            yield f"not better than a random map by {share}: {', '.join(weak)} (95 % intervals)"
         elif told:
             every = "the other measures that judge" if few else "every measure that judges"
             yield f"better than a random map by {every} (95 % intervals)"

@@ -151,4 +151,4 @@ def test_where_nothing_can_be_tried_auto_gives_plain_maps_and_says_why(tmp_path:
     found = camlite_export.export(model, tmp_path, calibration=of_arrays(IMAGES[:, :8, :8]), **options)
 
     assert artifact.read(found.paths["float32.onnx"]).arrays.guide is None
-    assert any(line.startswith("maps cam") for line in found.notes)
+    assert any(line.startswith("plain maps cam: ") for line in found.notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -60,6 +61,20 @@ def test_figures_stand_beside_those_of_the_controls_and_measures_are_explained(r
     assert page.count("<td>a random map</td>") == page.count("<td>the middle</td>") == 2
     assert "Petsiuk et al., BMVC 2018" in page
     assert page.count("left out: ") == 2
+
+
+def test_two_artifacts_of_the_same_name_are_told_apart_by_their_folders(tiny: Path, tmp_path: Path) -> None:
+    data = write_folder(tmp_path / "data", 2, beside=False)
+    artifact = tiny / "stripes" / "stripes.float32.tflite"
+    (tmp_path / "copy").mkdir()
+    shutil.copy(artifact, tmp_path / "copy")
+    paths = [artifact, tmp_path / "copy" / artifact.name]
+
+    assert run_camlite("faithful", *paths, data, "--report", tmp_path / "made", "--steps", "2").returncode == 0
+
+    page = (tmp_path / "made" / "index.html").read_text()
+    assert [f"<h2>{path}</h2>" in page for path in paths] == [True, True]
+    assert f"<h2>{artifact.name}</h2>" not in page
 
 
 def test_another_classifier_than_the_artifacts_is_one_line(tiny: Path, tmp_path: Path) -> None:

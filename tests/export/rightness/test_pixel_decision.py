@@ -104,6 +104,21 @@ def test_labels_in_another_order_do_not_hide_the_pixels(convention: str, order: 
     assert any("if these labels changed places" in failure for failure in decision.labels.failures)
 
 
+def test_labels_that_may_be_in_another_order_are_a_warning_where_pictures_are_too_few_to_be_sure() -> None:
+    few = np.concatenate([np.flatnonzero(k == CLASSES)[:5] for k in range(4)])
+    classifier = trained("normalized", "signed")
+
+    swapped = np.array([1, 0, 2, 3])[CLASSES]
+    moved, right = (decided(classifier, as_given(IMAGES[few], classes[few])) for classes in (swapped, CLASSES))
+
+    assert moved.labels is not None
+    assert moved.labels.failures == ()
+    (warning,) = (line for line in moved.warnings if line.startswith("labels: "))
+    assert "if some labels changed places" in warning
+    assert warning.endswith("--labels")
+    assert not any(line.startswith("labels: ") for line in right.warnings)
+
+
 def test_the_table_says_what_another_order_of_the_labels_would_give() -> None:
     rows = decided(trained("plain", "raw"), as_given(IMAGES, (CLASSES + 1) % 4)).table
     raw = next(row for row in rows if row[0] == "--preprocess raw")

@@ -54,7 +54,7 @@ def test_what_was_measured_goes_with_the_choice(chosen):
     assert maps.guide.layers == chosen["auto"].layers.names
     assert maps.guide.classes == "top"
     assert {one.map for one in maps.measured} >= {"cam", "hirescam conv_16, smoothed"}
-    assert re.fullmatch(r".+: insertion less deletion 0\.\d\d on 10 pictures, plain maps -?0\.\d\d", maps.chosen)
+    assert re.fullmatch(r".+: insertion - deletion 0\.\d\d on 10 pictures, plain maps -?0\.\d\d", maps.chosen)
 
 
 def test_no_candidate_is_better_by_more_than_is_worth_a_longer_way_back(chosen):
