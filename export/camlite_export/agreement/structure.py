@@ -143,7 +143,7 @@ def _card(artifact: Artifact, expected: Expected) -> Iterator[str]:
     guide = artifact.arrays.guide
     if guide is not None and fine_reference.layers_of(expected.cut, guide) is None:
         yield (
-            f"its guide is made of {' and '.join(guide.layers)}, {guide.height} x {guide.width}, and {expected.path} "
+            f"its guide is made of {' * '.join(guide.layers)}, {guide.height} x {guide.width}, and {expected.path} "
             f"has no such layers in front of {expected.cut.layer}, so fine maps are not compared"
         )
 

@@ -79,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--guide",
         metavar="NAME",
         help="use this guide for sharp maps instead of the best one; names as `camlite inspect` shows them, such as "
-        "`layercam conv_32`",
+        "`layercam conv_32`, or products of their layers, such as `layercam conv_16 * conv_32 * conv_32`",
     )
     parser.add_argument(
         "--outputs",

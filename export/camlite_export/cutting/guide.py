@@ -7,8 +7,8 @@ Made of the gradient of the class's logit at earlier layers, as in
     HiResCAM  relu(sum over c of gradient * features)           Draelos and Carin, 2020, "Use HiResCAM instead of
                                                                 Grad-CAM for faithful explanations"; its positive part
 
-Those of several layers are multiplied at the size of the finest, each scaled to its largest. What is made of a guide
-is in `camlite.maps.redistribution`.
+Those of several layers are multiplied at the size of the finest, each scaled to its largest; one that is named twice
+counts twice. What is made of a guide is in `camlite.maps.redistribution`.
 """
 
 from __future__ import annotations
@@ -46,6 +46,9 @@ _BATCH = 16
 _FINER = 1.5
 _MOST_SIZES = 3
 
+MOST_FACTORS = 4
+_TIMES, _SMOOTHED = " * ", ", smoothed"
+
 
 @dataclass(frozen=True)
 class GuideLayers:
@@ -53,28 +56,48 @@ class GuideLayers:
 
     Attributes:
         method: how.
-        steps: whose outputs are the earlier features, each (N, h', w', C'), in the order in which the image meets
-            them; the scores follow from each of them alone.
+        factors: steps whose outputs are the earlier features, each (N, h', w', C'), in the order in which the image
+            meets them; the scores follow from each of them alone. One may be there several times: the more often, the
+            nearer the map keeps to where it sees the most.
         smooth: whether each is smoothed by (1 2 1) / 4 along both axes, which takes out the checkerboard that strides
             and poolings leave in a gradient.
     """
 
     method: GuideMethod
-    steps: tuple[Step, ...]
+    factors: tuple[Step, ...]
     smooth: bool = True
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Each of the factors once."""
+        return tuple({step.name: step for step in self.factors}.values())
 
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width of the guide: those of its first layer, which is the finest."""
-        return cast(tuple[int, int], self.steps[0].shape[1:3])
+        return cast(tuple[int, int], self.factors[0].shape[1:3])
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the layers."""
-        return tuple(step.name for step in self.steps)
+        """Of the factors."""
+        return tuple(step.name for step in self.factors)
 
     def __str__(self) -> str:
-        return f"{self.method} {' * '.join(self.names)}{', smoothed' if self.smooth else ''}"
+        return f"{self.method} {_TIMES.join(self.names)}{_SMOOTHED if self.smooth else ''}"
+
+
+def of_name(name: str, steps: Sequence[Step]) -> GuideLayers | None:
+    """What `GuideLayers` of some steps are called so; None where none are, or of more than 4 factors.
+
+    Args:
+        steps: that may be factors, in the order in which the image meets them.
+    """
+    method, _, product = name.removesuffix(_SMOOTHED).partition(" ")
+    places = {step.name: place for place, step in enumerate(steps)}
+    found = [places.get(one, -1) for one in product.split(_TIMES)]
+    if method not in GUIDE_METHODS or found[0] < 0 or found != sorted(found) or len(found) > MOST_FACTORS:
+        return None
+    return GuideLayers(method, tuple(steps[place] for place in found), name.endswith(_SMOOTHED))
 
 
 def check_name(name: str) -> None:
@@ -212,18 +235,19 @@ def _gradients(tape: Any, logits: Any, earlier: Sequence[Any], own: Any = None) 
 
 
 def combined(raw: Sequence[Any], layers: GuideLayers) -> Any:
-    """The guide, a tensor (N, h', w', 1) in 0..1, of what each layer says, (N, h', w', 1) and at least 0."""
+    """The guide, a tensor (N, h', w', 1) in 0..1, of what each step says, (N, h', w', 1) and at least 0."""
     import tensorflow as tf
 
     product = None
-    for guide in raw:
+    for guide, step in zip(raw, layers.steps, strict=True):
         if layers.smooth:
             kernel = tf.constant(_SMOOTHING)[..., tf.newaxis, tf.newaxis]
             guide = tf.nn.conv2d(guide, kernel, 1, "SAME")
         guide = guide / tf.maximum(tf.reduce_max(guide, axis=(1, 2), keepdims=True), _LEAST)
         if tuple(guide.shape[1:3]) != layers.shape:
             guide = _resized(guide, layers.shape)
-        product = guide if product is None else product * guide
+        for _ in range(layers.names.count(step.name)):
+            product = guide if product is None else product * guide
     return product
 
 

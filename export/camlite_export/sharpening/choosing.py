@@ -137,7 +137,7 @@ def choose(
     classes = scores.argmax(axis=1)
     grid = _grid(cut.feature_shape[:2], target, window)
     seen = _Pictures(inputs, classes, cut.evidence(features, classes), grid)
-    candidates = _wanted_guides(cut, {str(layers): layers for layers in _candidates(steps)}, guide)
+    candidates = _wanted_guides(cut, steps, guide)
     described = {name: _guide(cut, layers, windows) for name, layers in candidates.items()}
     maps = {_PLAIN: resize.heatmap(seen.evidence, grid)}
     maps |= _sharp_maps(cut, target, seen, window, steps, candidates, described)
@@ -231,17 +231,21 @@ def check_guide(cut: Cut, guide: str) -> None:
     Raises:
         ClassifierError: no finer layers of the classifier make it.
     """
-    _wanted_guides(cut, {str(layers): layers for layers in _candidates(cut.finer_steps)}, guide)
+    _wanted_guides(cut, cut.finer_steps, guide)
 
 
-def _wanted_guides(cut: Cut, candidates: Mapping[str, GuideLayers], guide: str | None) -> Mapping[str, GuideLayers]:
-    """All, or the only one that is asked for."""
+def _wanted_guides(cut: Cut, steps: Sequence[Any], guide: str | None) -> Mapping[str, GuideLayers]:
+    """All, or the only one that is asked for, which may be any product."""
     if guide is None:
-        return candidates
-    if guide not in candidates:
-        known = ", ".join(repr(name) for name in candidates) or "none"
-        raise ClassifierError(f"{cut.source.name}: no guide {guide!r} can be made of it; there are: {known}")
-    return {guide: candidates[guide]}
+        return {str(layers): layers for layers in _candidates(steps)}
+    found = guides.of_name(guide, steps)
+    if found is None:
+        known = ", ".join(repr(str(layers)) for layers in _candidates(steps)) or "none"
+        raise ClassifierError(
+            f"{cut.source.name}: no guide {guide!r} can be made of it; there are: {known}; and products of up to "
+            f"{guides.MOST_FACTORS} of their layers, the finest first, of which each may be there several times"
+        )
+    return {guide: found}
 
 
 def _measured(

@@ -29,7 +29,7 @@ class Guide(NamedTuple):
     Attributes:
         height, width: of the guide: h' and w', those of fine evidence.
         classes: whether the output is (h', w', 1) of the class with the highest score, or (h', w', K) of every class.
-        layers: that it is made from, in the order in which the image meets them.
+        layers: that it is made from, in the order in which the image meets them; one that counts twice is there twice.
         method: how it is made at each, see `camlite_export.cutting.guide`.
         smooth: whether it was smoothed at each.
         radius: how far a cell hands its evidence, in sides of a cell.

@@ -135,7 +135,7 @@ def _guide(guide: Guide) -> str:
     whose = "the top class only" if guide.classes == "top" else "every class"
     cells = "" if guide.window == WHOLE else f"; cells {_cells(guide.window)}"
     return (
-        f"{guide.height} x {guide.width}, of {whose}; guided by {' and '.join(guide.layers)}, "
+        f"{guide.height} x {guide.width}, of {whose}; guided by {' * '.join(guide.layers)}, "
         f"radius {guide.radius:g}, floor {guide.floor:g}{cells}"
     )
 

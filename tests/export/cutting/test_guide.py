@@ -152,6 +152,31 @@ def test_the_guide_of_the_top_class_is_made_of_kerass_own_gradients(body: str, m
         np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=1e-6)
 
 
+def test_a_layer_that_is_named_twice_counts_twice() -> None:
+    cut = cut_of("mobile")
+    finest, finer = cut.finer_steps[-2:]
+    classes = traced(cut)["scores"].argmax(axis=1)
+    once, alone = (of_keras(cut, GuideLayers("layercam", factors), classes) for factors in ((finest, finer), (finer,)))
+
+    found = traced(cut.guided_by(GuideLayers("layercam", (finest, finer, finer))))["guide"]
+
+    enlarged = tf.image.resize(alone, once.shape[1:3])
+    np.testing.assert_allclose(found, once * enlarged, atol=ROUNDING)
+    assert np.abs(found - once).max() > 0.1
+
+
+def test_a_guide_is_found_by_the_name_that_it_gives_itself() -> None:
+    steps = cut_of("mobile").finer_steps
+    finest, finer = steps[-2:]
+
+    for factors, smooth in (((finest,), True), ((finest, finer), False), ((finest, finest, finer, finer), True)):
+        layers_ = GuideLayers("hirescam", factors, smooth)
+        assert guide.of_name(str(layers_), steps) == layers_
+    for name in ("", "layercam", "layercam ", f"gradcam {finer.name}", f"layercam {finer.name} * {finest.name}"):
+        assert guide.of_name(name, steps) is None
+    assert guide.of_name(f"layercam {' * '.join([finer.name] * 5)}", steps) is None
+
+
 def test_behind_global_maxima_the_guide_is_the_same_in_the_file_and_where_it_is_measured() -> None:
     """Shared by all places that are nearly the largest, see `plain_windows.shared_by_nearly_largest`."""
     keras.utils.set_random_seed(0)

@@ -64,6 +64,18 @@ def test_no_candidate_is_better_by_more_than_is_worth_a_longer_way_back(chosen):
     assert difference(best, str(best.layers)) >= found - 0.02
 
 
+def test_a_guide_that_is_asked_for_may_count_a_layer_twice():
+    cut = cutter.cut(open_source(REFERENCE.with_suffix(".keras")), -3)
+    images = np.load(f"{REFERENCE}.calibration.npz")["images"][::40]
+    name = "layercam conv_16 * conv_32 * conv_32"
+
+    found = choose(cut, preprocessing(cut.image_shape), WHOLE, list(images), "sharp", name)
+
+    assert found.maps.guide is not None
+    assert found.maps.guide.layers == ("conv_16", "conv_32", "conv_32")
+    assert found.maps.chosen.startswith(f"{name}: ")
+
+
 def untrained(body: list[layers.Layer], activation: str = "softmax") -> two_output.TwoOutputModel:
     keras.utils.set_random_seed(0)
     chain = [keras.Input((16, 16, 3)), *body, layers.GlobalAveragePooling2D(), layers.Dense(5, activation=activation)]
@@ -171,7 +183,8 @@ def test_a_guide_that_is_asked_for_is_the_only_one_that_is_measured():
 def test_a_guide_that_cannot_be_made_is_refused_with_those_that_can():
     cut = untrained([layer.__class__.from_config(layer.get_config()) for layer in POOLED])
 
-    with pytest.raises(ClassifierError, match=r"no guide 'layercam last' can be made.*'layercam fine', .*'hirescam"):
+    listed = r"no guide 'layercam last' can be made.*'layercam fine', .*'hirescam.*; and products"
+    with pytest.raises(ClassifierError, match=listed):
         choose(cut, preprocessing(cut.image_shape), WHOLE, NOISE, "sharp", "layercam last")
 
 
