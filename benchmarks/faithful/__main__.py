@@ -82,7 +82,7 @@ def _network(name: str, failed: dict[str, str]) -> None:
     folder, ours = WORK / name, Path(sys.executable)
     for file in networks.FILES:  # each in a process of its own: TensorFlow keeps what it has traced
         _run(ours, TOOLS / "networks.py", WORK, name, file)
-    count = len(np.load(folder / "task.npz")["classes"]) * league.SHARES.get(name, 1)
+    count = len(np.load(folder / "task.npz")["classes"])
     for one in (*league.CAMLITE, *league.RIVALS):
         if not (folder / "maps" / f"{one.name}.npz").exists():
             print(f"{name}: {one.library}, {one.title}", file=sys.stderr, flush=True)

