@@ -55,12 +55,14 @@ _TORCHCAM, _GRADCAM, _OPENVINO, _XPLIQUE = (
 CAMLITE = (
     Contender("camlite.plain.float32", "camlite", "plain, float32", None),
     Contender("camlite.plain.int8", "camlite", "plain, int8", None),
-    Contender("camlite.one.float32", "camlite", "sharp, guide at finer, float32", None),
-    Contender("camlite.one.int8", "camlite", "sharp, guide at finer, int8", None),
-    Contender("camlite.two.float32", "camlite", "sharp, guides at finer and finest, float32", None),
-    Contender("camlite.two.int8", "camlite", "sharp, guides at finer and finest, int8", None),
-    Contender("camlite.sharp.float32", "camlite", "sharp, as `--maps sharp` chooses, float32", None),
-    Contender("camlite.sharp.int8", "camlite", "sharp, as `--maps sharp` chooses, int8", None),
+    Contender("camlite.one.float32", "camlite", "fine, guide at finer, float32", None),
+    Contender("camlite.one.int8", "camlite", "fine, guide at finer, int8", None),
+    Contender("camlite.two.float32", "camlite", "fine, guides at finest and finer, float32", None),
+    Contender("camlite.two.int8", "camlite", "fine, guides at finest and finer, int8", None),
+    Contender("camlite.three.float32", "camlite", "fine, guides at finest and twice at finer, float32", None),
+    Contender("camlite.three.int8", "camlite", "fine, guides at finest and twice at finer, int8", None),
+    Contender("camlite.sharp.float32", "camlite", "fine, as `--maps sharp` chooses, float32", None),
+    Contender("camlite.sharp.int8", "camlite", "fine, as `--maps sharp` chooses, int8", None),
 )
 
 RIVALS = (

