@@ -69,6 +69,8 @@ _BOTTOM = """
   little.
 - The row with *finer* twice (`--guide "layercam A * B * B"`) was added last, when we had seen all others on
   EfficientNet-Lite0. So it has an advantage there. The tanks and the reference classifier were not looked at for it.
+  On 100 other pictures with the same objects, its heat on the object was 0.793, insertion 0.871 and deletion 0.064;
+  RefineCAM of LayerCAM had 0.749, 0.884 and 0.065.
 - Intervals cover other pictures, not other networks. With so many rows and measures some differences are chance.
 - The maps of `--maps sharp` were chosen on 16 of the pictures by insertion and deletion. So they have an advantage in
   these two measures; we do not know how large it is.
