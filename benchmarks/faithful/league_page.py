@@ -75,7 +75,7 @@ _BOTTOM = """
 - The maps of `--maps sharp` were chosen on 16 of the pictures by insertion and deletion. So they have an advantage in
   these two measures; we do not know how large it is.
 
-The machine was shared, so we give CPU time, which is good for two digits.
+The machine was shared, so we give CPU time, which is good for one or two digits.
 
 {failed}We did not run methods for transformers (LeGrad), and methods that run the network hundreds of times (SS-CAM,
 IS-CAM, Ablation-CAM, Shapley-CAM). We tried RISE and AISE on the tanks and left them out: they were last, their

@@ -86,13 +86,13 @@ def of_fashion(_work: Path) -> Network:
 NETWORKS = {"lite0": of_lite0, "tank": of_tanks, "fashion": of_fashion}
 
 MAPS = {
-    "plain": "",
+    "plain": None,
     "one": "layercam {finer}",
     "two": "layercam {finest} * {finer}",
     "three": "layercam {finest} * {finer} * {finer}",
     "sharp": None,
 }
-"""Camlite's artifacts: without a guide, with these, and with the one that `--maps sharp` finds."""
+"""Camlite's artifacts and their guides; None where there is none, or `--maps sharp` finds it."""
 
 
 FILES = ("plain.float32.onnx", *(f"{maps}.{precision}.tflite" for maps in MAPS for precision in ("float32", "int8")))
@@ -171,7 +171,7 @@ def _export(folder: Path, network: Network, maps: str, files: Sequence[str]) -> 
         wanted=[(container, precision) for _, precision, container in (file.split(".") for file in files)],
         folder=folder,
         maps="cam" if maps == "plain" else "sharp",
-        guide=guide or None,
+        guide=guide,
         progress=lambda stage: print(f"{folder.name}: {maps}: {stage}", file=sys.stderr, flush=True),
     )
     if made.refused:

@@ -65,10 +65,10 @@ def _unreadable_folders(pattern: str) -> Iterator[str]:
     import glob
 
     fixed = itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts)
-    closed: list[str] = []
-    for _, folders, _ in os.walk(Path(*fixed), onerror=lambda error: closed.append(error.filename)):
+    failed: list[OSError] = []
+    for _, folders, _ in os.walk(Path(*fixed), onerror=failed.append):
         folders[:] = [name for name in folders if not name.startswith(".")]
-    return map(str, map(Path, closed))
+    return (str(Path(error.filename)) for error in failed if not isinstance(error, FileNotFoundError))
 
 
 def _hint(folder: Path) -> str:

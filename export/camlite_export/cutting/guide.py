@@ -149,7 +149,6 @@ Part = Callable[..., Any]
 
 def parts_of_keras(image: Any, steps: Sequence[KerasStep], features: Any) -> list[Part]:
     """See `Guided`; image and features are symbolic."""
-
     ends = [image, *(step.output for step in steps), features]
     return [workarounds.functional_model(*pair) for pair in itertools.pairwise(ends)]
 

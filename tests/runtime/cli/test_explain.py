@@ -275,6 +275,13 @@ def test_a_folder_that_a_pattern_may_not_look_into_is_told(artifact, folder):
     assert [line.split()[0] for line in finished.stdout.splitlines()[1:]] == ["a/picture.png", "c/picture.2.png"]
 
 
+def test_a_pattern_in_a_folder_that_is_not_there_matches_nothing(artifact, folder):
+    finished = run_camlite("explain", artifact, "nowhere/**/*.png", cwd=folder)
+
+    assert finished.stderr == "camlite: nowhere/**/*.png: no file matches this pattern; check it\n"
+    assert finished.returncode == 2
+
+
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(artifact, folder):
     (folder / "[1].png").write_bytes((folder / "a" / "picture.png").read_bytes())
 
